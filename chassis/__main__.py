@@ -1,0 +1,67 @@
+"""`python -m chassis --target=contacts,deals` serves; `migrate`, `reindex`, `dead-letters` are the operator's tools."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from chassis import service as services
+from chassis import settings as settings_
+from chassis.db import migrate
+from chassis.events import dead_letters
+from chassis.kit import reindex
+from chassis.process import serve
+from chassis.settings import SettingError, Settings
+
+NEWER_DATABASE = 3  # exit code of migrate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program. Returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m chassis", description=__doc__)
+    parser.add_argument("--target", help="services to serve, divided by commas; all = every one and the gateway")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("migrate", help="bring every service's database to this program's version")
+    again = commands.add_parser("reindex", help="compute columns and JSON of a resource anew, while it is in use")
+    again.add_argument("resource", help="service.table, e.g. contacts.contacts")
+    letters = commands.add_parser("dead-letters", help="events that could not be processed")
+    letters.add_argument("rest", nargs=argparse.REMAINDER)
+    given = parser.parse_args(arguments)
+    try:
+        settings = settings_.read(Settings)
+        if given.command == "migrate":
+            return _migrate(settings)
+        if given.command == "reindex":
+            return asyncio.run(reindex.command(settings, given.resource))
+        if given.command == "dead-letters":
+            return asyncio.run(dead_letters.command(settings.nats_url, given.rest))
+        if not given.target:
+            parser.error("--target is required: a service, several divided by commas, or all")
+        names = services.names() if given.target == "all" else given.target.split(",")
+        if unknown := sorted(set(names) - set(services.names())):
+            parser.error(f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}")
+        uvloop.run(serve(settings, [services.load(name) for name in names]))
+    except (SettingError, OSError) as error:
+        print(f"akrab: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _migrate(settings: Settings) -> int:
+    for name in services.names():
+        service = services.load(name)
+        if service.metadata is None:
+            continue
+        asyncio.run(migrate.provision(settings, name))
+        try:
+            migrate.upgrade(settings, service)
+        except migrate.NewerDatabase as error:
+            print(f"akrab: {error}", file=sys.stderr)
+            return NEWER_DATABASE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Who calls: access tokens (signed, verified here with keys from the directory) and API tokens (hash in the directory)."""
+
+import hmac
+import time
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from chassis import errors, keys
+from chassis.call import Actor
+from chassis.rights import Rights
+
+if TYPE_CHECKING:
+    from chassis.directory import Directory
+
+ACCESS_TOKEN_LIFE_S = 900
+_YOUNG_S = 2.0  # the directory reaches every process within milliseconds; a restarted one within two seconds
+_CACHED = 20_000  # verified tokens kept; the oldest go first
+
+
+class SignedOut(errors.Unauthenticated):
+    """The session, token or user is not active any more."""
+
+    reason = "SIGNED_OUT"
+
+    def __init__(self) -> None:
+        super().__init__("you are signed out; sign in again")
+
+
+class TokenExpired(errors.Unauthenticated):
+    """The access token's time is over; a refresh gives a new one."""
+
+    reason = "TOKEN_EXPIRED"
+
+    def __init__(self) -> None:
+        super().__init__("the access token has expired; refresh it or sign in again")
+
+
+class TokenInvalid(errors.Unauthenticated):
+    """What was sent is not a token of this installation."""
+
+    reason = "TOKEN_INVALID"
+
+    def __init__(self, what: str = "the token is not valid here; sign in again") -> None:
+        super().__init__(what)
+
+
+def _is_young(token: str) -> bool:
+    """True if the token was made in the last seconds, by its own word."""
+    try:
+        if keys.is_api_token(token):
+            made = int(keys.parse_api_token(token)[1].replace("-", "")[:12], 16) / 1000  # a UUIDv7 begins with its time
+        else:
+            made = jwt.decode(token, options={"verify_signature": False})["iat"]
+    except (jwt.PyJWTError, KeyError, errors.NotFound):
+        return False
+    return time.time() - _YOUNG_S <= made <= time.time() + 1
+
+
+class Authentication:
+    """Verifies tokens against the directory; verified signatures and computed rights are remembered."""
+
+    def __init__(self, directory: "Directory") -> None:
+        self._directory = directory
+        self._claims: dict[str, dict[str, Any]] = {}
+        self._rights: dict[tuple[str, str], tuple[int, Rights]] = {}
+
+    async def authenticate(self, authorization: str) -> tuple[str, Actor, Rights]:
+        """(tenant, actor, rights) of a bearer token; Unauthenticated with the reason otherwise.
+
+        A session or token of the last seconds may be younger than what this process knows: then it waits for the directory.
+        """
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise TokenInvalid("authorization must be 'Bearer <token>'")
+        check = self._api_token if keys.is_api_token(token) else self._access_token
+        try:
+            return check(token)
+        except errors.Unauthenticated as refusal:
+            if not _is_young(token):
+                raise
+            found: list[tuple[str, Actor, Rights]] = []
+
+            def known() -> bool:
+                try:
+                    found.append(check(token))
+                except errors.Unauthenticated:
+                    return False
+                return True
+
+            try:
+                await self._directory.until(known, timeout_s=_YOUNG_S)
+            except TimeoutError:
+                raise refusal from None
+            return found[-1]
+
+    def _access_token(self, token: str) -> tuple[str, Actor, Rights]:
+        claims = self._claims.get(token) or self._verify(token)
+        if claims["exp"] <= time.time():
+            self._claims.pop(token, None)
+            raise TokenExpired
+        tenant, user_id, session_id = claims["tid"], claims["sub"], claims["sid"]
+        people = self._directory.of(tenant)
+        user = people.user(user_id)
+        if (
+            user is None
+            or user.get("state") != "active"
+            or claims["iat"] < user.get("tokens_not_before", 0)
+            or people.session(session_id) is not None
+        ):
+            raise SignedOut
+        return tenant, Actor("user", user_id, user_id, session_id), self.rights_of_user(tenant, user_id)
+
+    def _verify(self, token: str) -> dict[str, Any]:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            key = self._directory.of("_").entry("key", kid)
+            if key is None:
+                raise TokenInvalid
+            public = load_pem_public_key(key["public_pem"].encode())
+            claims = jwt.decode(
+                token, public, algorithms=["EdDSA"], options={"require": ["exp", "iat", "sub", "tid", "sid"]}  # type: ignore[arg-type]
+            )
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired from None
+        except jwt.PyJWTError:
+            raise TokenInvalid from None
+        while len(self._claims) >= _CACHED:
+            self._claims.pop(next(iter(self._claims)))
+        self._claims[token] = claims
+        return claims
+
+    def _api_token(self, token: str) -> tuple[str, Actor, Rights]:
+        try:
+            tenant, token_id, digest = keys.parse_api_token(token)
+        except errors.NotFound:
+            raise TokenInvalid from None
+        people = self._directory.of(tenant)
+        entry = people.token(token_id)
+        if entry is None or not hmac.compare_digest(entry["hash"], digest):
+            raise TokenInvalid
+        if entry.get("expires") and entry["expires"] <= time.time():
+            raise TokenExpired
+        user_id = entry.get("user_id", "")
+        user = people.user(user_id)
+        if user is None or user.get("state") != "active":
+            raise SignedOut
+        return tenant, Actor("token", token_id, user_id), self._rights_of_token(tenant, token_id, entry)
+
+    def rights_of_user(self, tenant: str, user_id: str) -> Rights:
+        """The rights of a user, computed again only when the tenant's directory has changed."""
+        return self._remembered(
+            tenant, user_id, lambda: Rights.of_user(self._directory.of(tenant), user_id)
+        )
+
+    def _rights_of_token(self, tenant: str, token_id: str, entry: dict[str, Any]) -> Rights:
+        limits = {"readable": entry.get("readable"), "writable": entry.get("writable"), "methods": entry.get("methods")}
+        people = self._directory.of(tenant)
+        user_id = entry.get("user_id", "")
+
+        def compute() -> Rights:
+            of_user = Rights.of_user(people, user_id, **limits)
+            return of_user.limited(entry["grants"]) if entry.get("grants") is not None else of_user
+
+        return self._remembered(tenant, token_id, compute)
+
+    def _remembered(self, tenant: str, id: str, compute: Any) -> Rights:
+        revision = self._directory.revision(tenant)
+        known = self._rights.get((tenant, id))
+        if known is None or known[0] != revision:
+            known = self._rights[tenant, id] = (revision, compute())
+        return known[1]

@@ -1,0 +1,34 @@
+"""SQLAlchemy builds a statement, once; asyncpg runs its text.
+
+SQLAlchemy's own execute costs five to eight times the CPU of the same compiled statement (PERFORMANCE.md section 1).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.sql.elements import ClauseElement
+
+_DIALECT = dialect()
+
+
+class Statement:
+    """A compiled statement: `sql` with $1, $2 ... and the bind names in their order; literals are defaults."""
+
+    __slots__ = ("defaults", "names", "needs_tenant", "sql")
+
+    def __init__(self, element: ClauseElement) -> None:
+        compiled = element.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self.defaults: dict[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
+        self.needs_tenant = "tenant_id" in self.names
+
+    def arguments(self, values: Mapping[str, Any], tenant_id: str | None) -> list[Any]:
+        """The positional arguments; a bind that is neither given nor a literal is NULL, an unknown one is a KeyError."""
+        if unknown := values.keys() - set(self.names):
+            raise KeyError(f"statement has no bind {sorted(unknown)}: {self.sql}")
+        if self.needs_tenant and tenant_id is not None:
+            values = {"tenant_id": tenant_id, **values}
+        defaults = self.defaults
+        return [values[name] if name in values else defaults.get(name) for name in self.names]

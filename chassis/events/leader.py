@@ -1,0 +1,125 @@
+"""One process per database does the work that must not run twice at a time: a session advisory lock decides which.
+
+The lock lives and dies with a connection of its own, so there is no lease to expire: the holder's death frees it at once, and
+whatever the holder does through that connection fails when the lock is gone. Contenders ask about twice a second and hold no
+connection between.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from chassis.waits import first_of
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.4
+_QUERY_S = 10.0
+_HEARTBEAT_S = 2.0
+# The server ends the session of a client that vanished without a word (its host died) after about ten seconds.
+_KEEPALIVES = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+Work = Callable[["Lease", asyncio.Event], Awaitable[None]]
+
+
+class LeaseLost(Exception):
+    """The lock's connection is gone."""
+
+
+class Lease:
+    """The held lock. Statements run through it prove that it is still held."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection, self._turn = connection, asyncio.Lock()
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows of a statement on the lock's connection; LeaseLost if it is gone."""
+        async with self._turn:
+            try:
+                return await self._connection.fetch(sql, *arguments, timeout=_QUERY_S)
+            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+                raise LeaseLost(type(error).__name__) from error
+
+    async def watch(self) -> None:
+        """Raise LeaseLost when the connection ends or stops answering."""
+        ended = asyncio.Event()
+        self._connection.add_termination_listener(lambda _: ended.set())
+        while not await first_of(ended, timeout_s=_HEARTBEAT_S):
+            await self.fetch("SELECT 1")
+        raise LeaseLost("the connection ended")
+
+
+class Leader:
+    """Contends for the lock `key` of the database at `url` and works while holding it."""
+
+    _led_here = 0  # leads of this process: who leads much asks later, so that the work spreads over processes
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key = url, key
+        self.leading = asyncio.Event()
+
+    async def run(self, works: Sequence[Work], stop: asyncio.Event) -> None:
+        """Run all of `works(lease, stop)` whenever this process leads, until `stop`; they end by themselves on `stop`."""
+        reachable = True
+        while not stop.is_set():
+            try:
+                await self._try_once(works, stop)
+                reachable = True
+            except _LOST as error:
+                if reachable:
+                    log.warning("%s: the database is not reachable (%s)", self._key, type(error).__name__)
+                reachable = False
+            await first_of(stop, timeout_s=_POLL_S * (1 + random.random() / 2 + Leader._led_here / 4))
+
+    async def _try_once(self, works: Sequence[Work], stop: asyncio.Event) -> None:
+        connection = await connect(self._url)
+        try:
+            if await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self._key, timeout=_QUERY_S):
+                await self._lead(Lease(connection), works, stop)
+        finally:
+            await _close(connection)
+
+    async def _lead(self, lease: Lease, works: Sequence[Work], stop: asyncio.Event) -> None:
+        log.info("%s: this process leads", self._key)
+        self.leading.set()
+        Leader._led_here += 1
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(lease.watch())
+                tasks = [group.create_task(_as_coroutine(work, lease, stop)) for work in works]
+                await asyncio.wait(tasks)
+                watch.cancel()
+        except* LeaseLost as lost:
+            log.warning("%s: this process leads no longer (%s)", self._key, lost.exceptions[0])
+        finally:
+            self.leading.clear()
+            Leader._led_here -= 1
+
+
+async def _as_coroutine(work: Work, lease: Lease, stop: asyncio.Event) -> None:
+    await work(lease, stop)
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection that both ends notice to be dead within about ten seconds."""
+    connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "akrab leader", **_KEEPALIVES})
+    endpoint = connection._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public way to the socket
+    if endpoint is not None and endpoint.family != socket.AF_UNIX:
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4)
+        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    return connection
+
+
+async def _close(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.close(timeout=1)
+    except _LOST:
+        connection.terminate()

@@ -1,0 +1,126 @@
+"""The visible boundaries: `@reads` and `@writes` on RPCs, `@on` and `@on_any` on events, `@timer` and `@operation`.
+
+A body under `@writes`, `@on` or `@timer` may run more than once (a conflict, a deadlock), so it does no network and no file
+I/O; what it saved and emitted is written only when it returns.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from google.protobuf.message import Message
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+Body = Callable[..., Awaitable[Any]]
+TenantOf = Callable[[Any], str | None]
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """How the body of an RPC is run."""
+
+    body: Callable[..., Any]
+    writes: bool
+    tenant_of: TenantOf | None
+    public_without_tenant: bool
+    secret_answer: bool
+
+_NOT_GIVEN: Any = object()
+
+def _rpc(body: Any, *, writes: bool, tenant: Any = _NOT_GIVEN, secret_answer: bool = False) -> Any:
+    rpc = Rpc(
+        body=body,
+        writes=writes,
+        tenant_of=None if tenant is _NOT_GIVEN or tenant is None else tenant,
+        public_without_tenant=tenant is None,
+        secret_answer=secret_answer,
+    )
+    body.rpc = rpc
+    return body
+
+def reads(body: Any = None, *, tenant: Any = _NOT_GIVEN) -> Any:
+    """Marks an RPC that changes nothing. `tenant`: for public RPCs, as in `writes`."""
+    if body is None:
+        return lambda b: _rpc(b, writes=False, tenant=tenant)
+    return _rpc(body, writes=False, tenant=tenant)
+
+def writes(body: Any = None, *, tenant: Any = _NOT_GIVEN, secret_answer: bool = False) -> Any:
+    """Marks an RPC as one transaction: state, history, events and the stored answer together or not at all.
+
+    tenant: for public RPCs, a function from the request to the tenant's id; None: the body calls `tx.enter_tenant`.
+    secret_answer: the answer holds a secret, so it is not stored; a replay is refused instead of answered.
+    """
+    if body is None:
+        return lambda b: _rpc(b, writes=True, tenant=tenant, secret_answer=secret_answer)
+    return _rpc(body, writes=True, tenant=tenant, secret_answer=secret_answer)
+
+class Servicer:
+    """Base of a service's RPC classes. `service` is the gRPC service's full name, e.g. crm.contacts.v1.ContactsService."""
+
+    service: ClassVar[str]
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self.runtime = runtime
+
+    @property
+    def settings(self) -> Any:
+        """The settings of this service."""
+        return self.runtime.service_settings
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """What a service does when an event arrives. `event` None means every event that this program knows."""
+
+    durable: str
+    body: Body
+    event: type[Message] | None
+    services: tuple[str, ...]
+    """The services whose streams are read."""
+
+_consumers: list[Consumer] = []
+
+def on(event: type[Message], *, durable: str) -> Callable[[Body], Body]:
+    """`@writes` for one event: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever."""
+
+    def mark(body: Body) -> Body:
+        publisher = event.DESCRIPTOR.full_name.split(".")[1]
+        body.consumer = Consumer(durable, body, event, (publisher,))  # type: ignore[attr-defined]
+        return body
+
+    return mark
+
+def on_any(*, durable: str, services: tuple[str, ...] | str = "*") -> Callable[[Body], Body]:
+    """As `on`, for every event of the named services ("*" = all)."""
+
+    def mark(body: Body) -> Body:
+        wanted = ("*",) if services == "*" else tuple(services)
+        body.consumer = Consumer(durable, body, None, wanted)  # type: ignore[attr-defined]
+        return body
+
+    return mark
+
+def timer(kind: str) -> Callable[[Body], Body]:
+    """The body `(payload, tx)` runs when a timer of this kind is due, in one transaction with the timer's removal."""
+
+    def mark(body: Body) -> Body:
+        body.timer_kind = kind  # type: ignore[attr-defined]
+        return body
+
+    return mark
+
+def operation(kind: str) -> Callable[[Body], Body]:
+    """The body `(run)` carries out operations of this kind; it may be resumed by another process after a crash."""
+
+    def mark(body: Body) -> Body:
+        body.operation_kind = kind  # type: ignore[attr-defined]
+        return body
+
+    return mark
+
+def is_stream(body: Callable[..., Any]) -> bool:
+    """True if the body is an async generator, that is, a server-streaming RPC."""
+    return inspect.isasyncgenfunction(body)
+
+__all__ = ["AsyncIterator", "Consumer", "Rpc", "Servicer", "is_stream", "on", "on_any", "operation", "reads", "timer", "writes"]

@@ -1,0 +1,221 @@
+"""Custom fields: the schema that a tenant adds to a resource, its checks, and what roles see of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.struct_pb2 import Value
+from sqlalchemy import Column, Index, MetaData, Text, bindparam
+
+from chassis import codec, errors
+from chassis.errors import Violation
+from chassis.kit.filter import Field
+from chassis.tx import Tx
+from crm.common.v1 import common_pb2 as pb
+
+if TYPE_CHECKING:
+    from chassis.kit.resource import Resource
+
+MOST_FIELDS = 200  # per resource and tenant; a list of more is no form any more
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class CustomFieldInvalid(errors.InvalidArgument):
+    """Values that do not fit the tenant's custom fields."""
+
+    reason = "CUSTOM_FIELD_INVALID"
+
+
+class CustomFieldFixed(errors.FailedPrecondition):
+    """Key, type and resource of a custom field never change: values of the old kind are stored."""
+
+    reason = "CUSTOM_FIELD_FIXED"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The living custom fields of one resource of one tenant, by key."""
+
+    fields: Mapping[str, pb.CustomField]
+
+    @cached_property
+    def filters(self) -> dict[str, Field]:
+        """What lists may filter by."""
+        return {key: _filter_of(field) for key, field in self.fields.items() if field.filterable}
+
+    def hidden_from(self, role_ids: frozenset[str]) -> frozenset[str]:
+        """Paths of fields that none of these roles may see."""
+        return frozenset(
+            f"custom.{key}" for key, f in self.fields.items() if f.role_ids and not role_ids.intersection(f.role_ids)
+        )
+
+
+EMPTY = Schema({})
+
+_FILTER_KINDS = {
+    pb.CUSTOM_FIELD_TYPE_TEXT: "custom_text",
+    pb.CUSTOM_FIELD_TYPE_NUMBER: "custom_number",
+    pb.CUSTOM_FIELD_TYPE_DECIMAL: "custom_decimal",
+    pb.CUSTOM_FIELD_TYPE_DATE: "custom_date",
+    pb.CUSTOM_FIELD_TYPE_CHOICE: "custom_choice",
+    pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE: "custom_choices",
+    pb.CUSTOM_FIELD_TYPE_YES_NO: "custom_bool",
+    pb.CUSTOM_FIELD_TYPE_REFERENCE: "custom_reference",
+    pb.CUSTOM_FIELD_TYPE_FILE: "custom_reference",
+}
+
+
+def _filter_of(field: pb.CustomField) -> Field:
+    choices = {c: c for c in field.choices} or None
+    return Field("custom", _FILTER_KINDS[field.type], enum=choices, sortable=True)  # type: ignore[arg-type]
+
+
+def custom_fields(metadata: MetaData) -> "Resource[pb.CustomField]":
+    """The resource that holds a service's custom fields; a service with custom fields declares it once in its store."""
+    from chassis.kit.resource import Resource
+
+    made = Resource(
+        pb.CustomField,
+        metadata,
+        table="custom_fields",
+        columns=[Column("resource", Text, nullable=False), Column("key", Text, nullable=False)],
+        values=lambda f: {"resource": f.resource, "key": f.key},
+        items=[
+            Index("uq_custom_fields_key", "tenant_id", "resource", "key", unique=True, postgresql_where=_living()),
+        ],
+        fields={"resource": Field("resource", "text"), "key": Field("key", "text", sortable=True)},
+        constraints={
+            "uq_custom_fields_key": errors.AlreadyExists(
+                "this resource has a custom field with this key already; choose another key",
+                [Violation("key", "is taken")],
+            )
+        },
+    )
+    metadata.info["custom_fields"] = made
+    metadata.info["custom_of"] = made.select(made.view.c.resource == bindparam("resource"), limit=MOST_FIELDS)
+    return made
+
+
+def _living() -> Any:
+    from sqlalchemy import text
+
+    return text("delete_time IS NULL")
+
+
+class Schemas:
+    """The custom schemas of a service, remembered until the tenant's directory changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[int, Schema]] = {}
+
+    async def load(self, tx: Tx, resource: "Resource[Any]", *, again: bool = False) -> Schema:
+        """The schema; read from the database only when the tenant's directory has changed since, or `again`."""
+        assert tx.tenant is not None
+        source, statement = resource.metadata_info("custom_fields"), resource.metadata_info("custom_of")
+        key, revision = (tx.tenant, resource.plural), tx.runtime.directory.revision(tx.tenant)
+        known = self._known.get(key)
+        if again or known is None or known[0] != revision:
+            rows = await tx.fetch(statement, resource=resource.plural)
+            fields = [source.message.FromString(row["doc"]) for row in rows]
+            known = self._known[key] = (revision, Schema({f.key: f for f in fields}))
+        return known[1]
+
+    def known(self, tenant: str | None, resource: "Resource[Any]") -> Schema:
+        """What was loaded last; empty if nothing was."""
+        return self._known.get((tenant or "", resource.plural), (0, EMPTY))[1]
+
+
+async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | None) -> None:
+    """CustomFieldInvalid with every value that does not fit, every unknown key and every required one that is missing."""
+    schemas: Schemas = tx.runtime.schemas
+    schema = await schemas.load(tx, resource)
+    if new.custom.keys() - schema.fields.keys():
+        schema = await schemas.load(tx, resource, again=True)
+    found = []
+    for key, value in new.custom.items():
+        field = schema.fields.get(key)
+        if old is not None and key in old.custom and old.custom[key] == value:
+            continue  # what is stored already stays, whatever became of the schema since
+        if field is None:
+            found.append(Violation(f"custom.{key}", f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}"))
+        elif problem := _problem(field, value):
+            found.append(Violation(f"custom.{key}", problem))
+    for key, field in schema.fields.items():
+        if field.required and key not in new.custom and (old is None or key in old.custom):
+            found.append(Violation(f"custom.{key}", "is required"))
+    if found:
+        raise CustomFieldInvalid(f"{found[0].field}: {found[0].description}", found)
+
+
+def _problem(field: pb.CustomField, value: Value) -> str:
+    """Why the value does not fit the field; empty if it does."""
+    given = codec.to_dict(value)
+    kind, shown = field.type, repr(given)[:60]
+    if kind == pb.CUSTOM_FIELD_TYPE_TEXT:
+        return "" if isinstance(given, str) and len(given) <= 4000 else f"must be a text of at most 4000 characters, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_NUMBER:
+        whole = isinstance(given, int | float) and not isinstance(given, bool) and given == int(given) and abs(given) < 2**53
+        return "" if whole else f"must be a whole number, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_DECIMAL:
+        return "" if isinstance(given, str) and _is_decimal(given) else f"must be a decimal number as text, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_DATE:
+        return "" if isinstance(given, str) and _is_date(given) else f"must be a date YYYY-MM-DD, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_YES_NO:
+        return "" if isinstance(given, bool) else f"must be true or false, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_CHOICE:
+        return "" if given in field.choices else f"must be one of {', '.join(field.choices)}, got {shown}"
+    if kind == pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE:
+        fits = isinstance(given, list) and all(g in field.choices for g in given)
+        return "" if fits else f"must be a list of {', '.join(field.choices)}, got {shown}"
+    return "" if isinstance(given, str) and _UUID.fullmatch(given) else f"must be an id, got {shown}"
+
+
+def _is_decimal(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite() and len(text) <= 40
+    except InvalidOperation:
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return len(text) == 10
+
+
+async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | None) -> None:
+    """What a custom field's definition must satisfy; announces it, so that every process reads the schema again."""
+    found = []
+    known = {r.plural for r in tx.runtime.resources.values() if r.has_custom}
+    if new.resource not in known:
+        found.append(Violation("resource", f"{new.resource!r} has no custom fields; {', '.join(sorted(known))} have"))
+    choosing = new.type in (pb.CUSTOM_FIELD_TYPE_CHOICE, pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE)
+    if choosing and not new.choices:
+        found.append(Violation("choices", "is required for a choice"))
+    if len(set(new.choices)) != len(new.choices):
+        found.append(Violation("choices", "names a choice twice"))
+    if found:
+        raise CustomFieldInvalid(f"{found[0].field}: {found[0].description}", found)
+    if old is not None and (new.key, new.type, new.resource) != (old.key, old.type, old.resource):
+        raise CustomFieldFixed(
+            "key, type and resource of a custom field cannot be changed; delete it and make a new one",
+            [Violation("update_mask", "may not name key, type or resource")],
+        )
+    announce(tx, new)
+
+
+def announce(tx: Tx, field: pb.CustomField) -> None:
+    """Tells every process that the tenant's schema has changed."""
+    tx.directory_put("custom_field", f"{field.resource}-{field.key}", {"changed": tx.now.isoformat()})
+
+
+def role_ids(tx: Tx) -> frozenset[str]:
+    """The caller's roles."""
+    user = tx.directory.user(tx.rights.user_id) if tx.rights.user_id else None
+    return frozenset((user or {}).get("role_ids", ()))

@@ -1,0 +1,359 @@
+"""The one write path: row, history, outbox and stored answer, in one statement where one is enough.
+
+A creation or change of one record without a lock is a single statement, guarded by `version = old`; no row back means
+somebody else was faster, and the body runs again. Anything more is a transaction of the same parts.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import orjson
+from google.protobuf.message import Message
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+
+from chassis import codec, contracts, telemetry
+from chassis.times import to_timestamp
+from chassis.tx import Tx, translated
+from crm.common.v1 import common_pb2
+
+if TYPE_CHECKING:
+    from chassis.kit.resource import Resource
+
+_DIALECT = dialect()
+_HOUSEKEEPING = {"etag", "update_time", "create_time", "delete_time", "can"}
+INSTALLATION = "00000000-0000-0000-0000-000000000000"  # the tenant of what belongs to no tenant: keys, beats
+ANSWER_LIFE = timedelta(hours=24)
+
+
+class Conflict(Exception):
+    """The guarded version was gone: run the body again."""
+
+
+class Replayed(Exception):
+    """The idempotency key is taken: the stored answer is the answer."""
+
+
+@dataclass(slots=True)
+class Save:
+    """One recorded write of one record; `old` is the version it replaces, 0 for a creation."""
+
+    resource: "Resource[Any]"
+    message: Any
+    action: str
+    old: int = 0
+    old_doc: bytes = b""
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Republished:
+    """A record whose present state is told again; nothing is written but the event."""
+
+    resource: "Resource[Any]"
+    message: Any
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The idempotency key of a request, with what tells a replay from a reuse, and the answer to store."""
+
+    actor: str
+    method: str
+    request_id: str
+    request_hash: bytes
+
+
+def record(tx: Tx, save: Save) -> None:
+    """Completes the message (id, etag, times) and records the save; a second save of one record joins the first."""
+    message, name = save.message, save.resource.name
+    tx.written.pop(id(message), None)
+    if save.action == "created":
+        message.id = message.id or tx.new_id()
+        message.create_time.CopyFrom(to_timestamp(tx.now))
+    else:
+        save.old, save.old_doc = tx.loaded[name, message.id]
+        old = save.resource.message.FromString(save.old_doc)
+        save.changed = tuple(p for p in codec.changed_paths(old, message) if p not in _HOUSEKEEPING)
+        if not save.changed and save.action == "updated":
+            return
+    for earlier in tx.recorded.saves:
+        if earlier.resource is save.resource and earlier.message.id == message.id:
+            earlier.message, earlier.changed = message, save.changed
+            return
+    message.etag = str(save.old + 1)
+    message.update_time.CopyFrom(to_timestamp(tx.now))
+    tx.recorded.saves.append(save)
+
+
+async def write_alone(tx: Tx, key: Key | None, answer: bytes) -> None:
+    """Writes the single recorded save in one statement, without a transaction of its own; Conflict or Replayed."""
+    (save,) = tx.recorded.saves
+    rows = outbox_rows(tx)
+    sql, arguments = _statement(tx, save, rows, key, answer)
+    result = await _run(tx, save, sql, arguments)
+    _judge(result, save, keyed=key is not None)
+    remember(tx)
+
+
+async def write_in_transaction(tx: Tx) -> None:
+    """Writes all that is recorded into the open transaction; Conflict if a guarded version is gone."""
+    rows = outbox_rows(tx)
+    for save in tx.recorded.saves:
+        sql, arguments = _statement(tx, save, [], None, b"")
+        _judge(await _run(tx, save, sql, arguments), save, keyed=False)
+    if rows:
+        await tx.run_sql(_INSERT_OUTBOX, [tx.tenant or INSTALLATION, *_columns_of(rows)], "execute")
+    remember(tx)
+
+
+def remember(tx: Tx) -> None:
+    """After a write: what was saved counts as loaded, and nothing is recorded any more."""
+    for save in tx.recorded.saves:
+        tx.loaded[save.resource.name, save.message.id] = (save.old + 1, save.message.SerializeToString())
+    tx.recorded.saves.clear()
+    tx.recorded.events.clear()
+    tx.recorded.directory.clear()
+    tx.recorded.republished.clear()
+    tx.runtime.outbox_written()
+
+
+async def _run(tx: Tx, save: Save, sql: str, arguments: list[Any]) -> Any:
+    try:
+        return await tx.run_sql(sql, arguments, "fetchrow")
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise translated(error, save.resource.constraints) from error
+
+
+def _judge(result: Any, save: Save, *, keyed: bool) -> None:
+    if result["written"]:
+        return
+    if save.old and not result["current"]:
+        raise Conflict
+    raise Replayed if keyed else Conflict
+
+
+# -- the statement's parts -----------------------------------------------------------------------
+
+
+def _statement(tx: Tx, save: Save, rows: list["OutboxRow"], key: Key | None, answer: bytes) -> tuple[str, list[Any]]:
+    resource, message = save.resource, save.message
+    values = resource.column_values(message)
+    arguments: list[Any] = [
+        tx.tenant, message.id, save.old, save.old + 1, tx.now,
+        tx.now if save.action == "deleted" else None,
+        message.SerializeToString(), json_of(tx, save).decode(),
+        save.action, _actor(tx), {"kind": tx.cause.kind, "id": tx.cause.id}, list(save.changed),
+        *(values[name] for name in resource.extra),
+    ]
+    if rows:
+        arguments += _columns_of(rows)
+    if key is not None:
+        arguments += [key.actor, key.method, key.request_id, key.request_hash, answer, tx.now + ANSWER_LIFE]
+    shape = (save.old == 0, bool(rows), key is not None)
+    if shape not in resource.sql:
+        resource.sql[shape] = _text(resource, *shape)
+    return resource.sql[shape], arguments
+
+
+def json_of(tx: Tx, save: Save) -> bytes:
+    """The record's canonical JSON, encoded once per write: for the row, the event and the answer."""
+    known = tx.written.get(id(save.message))
+    if known is None:  # the message is kept beside its JSON: a freed one's id could come again
+        known = tx.written[id(save.message)] = (save.message, save.resource, codec.to_json(save.message))
+    return known[2]
+
+
+def _text(resource: "Resource[Any]", creates: bool, emits: bool, keyed: bool) -> str:
+    table, types = resource.table.name, resource.table.columns
+    at = 13  # $1..$12 are the fixed arguments of `_statement`
+    extra = {}
+    for name in resource.extra:
+        extra[name] = f"${at}::{types[name].type.compile(_DIALECT)}"
+        at += 1
+    parts = []
+    if not creates:
+        parts.append(
+            f"cur AS (SELECT 1 FROM {table} WHERE tenant_id = $1::uuid AND id = $2::uuid AND version = $3::bigint FOR UPDATE)"
+        )
+    outbox_at, key_at = at, at + (4 if emits else 0)
+    if keyed:
+        parts.append(f"k AS ({_insert_answer(key_at, '' if creates else 'FROM cur')})")
+    source = "FROM k" if keyed else ""
+    if creates:
+        names = ["tenant_id", "id", "version", "create_time", "update_time", "delete_time", "doc", "json", *extra]
+        fixed = ["$1::uuid", "$2::uuid", "$4::bigint", "$5::timestamptz", "$5::timestamptz", "$6::timestamptz",
+                 "$7::bytea", "$8::text", *extra.values()]
+        guard = " WHERE $3::bigint = 0"
+        parts.append(f"r AS (INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(fixed)} {source}{guard} RETURNING 1)")
+    else:
+        sets = ["version = $4::bigint", "update_time = $5::timestamptz", "delete_time = $6::timestamptz",
+                "doc = $7::bytea", "json = $8::text", *(f"{name} = {value}" for name, value in extra.items())]
+        parts.append(
+            f"r AS (UPDATE {table} SET {', '.join(sets)} {source or 'FROM cur'} WHERE tenant_id = $1::uuid"
+            " AND id = $2::uuid AND version = $3::bigint RETURNING 1)"
+        )
+        parts.append(
+            f"p AS (UPDATE {table}_history SET valid_to = $5::timestamptz FROM r WHERE tenant_id = $1::uuid"
+            " AND id = $2::uuid AND version = $3::bigint)"
+        )
+    parts.append(
+        f"h AS (INSERT INTO {table}_history (tenant_id, id, version, valid_from, valid_to, action, actor, cause, changed, doc)"
+        " SELECT $1::uuid, $2::uuid, $4::bigint, $5::timestamptz, NULL, $9::text, $10::jsonb, $11::jsonb, $12::text[],"
+        " $7::bytea FROM r)"
+    )
+    if emits:
+        parts.append(f"o AS ({_insert_outbox(outbox_at, ', r')})")
+    current = "true" if creates else "EXISTS (SELECT FROM cur)"
+    return f"WITH {', '.join(parts)} SELECT EXISTS (SELECT FROM r) AS written, {current} AS current"
+
+
+def _insert_answer(at: int, source: str) -> str:
+    return (
+        "INSERT INTO answers (tenant_id, actor, method, request_id, request_hash, answer, expire_time)"
+        f" SELECT $1::uuid, ${at}::text, ${at + 1}::text, ${at + 2}::text, ${at + 3}::bytea, ${at + 4}::bytea,"
+        f" ${at + 5}::timestamptz {source} ON CONFLICT (tenant_id, actor, method, request_id) DO UPDATE SET"
+        " request_hash = excluded.request_hash, answer = excluded.answer, expire_time = excluded.expire_time"
+        " WHERE answers.expire_time < now() RETURNING 1"
+    )
+
+
+def _insert_outbox(at: int, source: str) -> str:
+    return (
+        "INSERT INTO outbox (tenant_id, subject, record, headers, body)"
+        " SELECT $1::uuid, e.subject, e.record, e.headers::jsonb, e.body"
+        f" FROM unnest(${at}::text[], ${at + 1}::text[], ${at + 2}::text[], ${at + 3}::text[])"
+        f" WITH ORDINALITY AS e(subject, record, headers, body, n){source} ORDER BY e.n"
+    )
+
+
+_INSERT_OUTBOX = _insert_outbox(2, "")
+INSERT_ANSWER = _insert_answer(2, "")
+
+
+# -- events --------------------------------------------------------------------------------------
+
+OutboxRow = tuple[str, str, str, str]  # subject, record, headers, body
+
+
+def _columns_of(rows: list[OutboxRow]) -> list[list[str]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _actor(tx: Tx) -> dict[str, str]:
+    actor = tx.actor
+    return {"kind": actor.kind, "id": actor.id, "user_id": actor.user_id}
+
+
+def outbox_rows(tx: Tx) -> list[OutboxRow]:
+    """One outbox row per recorded event and directory entry; a save without an event of its own gets the kit's."""
+    rows: list[OutboxRow] = []
+    told: set[int] = set()
+    for event in tx.recorded.events:
+        save = _save_carried(tx, event)
+        if save is not None:
+            told.add(id(save))
+        rows.append(_event_row(tx, event, save))
+    own: list[OutboxRow] = []
+    for save in tx.recorded.saves:
+        if id(save) not in told:
+            own.append(_event_row(tx, kit_event(save.resource, save.action)(), save))
+    for item in tx.recorded.republished:
+        change = common_pb2.Change(cause=common_pb2.Cause(kind="republish", id=tx.cause.id), version=item.version)
+        change.time.CopyFrom(item.message.update_time)
+        change.republished = True
+        event = kit_event(item.resource, "updated")()
+        body = event_body(event, change, codec.to_json(item.message))
+        own.append(event_row(tx, event.DESCRIPTOR.full_name, f"{item.resource.name}/{item.message.id}", body))
+    for kind, id_, value in tx.recorded.directory:
+        key = f"{tx.tenant if kind not in ('key', 'beat') else '_'}.{kind}.{id_}"
+        own.append(_directory_row(tx, key, value))
+    return own + rows
+
+
+def kit_event(resource: "Resource[Any]", action: str) -> type[Message]:
+    """The event class by which the kit tells of an action: <Resource>Created, Updated, Deleted or Undeleted."""
+    name = f"{resource.package}.{resource.message.DESCRIPTOR.name}{action.capitalize()}"
+    found = contracts.message_class(name)
+    if found is None:
+        raise LookupError(f"{name} is not declared in events.proto and no named fact was emitted instead")
+    return found
+
+
+def _carrier(event: Message) -> str:
+    option = contracts.event_option(event.DESCRIPTOR)
+    return option.resource if option else ""
+
+
+def _save_carried(tx: Tx, event: Message) -> Save | None:
+    field = _carrier(event)
+    if not field:
+        return None
+    carried = getattr(event, field)
+    for save in tx.recorded.saves:
+        if carried.DESCRIPTOR is save.message.DESCRIPTOR and carried.id == save.message.id:
+            return save
+    return None
+
+
+def _event_row(tx: Tx, event: Any, save: Save | None) -> OutboxRow:
+    change = common_pb2.Change(
+        actor=common_pb2.ActorRef(**_actor(tx)),
+        cause=common_pb2.Cause(kind=tx.cause.kind, id=tx.cause.id),
+        time=to_timestamp(tx.now),
+    )
+    if save is not None:
+        change.version = save.old + 1
+        change.changed_fields.extend(save.changed)
+    body = event_body(event, change, save and json_of(tx, save))
+    record = f"{save.resource.name}/{save.message.id}" if save else _record_of(event)
+    return event_row(tx, event.DESCRIPTOR.full_name, record, body)
+
+
+def _record_of(event: Message) -> str:
+    field = _carrier(event)
+    return getattr(event, field).id if field else ""
+
+
+def event_body(event: Any, change: common_pb2.Change, resource_json: bytes | None) -> str:
+    """The event's JSON; the resource's stored JSON is set in as it is, never encoded again."""
+    field = _carrier(event)
+    head = b'{"change":' + codec.to_json(change)
+    if resource_json is None or not field:
+        event.change.CopyFrom(change)
+        return codec.to_json(event).decode()
+    event.ClearField(field)
+    event.ClearField("change")
+    name = event.DESCRIPTOR.fields_by_name[field].json_name
+    rest = codec.to_json(event)[1:-1]
+    return (head + b',"' + name.encode() + b'":' + resource_json + (b"," + rest if rest else b"") + b"}").decode()
+
+
+def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
+    """An outbox row with the CloudEvents 1.0 headers of NATS binary mode."""
+    service, event_id = contracts.service_of(type_name), tx.new_id()
+    headers = {
+        "ce-specversion": "1.0", "ce-id": event_id, "ce-type": type_name, "ce-source": f"/{service}",
+        "ce-time": tx.now.isoformat().replace("+00:00", "Z"), "ce-subject": record.rpartition("/")[2],
+        "content-type": "application/json", "Nats-Msg-Id": event_id,
+    }
+    if traceparent := telemetry.traceparent():
+        headers["traceparent"] = traceparent
+    subject = f"crm.{tx.tenant}.{service}.{type_name.rpartition('.')[2]}"
+    return subject, record, orjson.dumps(headers).decode(), body
+
+
+def _directory_row(tx: Tx, key: str, value: dict[str, Any] | None) -> OutboxRow:
+    headers = {"Nats-Msg-Id": tx.new_id()}
+    if value is None:
+        headers["KV-Operation"] = "DEL"
+    body = orjson.dumps(value).decode() if value is not None else ""
+    return f"$KV.DIRECTORY.{key}", f"directory/{key}", orjson.dumps(headers).decode(), body
+
+
+def request_hash(request: Message) -> bytes:
+    """What tells a replay from the reuse of a key for something else."""
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest()

@@ -1,0 +1,61 @@
+"""RPCs that every service offers alike: its long-running operations, custom fields and saved views."""
+
+from typing import Any
+
+from google.longrunning import operations_pb2
+
+from chassis.handlers import reads, writes
+from chassis.kit import custom, saved_views
+from chassis.kit.resource import Resource
+from chassis.kit.standard import standard
+from chassis.tx import Tx
+
+
+class OperationRpcs:
+    """GetOperation, ListOperations and CancelOperation of a service; callers see their own, administrators all."""
+
+    @reads
+    async def GetOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
+        return await tx.runtime.operations.get(tx, request.id)
+
+    @reads
+    async def ListOperations(self, request: Any, tx: Tx) -> Any:
+        size = request.page_size or 50
+        found = await tx.runtime.operations.list(tx, before=request.page_token, size=size + 1)
+        token = found[size - 1].name.rpartition("/")[2] if len(found) > size else ""
+        return tx.call.method.output(operations=found[:size], next_page_token=token)  # type: ignore[union-attr]
+
+    @writes
+    async def CancelOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
+        return await tx.runtime.operations.cancel(tx, request.id)
+
+
+def custom_field_rpcs(resource: Resource[Any]) -> type:
+    """The standard RPCs of custom fields; lists may be limited to one resource."""
+
+    async def announce_deletion(tx: Tx, field: Any) -> None:
+        custom.announce(tx, field)
+
+    return _of_resource(standard(resource, custom.check_definition, announce_deletion), "ListCustomFields")
+
+
+def saved_view_rpcs(resource: Resource[Any]) -> type:
+    """The standard RPCs of saved views; lists may be limited to one resource."""
+    return _of_resource(standard(resource, saved_views.check), "ListSavedViews")
+
+
+def _of_resource(base: type, name: str) -> type:
+    """The list with `resource` in the request as one more condition of its filter."""
+    listed = getattr(base, name).rpc.body
+
+    async def list_of_resource(servicer: Any, request: Any, tx: Tx) -> Any:
+        if request.resource:
+            condition = f'resource = "{_quoted(request.resource)}"'
+            request.filter = f"({request.filter}) AND {condition}" if request.filter else condition
+        return await listed(servicer, request, tx)
+
+    return type(f"{name}OfResource", (base,), {name: reads(list_of_resource)})
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,174 @@
+"""One process: the services it serves, started in order and drained in reverse.
+
+SIGTERM: not ready -> no new RPCs and events -> what runs is finished -> connections closed.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+from chassis import settings as settings_
+from chassis import telemetry
+from chassis.answers import purge_answers
+from chassis.authentication import Authentication
+from chassis.clock import Clock, TestClock
+from chassis.contracts import service_of
+from chassis.db.pool import Pools
+from chassis.directory import Directory
+from chassis.events import inbox
+from chassis.events.consumer import Consumers
+from chassis.events.leader import Leader
+from chassis.events.nats import Nats
+from chassis.events.relay import Relay
+from chassis.metrics_http import MetricsHttp
+from chassis.rpc.channel import Channel, InProcessChannel, RemoteChannel
+from chassis.rpc.endpoint import Endpoint, endpoints_of
+from chassis.rpc.server import Server
+from chassis.runtime import Runtime
+from chassis.service import Service
+from chassis.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Process:
+    """The parts that all services of a process share, and the services' runtimes."""
+
+    def __init__(self, settings: Settings, services: Sequence[Service]) -> None:
+        self.settings, self.services = settings, services
+        self.stop, self.ready = asyncio.Event(), False
+        self.pools = Pools(settings.connections)
+        self.nats = Nats(settings.nats_url, f"akrab-{settings.process}")
+        self.directory = Directory(self.nats)
+        self.clock: Clock = TestClock(self.directory) if settings.test_clock else Clock()
+        self.authentication = Authentication(self.directory)
+        self.endpoints: dict[str, Endpoint] = {}
+        self.runtimes: dict[str, Runtime] = {}
+        self._remote: dict[str, RemoteChannel] = {}
+        self._local = InProcessChannel(self.endpoints)
+        self._server: Server | None = None
+        self.grpc_port = 0
+        for service in services:
+            self._add(service)
+
+    def _add(self, service: Service) -> None:
+        runtime = Runtime(
+            service, self.settings, pools=self.pools, nats=self.nats, directory=self.directory, clock=self.clock,
+            authentication=self.authentication, channel=self.channel,
+        )
+        runtime.process = self
+        self.runtimes[service.name] = runtime
+        for servicer in service.servicers:
+            self.endpoints.update(endpoints_of(runtime, servicer))
+
+    def channel(self, service: str) -> Channel:
+        """The way to a service: within this process if it is served here, else over gRPC."""
+        if any(service_of(name[1:]) == service for name in self.endpoints):
+            return self._local
+        if service not in self._remote:
+            self._remote[service] = RemoteChannel(settings_.address_of(service))
+        return self._remote[service]
+
+    async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Serves until `stop` is set; returns when everything is closed."""
+        await self.nats.connect()
+        await self.nats.ensure_streams([s.name for s in self.services])
+        await self.nats.ensure_bucket("DIRECTORY")
+        loops_end = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            follow = group.create_task(self.directory.run(loops_end))
+            group.create_task(self.pools.close_idle(loops_end))
+            await self.directory.ready()
+            for runtime in self.runtimes.values():
+                if runtime.service.on_start is not None:
+                    await runtime.service.on_start(runtime)
+            loops = [group.create_task(loop) for loop in self._loops()]
+            metrics = await self._serve()
+            self.ready = True
+            log.info("ready", extra={"services": ",".join(self.runtimes)})
+            on_ready()
+            await self.stop.wait()
+            await self._drain()
+            await asyncio.wait(loops, timeout=self.settings.drain_s)
+            loops_end.set()
+            if metrics is not None:
+                await metrics.stop()
+            await asyncio.wait([follow], timeout=2)
+            for task in (*loops, follow):
+                task.cancel()
+        for channel in self._remote.values():
+            await channel.close()
+        await self.nats.close()
+        await self.pools.close()
+
+    async def _serve(self) -> MetricsHttp | None:
+        if self.settings.grpc_port and self.endpoints:
+            self._server = Server(self.endpoints)
+            self.grpc_port = await self._server.start(f"{self.settings.bind}:{max(0, self.settings.grpc_port)}")
+            await self._server.set_ready(True)
+        if not self.settings.metrics_port:
+            return None
+        metrics = MetricsHttp(lambda: self.ready)
+        await metrics.start(self.settings.bind, self.settings.metrics_port)
+        return metrics
+
+    async def _drain(self) -> None:
+        self.ready = False
+        log.info("draining")
+        if self._server is not None:
+            await self._server.set_ready(False)
+            await self._server.stop(self.settings.drain_s)
+
+    def _loops(self) -> list[Awaitable[None]]:
+        """What runs beside the RPCs: per database the work of its leader, and each service's own loops."""
+        loops: list[Awaitable[None]] = []
+        for name, runtime in self.runtimes.items():
+            service = runtime.service
+            if service.metadata is not None:
+                loops.append(runtime.wake.run(self.stop))
+                loops.append(runtime.operation_runs.run(self.stop))
+                loops.append(Leader(runtime.background_url, f"{name}-relay").run(self._led(runtime), self.stop))
+            loops += [work(runtime, self.stop) for work in service.background]
+        return loops
+
+    def _led(self, runtime: Runtime) -> list[Callable[..., Awaitable[None]]]:
+        """The loops of which a database has one: relay, consumers, timers, operations, cleaning."""
+        service = runtime.service
+        works: list[Callable[..., Awaitable[None]]] = [
+            Relay(self.nats, runtime.wake, service.name).run,
+            inbox.purge,
+            purge_answers,
+            runtime.timers.run,
+            runtime.operation_runs.sweep,
+        ]
+        marked = [body.consumer for body in service.consumers]
+        if marked:
+            works.append(Consumers(self.nats, service.name, marked, runtime.run_event).run)
+        return works
+
+
+async def serve(settings: Settings, services: Sequence[Service]) -> None:
+    """Runs a process until SIGTERM or SIGINT."""
+    telemetry.start(settings.otlp_endpoint, "+".join(s.name for s in services), settings.process)
+    process = Process(settings, services)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, process.stop.set)
+    await process.run()
+
+
+def reuse_port_socket(host: str, port: int) -> socket.socket:
+    """A listening socket that several processes may share (SO_REUSEPORT); OSError if somebody else has the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.setblocking(False)
+    listening.bind((host, port))
+    listening.listen(1024)
+    return listening
+
+
+__all__ = ["Process", "reuse_port_socket", "serve"]

@@ -1,0 +1,159 @@
+"""What one caller may do, computed from the directory: grants of object x action x scope, and hidden fields."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from chassis import contracts
+
+SCOPES = ("own", "team", "subtree", "all")  # each includes the ones before it
+
+
+class People(Protocol):
+    """The part of a tenant's directory that decides scopes."""
+
+    def user(self, id: str) -> Mapping[str, Any] | None: ...
+    def role(self, id: str) -> Mapping[str, Any] | None: ...
+    def members(self, department_id: str) -> frozenset[str]: ...
+    def subtree(self, department_id: str) -> frozenset[str]: ...
+
+
+class Rights:
+    """The rights of one caller. Immutable: the directory's revision decides how long an instance is used."""
+
+    def __init__(
+        self,
+        people: People | None,
+        user_id: str,
+        grants: Iterable[Mapping[str, str]],
+        hidden: Iterable[str] = (),
+        *,
+        readable: Mapping[str, Iterable[str]] | None = None,
+        writable: Mapping[str, Iterable[str]] | None = None,
+        methods: Iterable[str] | None = None,
+    ) -> None:
+        self._people, self.user_id = people, user_id
+        self._grants = tuple(grants)
+        self._scopes: dict[tuple[str, str], str | None] = {}
+        self._owners: dict[str, frozenset[str] | None] = {}
+        self._hidden: dict[str, frozenset[str]] = {}
+        for path in hidden:
+            object, _, field = path.partition(".")
+            self._hidden[object] = self._hidden.get(object, frozenset()) | {field}
+        self.readable = {k: frozenset(v) for k, v in readable.items()} if readable is not None else None
+        self.writable = {k: frozenset(v) for k, v in writable.items()} if writable is not None else None
+        self.methods = tuple(methods) if methods is not None else None
+
+    @classmethod
+    def of_user(cls, people: People, user_id: str, **limits: Any) -> "Rights":
+        """The union of the user's roles; a field is hidden only if every role of his hides it."""
+        user = people.user(user_id) or {}
+        roles = [role for id in user.get("role_ids", ()) if (role := people.role(id))]
+        hidden = set.intersection(*(set(role.get("hidden", ())) for role in roles)) if roles else set()
+        return cls(people, user_id, [g for role in roles for g in role.get("grants", ())], hidden, **limits)
+
+    @classmethod
+    def of_system(cls) -> "Rights":
+        """Everything: consumers, timers and jobs act for the tenant itself."""
+        return cls(None, "", [{"object": "*", "action": "*", "scope": "all"}])
+
+    def scope(self, object: str, action: str) -> str | None:
+        """The widest scope granted for this object and action; None if nothing is granted."""
+        key = (object, action)
+        if key not in self._scopes:
+            granted = [
+                SCOPES.index(g["scope"])
+                for g in self._grants
+                if g["object"] in (object, "*") and g["action"] in (action, "*")
+            ]
+            self._scopes[key] = SCOPES[max(granted)] if granted else None
+        return self._scopes[key]
+
+    def may(self, object: str, action: str) -> bool:
+        """True if the action is granted at any scope."""
+        return self.scope(object, action) is not None
+
+    def limited(self, grants: Iterable[Mapping[str, str]]) -> "Rights":
+        """These rights cut down to `grants`: a token never gets more than its user has."""
+        both = [
+            {"object": object, "action": action, "scope": SCOPES[min(SCOPES.index(a), SCOPES.index(b))]}
+            for object, action in contracts.rights()
+            if (a := self.scope(object, action)) and (b := Rights(None, "", grants).scope(object, action))
+        ]
+        limited = Rights(self._people, self.user_id, both)
+        limited._hidden, limited.methods = self._hidden, self.methods
+        limited.readable, limited.writable = self.readable, self.writable
+        return limited
+
+    def allows_method(self, full_name: str) -> bool:
+        """True unless the caller is a token that is limited to other methods."""
+        if self.methods is None:
+            return True
+        service = full_name.rpartition("/")[0]
+        return full_name in self.methods or f"{service}/*" in self.methods or "*" in self.methods
+
+    def owners(self, object: str, action: str) -> frozenset[str] | None:
+        """The owners whose records the scope includes; None means all."""
+        scope = self.scope(object, action)
+        if scope is None:
+            return frozenset()
+        if scope not in self._owners:
+            self._owners[scope] = self._owners_of(scope)
+        return self._owners[scope]
+
+    def departments(self, object: str, action: str) -> frozenset[str] | None:
+        """The departments whose queues the scope includes; None means all."""
+        scope = self.scope(object, action)
+        if scope == "all":
+            return None
+        mine = self._department()
+        if scope is None or mine is None or self._people is None:
+            return frozenset()
+        return self._people.subtree(mine) if scope == "subtree" else frozenset({mine})
+
+    @property
+    def hides_anything(self) -> bool:
+        """True if some field of some object is hidden from this caller."""
+        return bool(self._hidden)
+
+    def hidden(self, object: str) -> frozenset[str]:
+        """Paths of this object's fields that the caller must never see."""
+        return self._hidden.get(object, frozenset())
+
+    def reaches(
+        self, object: str, action: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
+    ) -> bool:
+        """True if the action's scope includes a record with this owner, department and followers (they may read)."""
+        owners = self.owners(object, action)
+        if owners is None or (owner_id and owner_id in owners):
+            return True
+        if department_id and not owner_id:
+            departments = self.departments(object, action)
+            if departments is None or department_id in departments:
+                return True
+        return action == "read" and self.may(object, "read") and self.user_id != "" and self.user_id in follower_ids
+
+    def can(
+        self, object: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
+    ) -> tuple[str, ...]:
+        """The actions that the caller may do with such a record, in alphabetical order."""
+        return tuple(
+            action
+            for action in contracts.record_actions().get(object, ())
+            if self.may(object, action) and self.reaches(object, action, owner_id, department_id, follower_ids)
+        )
+
+    def _department(self) -> str | None:
+        user = self._people.user(self.user_id) if self._people else None
+        return (user or {}).get("department_id") or None
+
+    def _owners_of(self, scope: str) -> frozenset[str] | None:
+        if scope == "all":
+            return None
+        mine = frozenset({self.user_id} - {""})
+        department = self._department()
+        if scope == "own" or department is None or self._people is None:
+            return mine
+        if scope == "team":
+            return mine | self._people.members(department)
+        return mine.union(*(self._people.members(id) for id in self._people.subtree(department)))
+

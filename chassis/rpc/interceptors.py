@@ -1,0 +1,145 @@
+"""What happens around every RPC, in one order, over the socket and within the process alike.
+
+An interceptor is `async (request, call, next) -> answer`; the request is bytes until `shape` has read it.
+"""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
+
+from chassis import errors, telemetry
+from chassis.call import ANYBODY, Call
+from chassis.rights import Rights
+from chassis.rpc import shape as shapes
+from crm.options.v1 import options_pb2
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+Next = Callable[[Any, Call], Awaitable[Any]]
+Interceptor = Callable[[Any, Call, Next], Awaitable[Any]]
+log = logging.getLogger(__name__)
+
+_NO_RIGHTS = Rights(None, "", ())
+
+
+class FeatureOff(errors.FailedPrecondition):
+    """The tenant has switched the feature off."""
+
+    reason = "FEATURE_OFF"
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(
+            f"the feature {feature} is switched off; an administrator can switch it on in the settings",
+            metadata={"feature": feature},
+        )
+
+
+class MethodNotGranted(errors.PermissionDenied):
+    """The API token is limited to other methods."""
+
+    reason = "METHOD_NOT_GRANTED"
+
+
+async def telemetry_(request: Any, call: Call, next: Next) -> Any:
+    """Span, duration and code of every RPC."""
+    began, code = time.perf_counter(), "OK"
+    with telemetry.span(call.method.full_name, call.metadata.get("traceparent"), rpc=call.method.full_name):
+        try:
+            return await next(request, call)
+        except errors.CrmError as error:
+            code = code_pb2.Code.Name(error.code)
+            raise
+        finally:
+            telemetry.RPC_SECONDS.labels(call.method.full_name, code).observe(time.perf_counter() - began)
+
+
+async def errors_(request: Any, call: Call, next: Next) -> Any:
+    """Lets refusals pass; anything else becomes INTERNAL with a fixed text and the trace id, and a log line."""
+    try:
+        if call.deadline is None:
+            return await next(request, call)
+        async with asyncio.timeout(call.remaining_s()):
+            return await next(request, call)
+    except errors.CrmError:
+        raise
+    except TimeoutError as error:
+        raise errors.DeadlineExceeded("the request took longer than its deadline") from error
+    except Exception as error:
+        log.exception("defect in %s", call.method.full_name)
+        raise errors.Internal(
+            f"something went wrong here; tell your administrator the trace id {telemetry.trace_id()}",
+            metadata={"trace_id": telemetry.trace_id()},
+        ) from error
+
+
+def authentication(runtime: "Runtime") -> Interceptor:
+    """Says who calls, from the token alone; a public RPC needs none, but uses one that is there."""
+
+    async def authenticate(request: Any, call: Call, next: Next) -> Any:
+        authorization = call.metadata.get("authorization", "")
+        if authorization and not (call.method.public and authorization == "Bearer "):
+            call.tenant, call.actor, call.rights = await runtime.authentication.authenticate(authorization)
+        elif not call.method.public:
+            raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
+        else:
+            call.actor, call.rights = ANYBODY, _NO_RIGHTS
+        return await next(request, call)
+
+    return authenticate
+
+
+def permission(runtime: "Runtime") -> Interceptor:
+    """Refuses callers without the grant that the contract names, and switched-off features."""
+
+    async def permit(request: Any, call: Call, next: Next) -> Any:
+        wanted = call.method.permission
+        if wanted.access == options_pb2.ACCESS_PUBLIC:
+            return await next(request, call)
+        assert call.rights is not None and call.tenant is not None
+        if not call.rights.allows_method(call.method.full_name):
+            raise MethodNotGranted(f"this API token may not call {call.method.full_name}")
+        if wanted.feature and wanted.feature in runtime.directory.of(call.tenant).features_off():
+            raise FeatureOff(wanted.feature)
+        if wanted.access != options_pb2.ACCESS_SIGNED_IN and not call.rights.may(wanted.object, wanted.action):
+            raise errors.PermissionDenied(
+                f"your role does not allow to {wanted.action} a {wanted.object}; ask an administrator for"
+                f" {wanted.object}.{wanted.action}"
+            )
+        return await next(request, call)
+
+    return permit
+
+
+async def shape(request: Any, call: Call, next: Next) -> Any:
+    """Reads the message and checks the contract's declared rules, all violations at once."""
+    try:
+        message = call.method.input.FromString(request)
+    except DecodeError:
+        raise errors.InvalidArgument(f"the request is not a {call.method.input.DESCRIPTOR.full_name}") from None
+    shapes.check(message, writes=call.method.writes)
+    return await next(message, call)
+
+
+def ordered(runtime: "Runtime") -> tuple[Interceptor, ...]:
+    """The order, and why."""
+    return (
+        telemetry_,  # first: sees everything, also what the others refuse
+        errors_,  # before all that may fail, so that nothing leaves as a driver's text
+        authentication(runtime),  # before any look at the request: strangers cost little
+        permission(runtime),  # needs the caller; before the message is read
+        shape,  # last: only a permitted caller learns what is wrong with his message
+    )
+
+
+def compose(interceptors: tuple[Interceptor, ...], body: Next) -> Next:
+    """The body with the interceptors around it, composed once per method."""
+    for interceptor in reversed(interceptors):
+        body = functools.partial(interceptor, next=body)
+    return body

@@ -1,0 +1,126 @@
+"""Traces, metrics and logs. Prometheus metrics always; traces are exported only where an OTLP endpoint is set.
+
+Personal data never goes in: labels are methods, codes, services and consumers; logs carry ids.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RPC_SECONDS = Histogram(
+    "akrab_rpc_seconds", "Duration of RPCs.", ["method", "code"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+OUTBOX_LAG = Gauge("akrab_outbox_lag_seconds", "Age of the oldest event not yet published.", ["service"])
+PUBLISHED = Counter("akrab_events_published_total", "Events published.", ["service"])
+CONSUMED = Counter("akrab_events_consumed_total", "Events consumed.", ["consumer", "outcome"])
+CONSUMER_LAG = Gauge("akrab_consumer_lag_events", "Events waiting for a consumer.", ["consumer"])
+TIMER_LATENESS = Histogram(
+    "akrab_timer_lateness_seconds", "How late timers fired.", ["kind"], buckets=(0.1, 0.5, 1, 5, 30, 120, 600, 3600)
+)
+POOL_WAITS = Counter("akrab_pool_waits_total", "Times a request waited for a database connection.")
+CONFLICTS = Counter("akrab_write_conflicts_total", "Bodies that ran again because somebody else was faster.")
+DIRECTORY_FRESH = Gauge("akrab_directory_fresh", "1 while the directory is fresh.")
+
+_traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
+_facts: ContextVar[dict[str, str]] = ContextVar("log_facts", default={})
+_tracer: Any = None
+
+
+def traceparent() -> str | None:
+    """The W3C traceparent of what is under way, or None outside any request."""
+    return _traceparent.get()
+
+
+def trace_id() -> str:
+    """The trace id (32 hex digits) of what is under way; empty outside any request."""
+    current = _traceparent.get()
+    return current[3:35] if current else ""
+
+
+def new_traceparent(parent: str | None = None) -> str:
+    """A child of `parent`, or a new trace if it is absent or malformed; not sampled, since nobody exports it."""
+    trace = parent[3:35] if parent and len(parent) == 55 and parent[2] == parent[35] == "-" else os.urandom(16).hex()
+    return f"00-{trace}-{os.urandom(8).hex()}-00"
+
+
+@contextmanager
+def span(name: str, parent: str | None = None, **facts: str) -> Iterator[None]:
+    """Makes `name` the current span, below `parent` or the current one; `facts` go on its log lines."""
+    facts_token = _facts.set({**_facts.get(), **facts})
+    try:
+        if _tracer is None:
+            token = _traceparent.set(new_traceparent(parent or _traceparent.get()))
+            try:
+                yield
+            finally:
+                _traceparent.reset(token)
+        else:
+            with _exported_span(name, parent, facts):
+                yield
+    finally:
+        _facts.reset(facts_token)
+
+
+@contextmanager
+def _exported_span(name: str, parent: str | None, facts: dict[str, str]) -> Iterator[None]:
+    from opentelemetry import propagate
+
+    context = propagate.extract({"traceparent": parent}) if parent else None
+    with _tracer.start_as_current_span(name, context=context, attributes=facts):
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        token = _traceparent.set(carrier.get("traceparent"))
+        try:
+            yield
+        finally:
+            _traceparent.reset(token)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, text, tenant, actor, trace id and what was given in `extra`."""
+
+    _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "text": record.getMessage(),
+            **_facts.get(),
+        }
+        if trace := trace_id():
+            line["trace_id"] = trace
+        line.update({k: v for k, v in record.__dict__.items() if k not in self._STANDARD})
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def start(otlp_endpoint: str = "", service: str = "akrab", process: str = "0") -> None:
+    """Sets up logs to standard error and, if an endpoint is given, the export of traces."""
+    global _tracer
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("nats", "uvicorn.access", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    if otlp_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        facts = {"service.name": service, "service.instance.id": process}
+        provider = TracerProvider(resource=Resource.create(facts))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{otlp_endpoint}/v1/traces")))
+        _tracer = provider.get_tracer("akrab")

@@ -1,0 +1,1 @@
+"""The test kit: real servers, a real process, and tenants with people, for tests of any service."""

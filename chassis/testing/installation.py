@@ -1,0 +1,227 @@
+"""An installation for tests: chosen services in one real process over real PostgreSQL, NATS and gRPC, within the test's loop.
+
+Databases are shared by all workers of a test run and migrated once; each test makes its own tenant. Tenants, users and roles
+are put into the directory as identity would, so that any service can be tested without identity.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chassis import directory as directories
+from chassis import service as services
+from chassis.db import migrate
+from chassis.keys import uuid7
+from chassis.process import Process
+from chassis.rpc.channel import Channel, RemoteChannel
+from chassis.settings import Settings
+from chassis.testing import servers
+
+S = TypeVar("S")
+SECRET = "0" * 64
+_KEY = Ed25519PrivateKey.from_private_bytes(b"akrab tests sign with this key !")
+_KID = "test"
+EVERYTHING = [{"object": "*", "action": "*", "scope": "all"}]
+
+
+@dataclass(frozen=True)
+class Authorised:
+    """A channel that speaks for somebody."""
+
+    channel: Channel
+    metadata: Mapping[str, str]
+    _stubs: Any = field(default=None)
+
+    async def unary(
+        self, method: str, request: bytes, metadata: Mapping[str, str], timeout_s: float = 30.0
+    ) -> tuple[bytes, dict[str, str]]:
+        return await self.channel.unary(method, request, {**self.metadata, **metadata}, timeout_s)
+
+    def unary_unary(self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any) -> Any:
+        async def call(request: Any, metadata: Mapping[str, str] | None = None, timeout: float = 30.0) -> Any:
+            data, _trailing = await self.unary(method, request_serializer(request), metadata or {}, timeout)
+            return response_deserializer(data)
+
+        return call
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who can call: a user of a tenant, or a stranger."""
+
+    installation: "Installation"
+    tenant: str
+    id: str
+    token: str = ""
+
+    def stub(self, stub_class: type[S], *, remote: bool = True, **metadata: str) -> S:
+        """The generated stub, over gRPC or within the process, called as this person; refusals raise CrmError."""
+        channel = self.installation.remote if remote else self.installation.local
+        headers = {"authorization": f"Bearer {self.token}", **metadata} if self.token else metadata
+        return stub_class(Authorised(channel, headers))  # type: ignore[call-arg]
+
+
+@dataclass
+class Tenant:
+    """A tenant of one test with its people. `admin` may do everything."""
+
+    installation: "Installation"
+    id: str
+    admin: Person
+
+    async def put(self, kind: str, id: str, value: Mapping[str, Any]) -> None:
+        """Writes a directory entry, as identity would, and waits until the process has it."""
+        directory = self.installation.process.directory
+        await directories.put(self.installation.process.nats, self.id, kind, id, value)
+        await directory.until(lambda: directory.of(self.id).entry(kind, id) == value)
+
+    async def person(
+        self, grants: Iterable[Mapping[str, str]] = (), *, hidden: Sequence[str] = (), department_id: str = "", **user: Any
+    ) -> Person:
+        """A new active user with a role of these grants and hidden fields; `user` adds to the directory entry."""
+        user_id, role_id = uuid7(), uuid7()
+        await self.put("role", role_id, {"name": "role", "grants": list(grants), "hidden": list(hidden)})
+        entry = {
+            "name": f"User {user_id[-4:]}", "email": f"{user_id}@example.com", "state": "active",
+            "department_id": department_id, "role_ids": [role_id], "language": "en", "time_zone": "UTC",
+            "working_hours": [], "tokens_not_before": 0, **user,
+        }
+        await self.put("user", user_id, entry)
+        return Person(self.installation, self.id, user_id, access_token(self.id, user_id))
+
+    async def department(self, parent_id: str = "", head_id: str = "", deputy_id: str = "") -> str:
+        """A new department; returns its id."""
+        id = uuid7()
+        await self.put("department", id, {"name": "D", "parent_id": parent_id, "head_id": head_id, "deputy_id": deputy_id})
+        return id
+
+
+class Installation:
+    """The running process, and two ways into it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.remote: Channel = RemoteChannel(f"127.0.0.1:{process.grpc_port}")
+        self.local: Channel = process._local
+
+    @property
+    def stranger(self) -> Person:
+        """Somebody who is not signed in."""
+        return Person(self, "", "")
+
+    async def tenant(self, **entry: Any) -> Tenant:
+        """A new tenant with an administrator."""
+        id = uuid7()
+        tenant = Tenant(self, id, None)  # type: ignore[arg-type]
+        await tenant.put("tenant", id, {
+            "name": "Test", "state": "active", "language": "en", "time_zone": "Europe/Warsaw", "country": "PL",
+            "currency": "PLN", "features_off": [], "settings": {}, **entry,
+        })
+        tenant.admin = await tenant.person(EVERYTHING)
+        return tenant
+
+    async def rows(self, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows that a statement finds as superuser: what is really in the database."""
+        raw = await asyncpg.connect(servers.postgres_url(migrate.database_of(service)))
+        try:
+            return await raw.fetch(sql, *arguments)
+        finally:
+            await raw.close()
+
+    async def events(self, tenant: Tenant, name: str, *, count: int = 1, timeout_s: float = 10.0) -> list[dict[str, Any]]:
+        """The bodies of the tenant's first events of this type name, once at least `count` have been published."""
+        return await published(self.process.nats, tenant.id, name, count, timeout_s)
+
+
+async def published(nats: Any, tenant_id: str, name: str, count: int, timeout_s: float) -> list[dict[str, Any]]:
+    """The bodies of events as an outside subscriber sees them."""
+    import orjson
+
+    subscription = await nats.js.subscribe(f"crm.{tenant_id}.*.{name}", ordered_consumer=True)
+    found: list[dict[str, Any]] = []
+    try:
+        async with asyncio.timeout(timeout_s):
+            while len(found) < count:
+                found.append(orjson.loads((await subscription.next_msg(timeout=timeout_s)).data))
+    finally:
+        await subscription.unsubscribe()
+    return found
+
+
+def access_token(tenant_id: str, user_id: str, session_id: str = "", *, life_s: int = 900) -> str:
+    """An access token as identity would sign it, with the tests' key."""
+    now = int(time.time())
+    claims = {"tid": tenant_id, "sub": user_id, "sid": session_id or uuid7(), "iat": now, "exp": now + life_s}
+    return jwt.encode(claims, _KEY, algorithm="EdDSA", headers={"kid": _KID})
+
+
+def migrate_once(names: Sequence[str]) -> None:
+    """Migrates the databases of these services, once per test run, whichever worker comes first."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
+    settings = test_settings()
+    for name in names:
+        if services.load(name).metadata is None:
+            continue
+        done = Path(tempfile.gettempdir()) / f"akrab-test-{run}-{name}.migrated"
+        with open(f"{done}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                asyncio.run(migrate.provision(settings, name))
+                migrate.upgrade(settings, services.load(name))
+                done.touch()
+
+
+def test_settings(**changes: Any) -> Settings:
+    """Settings of the tests' servers. The databases' roles have derived passwords, as everywhere."""
+    made = Settings(
+        postgres_url=servers.postgres_url(), nats_url=servers.nats_url(), secret=SECRET, grpc_port=-1, connections=16,
+        data_dir=Path(tempfile.mkdtemp(prefix="akrab-test-data-")), setup_token=secrets.token_urlsafe(16), drain_s=2.0,
+        force_retry=os.environ.get("CRM_FORCE_RETRY") == "1",
+    )
+    return replace(made, **changes)
+
+
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@contextlib.asynccontextmanager
+async def installation(names: Sequence[str], **changes: Any) -> AsyncIterator[Installation]:
+    """Runs these services in one process until the block ends; migrates their databases first."""
+    await asyncio.to_thread(migrate_once, names)
+    process = Process(test_settings(**changes), [services.load(name) for name in names])
+    ready = asyncio.Event()
+    running = asyncio.create_task(process.run(ready.set))
+    beat = asyncio.create_task(directories.beat(process.nats, process.stop)) if "identity" not in names else None
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=60)
+    if not ready.is_set():
+        waiting.cancel()
+        process.stop.set()
+        await running
+        raise AssertionError("the process did not become ready")
+    public = _KEY.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    key = {"kid": _KID, "public_pem": public.decode(), "alg": "EdDSA"}
+    await directories.put(process.nats, "_", "key", _KID, key)
+    await process.directory.until(lambda: process.directory.of("_").entry("key", _KID) is not None)
+    try:
+        yield Installation(process)
+    finally:
+        process.stop.set()
+        await running
+        if beat is not None:
+            await beat

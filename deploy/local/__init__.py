@@ -1,0 +1,1 @@
+"""PostgreSQL, NATS and the application's processes on one machine, under one supervisor."""

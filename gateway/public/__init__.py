@@ -1,0 +1,1 @@
+"""What visitors reach without a session: hosted forms, the site snippet, visits."""

@@ -1,0 +1,89 @@
+"""Sign-in by cookie for browsers: the tokens of the API, kept where scripts cannot read them.
+
+A browser that sends the header X-CSRF (any value: no other site can set it without our consent) gets its tokens as HttpOnly
+cookies instead of in the body. From then on its reads need nothing, and its unsafe requests need X-CSRF again. A bearer
+token always wins over the cookie. The services know nothing of cookies.
+"""
+
+import orjson
+
+from chassis import errors
+from gateway.edge import ACCESS_COOKIE
+from gateway.exchange import Exchange, Header, Response
+from gateway.routes import Binding
+
+REFRESH_COOKIE = "crm_refresh"
+CSRF_HEADER = b"x-csrf"
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+_SERVICE = "/crm.identity.v1.IdentityService/"
+_LOGIN, _REFRESH, _LOGOUT = _SERVICE + "Login", _SERVICE + "Refresh", _SERVICE + "Logout"
+_LOGOUT_EVERYWHERE = _SERVICE + "LogoutEverywhere"
+
+# A cookie path matches whole segments only, so /v1/auth would never be sent to /v1/auth:refresh.
+_REFRESH_PATH = "/v1/auth:refresh"
+_ACCESS_PATH = "/v1"
+
+
+class CsrfMissing(errors.PermissionDenied):
+    """A change was asked for with nothing but a cookie."""
+
+    reason = "CSRF_HEADER_MISSING"
+
+
+class Sessions:
+    """Cookies in and out; `secure` marks them for https only."""
+
+    def __init__(self, *, secure: bool) -> None:
+        self._secure = secure
+
+    def authorization(self, exchange: Exchange) -> str:
+        """The Authorization value for the services, empty without credentials; CsrfMissing for a change by cookie alone."""
+        bearer = exchange.headers.get(b"authorization")
+        if bearer is not None:
+            return bearer.decode("latin-1")
+        token = exchange.cookie(ACCESS_COOKIE) if b"cookie" in exchange.headers else ""
+        if not token:
+            return ""
+        if exchange.method not in SAFE and CSRF_HEADER not in exchange.headers:
+            raise CsrfMissing("changes signed in by cookie need the header X-CSRF; send X-CSRF: 1")
+        return f"Bearer {token}"
+
+    def fill(self, binding: Binding, exchange: Exchange, body: bytes) -> bytes:
+        """The body of a renewal made from the cookie, where the client sent none."""
+        if binding.method.full_name != _REFRESH or body.strip() not in (b"", b"{}"):
+            return body
+        token = exchange.cookie(REFRESH_COOKIE)
+        if not token:
+            return body
+        if CSRF_HEADER not in exchange.headers:
+            raise CsrfMissing("renewing by cookie needs the header X-CSRF; send X-CSRF: 1")
+        return orjson.dumps({"refreshToken": token})
+
+    def keep(self, binding: Binding, exchange: Exchange, response: Response) -> None:
+        """Moves the tokens of a successful sign-in from the body into cookies, or clears them after signing out."""
+        name = binding.method.full_name
+        if name in (_LOGOUT, _LOGOUT_EVERYWHERE):
+            response.headers += self.cleared()
+        elif name in (_LOGIN, _REFRESH) and CSRF_HEADER in exchange.headers:
+            answer = orjson.loads(response.body)
+            access, refresh = answer.pop("accessToken", ""), answer.pop("refreshToken", "")
+            response.headers.append(self._cookie(ACCESS_COOKIE, access, _ACCESS_PATH, answer.get("expiresIn", 0)))
+            response.headers.append(
+                self._cookie(REFRESH_COOKIE, refresh, _REFRESH_PATH, answer.get("refreshExpiresIn", 0))
+            )
+            response.body = orjson.dumps(answer)
+
+    def ended(self, binding: Binding, exchange: Exchange, error: errors.CrmError) -> list[Header]:
+        """Cookies to clear with a refusal: a session that cannot be renewed or signed out of is over for this browser."""
+        if error.code != errors.Unauthenticated.code or b"cookie" not in exchange.headers:
+            return []
+        return self.cleared() if binding.method.full_name in (_REFRESH, _LOGOUT, _LOGOUT_EVERYWHERE) else []
+
+    def cleared(self) -> list[Header]:
+        return [self._cookie(ACCESS_COOKIE, "", _ACCESS_PATH, 0), self._cookie(REFRESH_COOKIE, "", _REFRESH_PATH, 0)]
+
+    def _cookie(self, name: str, value: str, path: str, max_age_s: int) -> Header:
+        secure = "; Secure" if self._secure else ""
+        text = f"{name}={value}; Path={path}; Max-Age={int(max_age_s)}; HttpOnly; SameSite=Lax{secure}"
+        return b"set-cookie", text.encode("latin-1")

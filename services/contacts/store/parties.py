@@ -1,0 +1,261 @@
+"""Contacts and companies: what of them is searched, sorted and matched, and their ids in other systems."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Column, Date, Index, Integer, SmallInteger, Table, Text, Uuid, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from chassis.db import Statement
+from chassis.fold import phone_digits, search_key, sort_key
+from chassis.kit.filter import Field
+from chassis.kit.resource import Resource
+from chassis.tx import Tx
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
+from services.contacts import errors, names
+from services.contacts.store.schema import choice, metadata, reference
+
+Party = contact_pb2.Contact | company_pb2.Company
+
+_REVEALED = ("phones", "emails", "external_ids", "tax_numbers")
+"""What text search finds besides names; where one of them is hidden from the caller, it finds names only."""
+
+
+def _party_columns() -> list[Column[Any]]:
+    """The columns that both tables have."""
+    return [
+        Column("owner_id", Uuid), Column("department_id", Uuid), Column("follower_ids", ARRAY(Uuid), nullable=False),
+        Column("name_key", Text, nullable=False), Column("name_search", Text, nullable=False),
+        Column("search", Text, nullable=False), Column("search_open", Text, nullable=False),
+        Column("phone_digits", ARRAY(Text), nullable=False), Column("email_addresses", ARRAY(Text), nullable=False),
+        Column("external_keys", ARRAY(Text), nullable=False), Column("label_ids", ARRAY(Uuid), nullable=False),
+        Column("need_ids", ARRAY(Uuid), nullable=False), Column("tax_numbers", ARRAY(Text), nullable=False),
+        Column("roles", ARRAY(Text), nullable=False), Column("cities", ARRAY(Text), nullable=False),
+        Column("countries", ARRAY(Text), nullable=False), Column("lifecycle_stage", SmallInteger, nullable=False),
+        Column("preferred_channel", SmallInteger, nullable=False), Column("language", Text, nullable=False),
+        Column("time_zone", Text, nullable=False), Column("source_id", Uuid), Column("referrer_id", Uuid),
+    ]  # fmt: skip
+
+
+def _party_values(party: Party, name: str, name_key: str, more: list[str]) -> dict[str, Any]:
+    """The values of those columns; `more` are further texts to search."""
+    digits = list(dict.fromkeys(phone_digits(phone.number) for phone in party.phones))
+    emails = [email.address for email in party.emails]
+    texts = [name, *more, *emails, *digits, *(e.id for e in party.external_ids), *(t.number for t in party.tax_numbers)]
+    end = party.referrer.WhichOneof("target")
+    return {
+        "owner_id": reference(party.owner_id),
+        "department_id": reference(party.department_id),
+        "follower_ids": list(party.follower_ids),
+        "name_key": name_key,
+        "name_search": search_key(name),
+        "search": search_key(" ".join(texts)),
+        "search_open": search_key(" ".join([name, *more])),
+        "phone_digits": digits,
+        "email_addresses": emails,
+        "external_keys": [key for e in party.external_ids for key in (f"{e.system}/{e.id}", e.id)],
+        "label_ids": list(party.label_ids),
+        "need_ids": [need.need_id for need in party.needs],
+        "tax_numbers": [tax.number for tax in party.tax_numbers],
+        "roles": [party_pb2.PartyRole.Name(role) for role in party.party_roles],
+        "cities": [search_key(address.city) for address in party.addresses if address.city],
+        "countries": [address.country for address in party.addresses if address.country],
+        "lifecycle_stage": party.lifecycle_stage,
+        "preferred_channel": party.preferred_channel,
+        "language": party.language,
+        "time_zone": party.time_zone,
+        "source_id": reference(party.source_id),
+        "referrer_id": getattr(party.referrer, end) if end else None,
+    }
+
+
+def _role_name(text: str) -> str:
+    return text if text.startswith("PARTY_ROLE_") else f"PARTY_ROLE_{text}"
+
+
+_PARTY_FIELDS = {
+    "owner_id": Field("owner_id", "uuid"),
+    "department_id": Field("department_id", "uuid"),
+    "follower_ids": Field("follower_ids", "uuid_array"),
+    "phones": Field("phone_digits", "text_array", fold=phone_digits),
+    "emails": Field("email_addresses", "text_array", fold=str.lower),
+    "external_ids": Field("external_keys", "text_array"),
+    "tax_numbers": Field("tax_numbers", "text_array"),
+    "label_ids": Field("label_ids", "uuid_array"),
+    "needs": Field("need_ids", "uuid_array"),
+    "party_roles": Field("roles", "text_array", fold=_role_name),
+    "addresses.city": Field("cities", "text_array", fold=search_key, hidden_as="addresses"),
+    "addresses.country": Field("countries", "text_array", hidden_as="addresses"),
+    "lifecycle_stage": choice("lifecycle_stage", party_pb2.LifecycleStage, "LIFECYCLE_STAGE_"),
+    "preferred_channel": choice("preferred_channel", party_pb2.PreferredChannel, "PREFERRED_CHANNEL_"),
+    "language": Field("language", "text", sentinel=""),
+    "time_zone": Field("time_zone", "text", sentinel=""),
+    "source_id": Field("source_id", "uuid"),
+    "referrer": Field("referrer_id", "uuid"),
+}
+
+
+def _party_indexes(table: str) -> list[Index]:
+    """One GIN index serves every exact look-up in an array; one more the search without hidden parts."""
+    return [
+        Index(
+            f"ix_{table}_keys", "phone_digits", "email_addresses", "external_keys", "tax_numbers", "label_ids", "need_ids",
+            postgresql_using="gin",
+        ),
+        Index(
+            f"ix_{table}_search_open", "search_open", postgresql_using="gin",
+            postgresql_ops={"search_open": "gin_trgm_ops"},
+        ),
+        Index(f"ix_{table}_referrer", "tenant_id", "referrer_id"),
+    ]  # fmt: skip
+
+
+def _contact_values(contact: contact_pb2.Contact) -> dict[str, Any]:
+    name = contact.display_name
+    both = names.display(contact.given_name, contact.family_name)
+    sorted_by = names.sort_text(contact.given_name, contact.family_name, name)
+    born = contact.birthday
+    return {
+        **_party_values(contact, name, sort_key(sorted_by), [both] if both != name else []),
+        "given_name": search_key(contact.given_name),
+        "family_name": search_key(contact.family_name),
+        "position": search_key(contact.position),
+        "company_id": reference(contact.company_id),
+        "birthday": date(born.year, born.month, born.day) if born.year else None,
+        "birth_day": born.month * 100 + born.day,
+    }
+
+
+contacts = Resource(
+    contact_pb2.Contact,
+    metadata,
+    table="contacts",
+    columns=[
+        *_party_columns(),
+        Column("given_name", Text, nullable=False), Column("family_name", Text, nullable=False),
+        Column("position", Text, nullable=False), Column("company_id", Uuid), Column("birthday", Date),
+        Column("birth_day", SmallInteger, nullable=False),
+    ],
+    values=_contact_values,
+    items=[*_party_indexes("contacts"), Index("ix_contacts_company", "tenant_id", "company_id")],
+    fields={
+        **_PARTY_FIELDS,
+        "display_name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
+        "given_name": Field("given_name", "text", fold=search_key, sentinel=""),
+        "family_name": Field("family_name", "text", fold=search_key, sentinel=""),
+        "position": Field("position", "text", fold=search_key, sentinel=""),
+        "company_id": Field("company_id", "uuid"),
+        "birthday": Field("birthday", "date"),
+        "birthday.day_of_year": Field("birth_day", "number", sentinel=0, hidden_as="birthday"),
+    },
+    search="search",
+    open_search="search_open",
+    search_reveals=_REVEALED,
+)  # fmt: skip
+
+
+def _company_values(company: company_pb2.Company) -> dict[str, Any]:
+    return {
+        **_party_values(company, company.name, sort_key(company.name), [company.legal_name, *company.domains]),
+        "domains": list(company.domains),
+        "industry": search_key(company.industry),
+        "employee_count": company.employee_count,
+    }
+
+
+companies = Resource(
+    company_pb2.Company,
+    metadata,
+    table="companies",
+    columns=[
+        *_party_columns(),
+        Column("domains", ARRAY(Text), nullable=False), Column("industry", Text, nullable=False),
+        Column("employee_count", Integer, nullable=False),
+    ],
+    values=_company_values,
+    items=_party_indexes("companies"),
+    fields={
+        **_PARTY_FIELDS,
+        "name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
+        "domains": Field("domains", "text_array", fold=str.lower),
+        "industry": Field("industry", "text", fold=search_key, sentinel=""),
+        "employee_count": Field("employee_count", "number", sentinel=0),
+    },
+    search="search",
+    open_search="search_open",
+    search_reveals=_REVEALED,
+)  # fmt: skip
+
+PARTIES: dict[str, Resource[Any]] = {"contact": contacts, "company": companies}
+
+# -- ids in other systems: one pair of system and id names one living record of the tenant -----------------------------------
+
+external_ids = Table(
+    "external_ids",
+    metadata,
+    Column("tenant_id", Uuid, primary_key=True),
+    Column("object", Text, primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("holder_id", Uuid, nullable=False),
+    Index("ix_external_ids_holder", "tenant_id", "holder_id"),
+)
+
+_E = external_ids.c
+_SYSTEMS, _IDS = bindparam("systems", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))
+_HOLDER, _OBJECT = bindparam("holder_id", type_=Uuid), bindparam("object", type_=Text)
+_TENANT = bindparam("tenant_id", type_=Uuid)
+_RELEASE = Statement(delete(external_ids).where(_E.tenant_id == _TENANT, _E.holder_id == _HOLDER, _E.object == _OBJECT))
+_pairs = func.unnest(_SYSTEMS, _IDS).table_valued("system", "external_id", name="pairs").render_derived()
+_CLAIM = Statement(
+    upsert(external_ids)
+    .from_select(
+        ["tenant_id", "object", "system", "external_id", "holder_id"],
+        select(_TENANT, _OBJECT, _pairs.c.system, _pairs.c.external_id, _HOLDER).select_from(_pairs),
+    )
+    .on_conflict_do_nothing()
+)
+_TAKEN = Statement(
+    select(_E.system, _E.external_id, _E.holder_id)
+    .select_from(external_ids.join(_pairs, (_E.system == _pairs.c.system) & (_E.external_id == _pairs.c.external_id)))
+    .where(_E.tenant_id == _TENANT, _E.object == _OBJECT, _E.holder_id != _HOLDER)
+    .limit(1)
+)
+
+
+async def claim_external_ids(tx: Tx, object: str, party: Party) -> None:
+    """Makes exactly these ids the record's own; ExternalIdTaken if another record has one of them."""
+    await release_external_ids(tx, object, party.id)
+    if not party.external_ids:
+        return
+    pairs = {"systems": [e.system for e in party.external_ids], "ids": [e.id for e in party.external_ids]}
+    claimed = await tx.execute(_CLAIM, object=object, holder_id=party.id, **pairs)
+    if claimed != len(party.external_ids):
+        row = await tx.fetchrow(_TAKEN, object=object, holder_id=party.id, **pairs)
+        assert row is not None, "a conflicting row is visible once the insert has waited for it"
+        raise errors.ExternalIdTaken(row["system"], row["external_id"], str(row["holder_id"]))
+
+
+async def release_external_ids(tx: Tx, object: str, party_id: str) -> None:
+    """Gives the record's ids back, so that another record may have them."""
+    await tx.execute(_RELEASE, object=object, holder_id=party_id)
+
+
+# -- what exists -------------------------------------------------------------------------------------------------------------
+
+_EXISTING = {
+    object: Statement(
+        select(resource.table.c.id).where(
+            resource.table.c.tenant_id == _TENANT, resource.table.c.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+            resource.table.c.delete_time.is_(None),
+        )
+    )
+    for object, resource in PARTIES.items()
+}  # fmt: skip
+
+
+async def missing(tx: Tx, object: str, ids: set[str]) -> set[str]:
+    """Those of the ids under which no contact (or company) lives."""
+    rows = await tx.fetch(_EXISTING[object], ids=sorted(ids)) if ids else []
+    return ids - {str(row["id"]) for row in rows}

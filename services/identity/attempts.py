@@ -1,0 +1,45 @@
+"""Counting attempts to sign in, in PostgreSQL, so that every process and every restart knows them.
+
+An attempt is counted before the password is looked at, in a transaction of its own: a hundred guesses at the same moment are
+a hundred attempts, and a refusal does not undo its own counting.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chassis.call import Cause
+from chassis.tx import Tx
+from services.identity import errors, signing_in, store
+from services.identity.signing_in import Limit
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+INSTALLATION = "00000000-0000-0000-0000-000000000000"
+"""Stands for no company where a transaction needs one."""
+_DROP_AFTER = timedelta(days=1)  # a counter that nobody touched so long says nothing any more
+
+
+async def begin(runtime: "Runtime", counters: Mapping[str, Limit], now: datetime) -> None:
+    """Counts one attempt under each key; raises TooManyAttempts, and counts nothing, if one of them has to wait."""
+
+    async def count(tx: Tx) -> float:
+        known = await store.attempts_for_update(tx, list(counters), now)
+        wait = max(signing_in.wait_s(limit, *known[key], now) for key, limit in counters.items())
+        if wait == 0:
+            for key, (failures, last) in known.items():
+                old = now - last >= signing_in.FORGET_FAILURES_AFTER
+                await store.count_attempt(tx, key, 1 if old else failures + 1, now)
+        return wait
+
+    wait = await runtime.run_system(INSTALLATION, Cause("rpc"), count)
+    if wait > 0:
+        raise errors.TooManyAttempts(wait)
+
+
+async def succeeded(tx: Tx, account: str, peer: str, now: datetime) -> None:
+    """The attempt was right: the account's failures are forgotten, the address gets back this one attempt."""
+    if peer:
+        await store.forgive_attempt(tx, peer)
+    await store.forget_attempts(tx, [account], before=now - _DROP_AFTER)

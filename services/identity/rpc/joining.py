@@ -1,0 +1,98 @@
+"""How companies and people come in: set-up, signing up, one-time links."""
+
+import hashlib
+import hmac
+
+from chassis import errors as refusals
+from chassis import keys
+from chassis.handlers import Servicer, writes
+from chassis.tx import Tx
+from crm.identity.v1 import events_pb2, session_pb2 as pb, user_pb2
+from services.identity import attempts, errors, founding, passwords, rules, saving, signing_in, store
+from services.identity.real_time import real_now
+from services.identity.rpc.signing_in import peer_key
+from services.identity.signing_in import LinkKind
+
+
+def company_of_link(request: pb.AcceptInvitationRequest | pb.CompletePasswordResetRequest) -> str:
+    """The company that a link's secret names; LinkInvalid if it is no secret of ours."""
+    try:
+        return keys.tenant_of(request.token)
+    except refusals.NotFound:
+        raise errors.LinkInvalid from None
+
+
+class Joining(Servicer):
+    """`/v1/setup`, `POST /v1/tenants`, `/v1/auth:acceptInvitation`, `/v1/auth:resetPassword`."""
+
+    @writes(tenant=None)
+    async def Setup(self, request: pb.SetupRequest, tx: Tx) -> pb.SetupResponse:
+        expected = self.runtime.settings.setup_token
+        await self._count(tx)
+        if not expected or not hmac.compare_digest(expected.encode(), request.token.encode()):
+            raise errors.SetupTokenWrong
+        founding.check(request.administrator)
+        hash = await passwords.hashed(request.administrator.password)
+        tenant_id = tx.new_id()
+        await tx.enter_tenant(tenant_id)
+        await store.claim_installation(tx)
+        return await founding.found(tx, tenant_id, request.company, request.administrator, hash)
+
+    @writes(tenant=None)
+    async def SignUp(self, request: pb.SignUpRequest, tx: Tx) -> pb.SetupResponse:
+        if not self.settings.signup:
+            raise errors.SignUpClosed
+        await self._count(tx)
+        founding.check(request.administrator)
+        hash = await passwords.hashed(request.administrator.password)
+        tenant_id = tx.new_id()
+        await tx.enter_tenant(tenant_id)
+        return await founding.found(tx, tenant_id, request.company, request.administrator, hash)
+
+    async def _count(self, tx: Tx) -> None:
+        """Set-up tokens are not guessed and companies not made by the thousand: each try counts against the address."""
+        if peer := peer_key(tx):
+            await attempts.begin(self.runtime, {peer: signing_in.PEER}, real_now())
+
+    @writes(tenant=company_of_link)
+    async def AcceptInvitation(self, request: pb.AcceptInvitationRequest, tx: Tx) -> pb.PasswordLinkResponse:
+        await store.lock_people(tx)
+        user = await _user_of_link(tx, request.token, LinkKind.INVITATION)
+        rules.require_state(user, user_pb2.USER_STATE_INVITED)
+        await _choose_password(tx, user, request.password)
+        user.state = user_pb2.USER_STATE_ACTIVE
+        user.name = request.name or user.name
+        rules.user(user)
+        saving.save_user(tx, user)
+        tx.emit(events_pb2.UserJoined(user=user))
+        return pb.PasswordLinkResponse(email=user.email)
+
+    @writes(tenant=company_of_link)
+    async def CompletePasswordReset(
+        self, request: pb.CompletePasswordResetRequest, tx: Tx
+    ) -> pb.PasswordLinkResponse:
+        user = await _user_of_link(tx, request.token, LinkKind.RESET)
+        rules.require_state(user, user_pb2.USER_STATE_ACTIVE)
+        await _choose_password(tx, user, request.password)
+        reason = events_pb2.SESSION_REVOKED_REASON_PASSWORD_CHANGED
+        await saving.end_sessions(tx, user.id, reason, real_now())
+        return pb.PasswordLinkResponse(email=user.email)
+
+
+def link_hash(token: str) -> bytes:
+    """What is kept of a link's secret."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def _user_of_link(tx: Tx, token: str, kind: LinkKind) -> user_pb2.User:
+    """Uses the link up (with the rest of the transaction) and returns whose it was; LinkInvalid otherwise."""
+    user_id = await store.use_link(tx, hash=link_hash(token), kind=kind, now=real_now())
+    user = await store.users.find(tx, user_id) if user_id else None
+    if user is None:
+        raise errors.LinkInvalid
+    return user
+
+
+async def _choose_password(tx: Tx, user: user_pb2.User, password: str) -> None:
+    passwords.check(password, email=user.email, field="password")
+    await store.set_password_hash(tx, user.id, await passwords.hashed(password))

@@ -2,7 +2,7 @@
 # CRM_POSTGRES_URL, CRM_NATS_URL, DEMO=0, DEMO_TRAFFIC=0, PYTHON=python3.12.
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt lint test unit service contract e2e chaos bench run migrate demo backup restore status k8s-check
-.PHONY: runtime
+.PHONY: runtime contracts
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -46,6 +46,9 @@ service: setup gen ## Run the tests of RPCs and consumers against real servers
 
 contract: setup gen ## Run the tests generated from the contracts
 	@$(pytest) -n auto tests/contract $(ARGS)
+
+contracts: ## Check protos/ with buf: style, comments, nothing breaks (needs npm)
+	@sh tools/contracts/buf.sh
 
 e2e: setup gen ## Run the journeys through the gateway and the runtime
 	@$(pytest) -n auto tests/e2e $(ARGS)

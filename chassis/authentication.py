@@ -28,6 +28,12 @@ class SignedOut(errors.Unauthenticated):
         super().__init__("you are signed out; sign in again")
 
 
+class SessionEnded(SignedOut):
+    """Known to have ended: unlike an unknown session, it is not worth waiting for."""
+
+    reason = "SIGNED_OUT"
+
+
 class TokenExpired(errors.Unauthenticated):
     """The access token's time is over; a refresh gives a new one."""
 
@@ -55,7 +61,7 @@ def _is_young(token: str) -> bool:
             made = jwt.decode(token, options={"verify_signature": False})["iat"]
     except (jwt.PyJWTError, KeyError, errors.NotFound):
         return False
-    return time.time() - _YOUNG_S <= made <= time.time() + 1
+    return isinstance(made, int | float) and time.time() - _YOUNG_S <= made <= time.time() + 1
 
 
 class Authentication:
@@ -78,7 +84,7 @@ class Authentication:
         try:
             return check(token)
         except errors.Unauthenticated as refusal:
-            if not _is_young(token):
+            if isinstance(refusal, SessionEnded) or not _is_young(token):
                 raise
             found: list[tuple[str, Actor, Rights]] = []
 
@@ -103,12 +109,9 @@ class Authentication:
         tenant, user_id, session_id = claims["tid"], claims["sub"], claims["sid"]
         people = self._directory.of(tenant)
         user = people.user(user_id)
-        if (
-            user is None
-            or user.get("state") != "active"
-            or claims["iat"] < user.get("tokens_not_before", 0)
-            or people.session(session_id) is not None
-        ):
+        if people.session(session_id) is not None:
+            raise SessionEnded
+        if user is None or user.get("state") != "active" or claims["iat"] < user.get("tokens_not_before", 0):
             raise SignedOut
         return tenant, Actor("user", user_id, user_id, session_id), self.rights_of_user(tenant, user_id)
 

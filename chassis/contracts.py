@@ -94,7 +94,7 @@ def record_actions() -> dict[str, tuple[str, ...]]:
     """object -> the actions that can be done with one record of it, in alphabetical order."""
     found: dict[str, set[str]] = {}
     for method in (method_of(m) for service in services() for m in service.methods):
-        if method.permission.object and {"id", "update_mask"} & method.input.DESCRIPTOR.fields_by_name.keys():
+        if method.permission.object and {"id", "update_mask"}.intersection(method.input.DESCRIPTOR.fields_by_name):
             found.setdefault(method.permission.object, set()).add(method.permission.action)
     return {object: tuple(sorted(actions)) for object, actions in found.items()}
 

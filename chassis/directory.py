@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 from nats.js.kv import KeyValue
 
-from chassis.events.nats import Nats
+from chassis.events.nats import Nats, ending
 from chassis.telemetry import DIRECTORY_FRESH
 from chassis.tenant_view import Entry, TenantView
 from chassis.waits import first_of
@@ -124,7 +124,7 @@ class Directory:
             while not (stop.is_set() or self._stale_watch.is_set()):
                 self._notice_freshness()
                 try:
-                    entry = await watcher.updates(timeout=_TICK_S)
+                    entry = await _next(watcher, _TICK_S)
                 except TimeoutError:
                     silent_s = time.monotonic() - max(self._beat_at, began)
                     if silent_s > self._patience_s:
@@ -133,13 +133,12 @@ class Directory:
                 else:
                     self._follow(entry)
         finally:
-            if not self._nats.client.is_closed:
-                await watcher.stop()
+            await ending(watcher.stop())
 
     async def _read_all(self, watcher: KeyValue.KeyWatcher) -> None:
         """Replace what we know by what is there: entries that are gone go here too."""
         there: set[Place] = set()
-        while (entry := await watcher.updates(timeout=_READ_S)) is not None:
+        while (entry := await _next(watcher, _READ_S)) is not None:
             place, value = _parsed(entry)
             if value is not None:
                 there.add(place)
@@ -179,6 +178,12 @@ class Directory:
             log.info("directory: fresh")
         else:
             log.warning("directory: not fresh; signed-in users stay signed in until their tokens expire")
+
+
+async def _next(watcher: KeyValue.KeyWatcher, timeout_s: float) -> KeyValue.Entry | None:
+    """The next change; None once everything that was there has come. (`watcher.updates` can swallow a cancellation.)"""
+    async with asyncio.timeout(timeout_s):
+        return await anext(watcher)
 
 
 def _parsed(entry: KeyValue.Entry) -> tuple[Place, Entry | None]:

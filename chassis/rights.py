@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from chassis import contracts
 
+_CAN_REMEMBERED = 10_000  # owners and departments that one caller meets between two changes of the directory
 SCOPES = ("own", "team", "subtree", "all")  # each includes the ones before it
 
 
@@ -36,6 +37,7 @@ class Rights:
         self._scopes: dict[tuple[str, str], str | None] = {}
         self._owners: dict[str, frozenset[str] | None] = {}
         self._hidden: dict[str, frozenset[str]] = {}
+        self._can: dict[tuple[str, str, str, bool], tuple[str, ...]] = {}
         for path in hidden:
             object, _, field = path.partition(".")
             self._hidden[object] = self._hidden.get(object, frozenset()) | {field}
@@ -136,11 +138,17 @@ class Rights:
         self, object: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
     ) -> tuple[str, ...]:
         """The actions that the caller may do with such a record, in alphabetical order."""
-        return tuple(
-            action
-            for action in contracts.record_actions().get(object, ())
-            if self.may(object, action) and self.reaches(object, action, owner_id, department_id, follower_ids)
-        )
+        key = (object, owner_id, department_id, self.user_id in follower_ids)
+        known = self._can.get(key)
+        if known is None:
+            if len(self._can) >= _CAN_REMEMBERED:
+                self._can.clear()
+            known = self._can[key] = tuple(
+                action
+                for action in contracts.record_actions().get(object, ())
+                if self.may(object, action) and self.reaches(object, action, owner_id, department_id, follower_ids)
+            )
+        return known
 
     def _department(self) -> str | None:
         user = self._people.user(self.user_id) if self._people else None

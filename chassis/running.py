@@ -24,6 +24,7 @@ from chassis.tx import Draws, EventMeta, Tx, translated
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
+_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 TRIES = 8  # a hot record under many writers needs more than the three that a deadlock needs
 _ANSWER = Statement(
     text(
@@ -58,8 +59,11 @@ async def run_read(servicer: Servicer, rpc: Rpc, request: Message, call: Call) -
     """Runs a `@reads` body; its answer is a message or Raw."""
     tx = _tx_of(servicer.runtime, call, rpc, request, Draws(servicer.runtime.clock.now()), read_only=True)
     try:
+        await servicer.runtime.schemas.load(tx)
         answer = await rpc.body(servicer, request, tx)
         return answer if isinstance(answer, Raw) else protected(tx, answer)
+    except _DRIVER as error:
+        raise _as_refusal(error) from error
     finally:
         await tx.abort()
 
@@ -81,6 +85,7 @@ async def run_write(servicer: Servicer, rpc: Rpc, request: Message, call: Call) 
         own = type(request)()
         own.CopyFrom(request)  # bodies change what they were sent in place; the next try begins with the original
         try:
+            await runtime.schemas.load(tx)
             answer = await rpc.body(servicer, own, tx)
             key = key_of(tx)
             stored = b"" if rpc.secret_answer or key is None else answer.SerializeToString()
@@ -164,7 +169,7 @@ async def _finish(tx: Tx, key: Key | None, answer: bytes) -> None:
     recorded = tx.recorded
     if tx.runtime.settings.force_retry and tx.tries == 1:
         raise Conflict
-    if not tx.in_transaction and not recorded:
+    if not tx.in_transaction and not recorded and key is None:
         await tx.commit()
         return
     if not tx.in_transaction and len(recorded.saves) == 1:
@@ -224,8 +229,11 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
             if number == TRIES:
                 raise errors.Aborted("others are changing this record right now; try again") from error
             await asyncio.sleep(random.uniform(0, 0.002 * 2**number))  # jitter keeps rivals apart
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            if is_lost(error):
-                raise errors.Unavailable("the database is down; try again", retry_after_s=2) from error
-            raise
+        except _DRIVER as error:
+            raise _as_refusal(error) from error
     raise AssertionError("unreachable")
+
+
+def _as_refusal(error: BaseException) -> BaseException:
+    """Unavailable for a lost database; any other error of the driver is a defect and stays what it is."""
+    return errors.Unavailable("the database is down; try again", retry_after_s=2) if is_lost(error) else error

@@ -56,7 +56,6 @@ class Runtime:
         self.database_url = settings.database_url(database_of(service.name), role)
         self.background_url = settings.database_url(database_of(service.name), background)
         self.page_tokens = PageTokens(settings.derived("page-tokens"))
-        self.schemas = Schemas()
         self.wake = Wake(nats, service.name)
         self.timers = Timers(service.name, _by(service.timers, "timer_kind"), self.run_system, clock)
         bodies = {**republishers(service), **_by(service.operations, "operation_kind")}
@@ -67,7 +66,7 @@ class Runtime:
         self.resources: dict[str, Resource[Any]] = {
             t.info["resource"].message.DESCRIPTOR.full_name: t.info["resource"] for t in tables if "resource" in t.info
         }
-        self.has_custom = any(resource.has_custom for resource in self.resources.values())
+        self.schemas = Schemas(service.metadata.info.get("custom_fields") if service.metadata is not None else None)
 
     async def run_system(self, tenant: str, cause: Cause, work: Callable[[Tx], Awaitable[Any]]) -> Any:
         """Runs `work(tx)` as the system itself in one transaction of this tenant, again on conflicts."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nats.js.errors import NotFoundError
 
+from chassis import contracts
 from chassis.errors import DeadlineExceeded
 from chassis.events.nats import stream_of
 from chassis.waits import first_of
@@ -42,7 +43,7 @@ async def _is_busy(process: "Process", runtime: "Runtime") -> bool:
         return True
     for body in runtime.service.consumers:
         consumer = body.consumer
-        for publisher in process.runtimes if consumer.services == ("*",) else consumer.services:
+        for publisher in contracts.load_all() if consumer.services == ("*",) else consumer.services:
             try:
                 info = await process.nats.js.consumer_info(stream_of(publisher), consumer.durable)
             except NotFoundError:

@@ -28,21 +28,22 @@ class Draws:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
-        self._drawn: list[Any] = []
-        self._next = 0
+        self._drawn: dict[str, list[Any]] = {}
+        self._used: dict[str, int] = {}
         self.tries = 0
 
     def rewind(self) -> None:
         """Begins a new try."""
-        self._next = 0
+        self._used.clear()
         self.tries += 1
 
-    def draw(self, make: Callable[[], Any]) -> Any:
-        """The value drawn at this point on the first try."""
-        if self._next == len(self._drawn):
-            self._drawn.append(make())
-        self._next += 1
-        return self._drawn[self._next - 1]
+    def draw(self, kind: str, make: Callable[[], Any]) -> Any:
+        """The next value of this kind; kinds are apart, because another try may draw in another order."""
+        drawn, used = self._drawn.setdefault(kind, []), self._used.get(kind, 0)
+        if used == len(drawn):
+            drawn.append(make())
+        self._used[kind] = used + 1
+        return drawn[used]
 
 
 @dataclass(slots=True)
@@ -120,15 +121,15 @@ class Tx:
 
     def new_id(self) -> str:
         """A UUIDv7; the same on every try."""
-        return self._draws.draw(lambda: keys.uuid7(self.now.timestamp()))
+        return self._draws.draw("id", lambda: keys.uuid7(self.now.timestamp()))
 
     def random(self) -> float:
         """A number in [0, 1); the same on every try."""
-        return self._draws.draw(random.random)
+        return self._draws.draw("chance", random.random)
 
     def new_secret(self, length: int = 32) -> str:
         """`length` random bytes as url-safe text; the same on every try."""
-        return self._draws.draw(lambda: secrets.token_urlsafe(length))
+        return self._draws.draw(f"secret{length}", lambda: secrets.token_urlsafe(length))
 
     async def enter_tenant(self, tenant_id: str) -> None:
         """Leads a caller without a tenant (sign-in, set-up) into one; what was read before stays read."""

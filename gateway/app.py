@@ -46,7 +46,7 @@ class App:
             self.edge.admit(exchange)
             target, variables = self.table.match(exchange.method, exchange.path)
             if isinstance(target, (Binding, Shared)):
-                return await self._call(target, variables, exchange)
+                return await self.call(target, variables, exchange)
             return await target(exchange, variables)
         except errors.CrmError as error:
             return problems.problem(error, exchange)
@@ -57,7 +57,7 @@ class App:
             logger.exception("defect while answering", extra={"trace_id": exchange.trace_id})
             return problems.problem(errors.Internal("this is a defect of ours; tell us the trace id"), exchange)
 
-    async def _call(self, target: Binding | Shared, variables: tuple[str, ...], exchange: Exchange) -> Response:
+    async def call(self, target: Binding | Shared, variables: tuple[str, ...], exchange: Exchange) -> Response:
         """Transcodes, calls and answers one RPC."""
         raw = b""
         if exchange.method not in ("GET", "HEAD"):

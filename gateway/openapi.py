@@ -3,14 +3,14 @@
 from typing import Any
 
 import orjson
+from crm.options.v1 import options_pb2
 
+from chassis import contracts
 from gateway import schemas
 from gateway.openapi_pages import PAGES
 from gateway.routes import Binding, Shared, Table, parse_template
 from gateway.schemas import Schemas
 from gateway.transcode import query_fields
-from chassis import contracts
-from crm.options.v1 import options_pb2
 
 Document = dict[str, Any]
 

@@ -6,7 +6,6 @@ Some paths are bound by several services (`/v1/customFields`): there the request
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Union
 from urllib.parse import unquote
 
 from google.api import annotations_pb2, http_pb2
@@ -17,7 +16,7 @@ from chassis.contracts import Method
 from gateway.exchange import Exchange, Response
 from gateway.problems import MethodNotAllowed
 
-Handler = Callable[[Exchange, tuple[str, ...]], Awaitable[Response | None]]
+Handler = Callable[[Exchange, tuple[str, ...]], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Shared:
     all: tuple[Binding, ...]
 
 
-Target = Union[Binding, Shared, Handler]
+Target = Binding | Shared | Handler
 
 
 @dataclass(slots=True)

@@ -19,7 +19,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from chassis.process import reuse_port_socket
+from chassis.runtime import Runtime
 from gateway.app import App
+from gateway.assembly import assemble
 
 logger = logging.getLogger(__name__)
 
@@ -128,16 +131,16 @@ class Server:
             connection.transport.close()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on a port that several processes may share; raises OSError if a stranger holds it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((host, port))
-    listener.listen(_BACKLOG)
-    listener.setblocking(False)
-    return listener
+async def serve(runtime: Runtime, stop: asyncio.Event) -> None:
+    """The gateway's background task: serves HTTP until `stop`, then drains. Raises OSError if a stranger has the port."""
+    face = assemble(runtime)
+    listener = reuse_port_socket(runtime.settings.bind, runtime.settings.port)
+    server = Server(face.app, max_head_bytes=face.settings.max_head_bytes, head_timeout_s=face.settings.head_timeout_s)
+    feeds_stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(face.hub.run(feeds_stop))
+        await server.run(listener, stop, runtime.settings.drain_s, face.hub.close)
+        feeds_stop.set()
 
 
 async def _empty_queue(listener: socket.socket) -> None:

@@ -38,7 +38,8 @@ def request_bytes(binding: Binding, variables: tuple[str, ...], exchange: Exchan
         if prefix:
             text = variables[0].encode()
             return prefix + _varint(len(text)) + text
-    return decode(binding, variables, exchange, parse_body(exchange, body)).SerializeToString()
+    message = decode(binding, variables, exchange, parse_body(exchange, body))
+    return bytes(message.SerializeToString())
 
 
 def decode(binding: Binding, variables: tuple[str, ...], exchange: Exchange, body: Any) -> Message:

@@ -56,6 +56,7 @@ class Pools:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._open = 0
+        self._closed = False
         self._free: list[Connection] = []  # the end is the one used last
         self._waiters: deque[asyncio.Future[None]] = deque()
         self.waits = 0
@@ -86,7 +87,7 @@ class Pools:
 
     def give(self, connection: Connection, *, certain: bool = True) -> None:
         """Returns a connection; one whose transaction or tenant is not certain is closed instead."""
-        if not certain or connection.raw.is_closed() or connection.raw.is_in_transaction():
+        if self._closed or not certain or connection.raw.is_closed() or connection.raw.is_in_transaction():
             connection.raw.terminate()
             self._open -= 1
         else:
@@ -139,8 +140,12 @@ class Pools:
         try:
             timeout = 10.0 if deadline is None else max(0.0, deadline - began)
             await asyncio.wait_for(waiter, timeout)
-        except TimeoutError:
-            raise errors.Unavailable("every database connection is busy; try again", retry_after_s=1) from None
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                self._wake_one()  # was told of a free connection and cannot use it: the next one can
+            if isinstance(error, TimeoutError):
+                raise errors.Unavailable("every database connection is busy; try again", retry_after_s=1) from None
+            raise
         finally:
             self.waits += 1
             self.waited_s += time.monotonic() - began
@@ -166,7 +171,7 @@ class Pools:
 
     async def close(self) -> None:
         """Closes every free connection; those in use close when they are given back."""
-        self._budget = 0
+        self._closed = True
         while self._free:
             connection = self._free.pop()
             self._open -= 1

@@ -31,7 +31,7 @@ from chassis.events import dead_letters
 from chassis.events.decode import Undecodable, decode
 from chassis.events.lanes import Lanes
 from chassis.events.leader import Lease
-from chassis.events.nats import Nats, stream_of
+from chassis.events.nats import Nats, ending, stream_of
 from chassis.events.pull import Pull
 from chassis.tx import EventMeta, Tx
 from chassis.waits import first_of
@@ -114,8 +114,7 @@ class _Running:
                 await lanes.close()
             finally:
                 over.set()
-                if not self._nats.client.is_closed:
-                    await redrive.unsubscribe()
+                await ending(redrive.unsubscribe())
             await progress
 
     def _publishers(self) -> Sequence[str]:

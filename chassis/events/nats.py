@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import urlsplit
 
-import nats
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import Error as JetStreamError
 from nats.js.kv import KeyValue
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Nats:
         if self.client.is_connected:
             try:
                 await self.client.flush(timeout=2)
-            except (nats.errors.Error, TimeoutError, OSError) as error:
+            except (NatsError, TimeoutError, OSError) as error:
                 log.warning("NATS was not flushed before closing: %s", type(error).__name__)
         await self.client.close()
 
@@ -136,6 +137,14 @@ def stream_of(service: str) -> str:
 def dead_stream_of(service: str) -> str:
     """The stream of the events that a service's consumers could not process."""
     return f"DEAD_{service.upper()}"
+
+
+async def ending(farewell: Awaitable[object]) -> None:
+    """Await the last word to a subscription. For `finally`: a refusal there would replace the cancellation that led to it."""
+    try:
+        await farewell
+    except (NatsError, JetStreamError, OSError, TimeoutError) as error:
+        log.debug("NATS: %s at the end of a subscription", type(error).__name__)
 
 
 def _host(url: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, 
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis import errors
-from chassis.events.nats import Nats
+from chassis.events.nats import Nats, ending
 from chassis.waits import first_of
 
 MAX_BODY_BYTES = 900_000  # NATS takes messages up to 1 MiB, headers included
@@ -90,8 +90,7 @@ class Wake:
 
     async def unlisten(self) -> None:
         self._relay_is_here = False
-        if not self._nats.client.is_closed:
-            await self._subscription.unsubscribe()
+        await ending(self._subscription.unsubscribe())
 
     async def _on_message(self, _: object) -> None:
         self._told.set()

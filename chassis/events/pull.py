@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from chassis.events.nats import Nats
+from chassis.events.nats import Nats, ending
 from chassis.waits import first_of
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,7 @@ class Pull:
                     self._freed.clear()
                     await first_of(self._freed, self._broken, stop)
         finally:
-            if not client.is_closed:
-                await subscription.unsubscribe()
+            await ending(subscription.unsubscribe())
 
     async def _ensure_consumer(self) -> None:
         config = ConsumerConfig(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from chassis.events.nats import Nats
+from chassis.events.nats import Nats, ending
 
 _BATCH = 256
 _IDLE_S = 60.0  # the server forgets the consumer of a reader that vanished
@@ -33,5 +33,5 @@ async def read(
                 remaining -= 1
                 yield message
     finally:
-        await subscription.unsubscribe()
-        await nats.js.delete_consumer(stream, consumer.name)
+        await ending(subscription.unsubscribe())
+        await ending(nats.js.delete_consumer(stream, consumer.name))

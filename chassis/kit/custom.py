@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.struct_pb2 import Value
-from sqlalchemy import Column, Index, MetaData, Text, bindparam
+from sqlalchemy import Column, Index, MetaData, Text
 
 from chassis import codec, errors
 from chassis.errors import Violation
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 MOST_FIELDS = 200  # per resource and tenant; a list of more is no form any more
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?")  # what lists compare and any program reads
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -36,6 +36,15 @@ class CustomFieldFixed(errors.FailedPrecondition):
     reason = "CUSTOM_FIELD_FIXED"
 
 
+class CustomFieldsTooMany(errors.FailedPrecondition):
+    """The resource has as many custom fields as it may have."""
+
+    reason = "CUSTOM_FIELDS_TOO_MANY"
+
+    def __init__(self, plural: str) -> None:
+        super().__init__(f"{plural} have {MOST_FIELDS} custom fields, the most allowed; delete one first")
+
+
 @dataclass(frozen=True)
 class Schema:
     """The living custom fields of one resource of one tenant, by key."""
@@ -46,6 +55,11 @@ class Schema:
     def filters(self) -> dict[str, Field]:
         """What lists may filter by."""
         return {key: _filter_of(field) for key, field in self.fields.items() if field.filterable}
+
+    @cached_property
+    def is_limited(self) -> bool:
+        """True if some field is for some roles only."""
+        return any(field.role_ids for field in self.fields.values())
 
     def hidden_from(self, role_ids: frozenset[str]) -> frozenset[str]:
         """Paths of fields that none of these roles may see."""
@@ -96,7 +110,6 @@ def custom_fields(metadata: MetaData) -> "Resource[pb.CustomField]":
         },
     )
     metadata.info["custom_fields"] = made
-    metadata.info["custom_of"] = made.select(made.view.c.resource == bindparam("resource"), limit=MOST_FIELDS)
     return made
 
 
@@ -109,33 +122,39 @@ def _living() -> Any:
 class Schemas:
     """The custom schemas of a service, remembered until the tenant's directory changes."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, str], tuple[int, Schema]] = {}
+    def __init__(self, source: "Resource[pb.CustomField] | None") -> None:
+        """`source` holds the service's custom fields; None for a service without any."""
+        self._source = source
+        self._living = source.select() if source is not None else None
+        self._known: dict[str, tuple[int, dict[str, Schema]]] = {}
 
-    async def load(self, tx: Tx, resource: "Resource[Any]", *, again: bool = False) -> Schema:
-        """The schema; read from the database only when the tenant's directory has changed since, or `again`."""
-        assert tx.tenant is not None
-        source, statement = resource.metadata_info("custom_fields"), resource.metadata_info("custom_of")
-        key, revision = (tx.tenant, resource.plural), tx.runtime.directory.revision(tx.tenant)
-        known = self._known.get(key)
+    async def load(self, tx: Tx, *, again: bool = False) -> None:
+        """Has the tenant's schemas at hand; the database is read only if the directory has changed since, or `again`.
+
+        Every request begins with it: what roles may not see must be known before anything is answered.
+        """
+        if self._source is None or self._living is None or tx.tenant is None:
+            return
+        revision, known = tx.runtime.directory.revision(tx.tenant), self._known.get(tx.tenant)
         if again or known is None or known[0] != revision:
-            rows = await tx.fetch(statement, resource=resource.plural)
-            fields = [source.message.FromString(row["doc"]) for row in rows]
-            known = self._known[key] = (revision, Schema({f.key: f for f in fields}))
-        return known[1]
+            found: dict[str, dict[str, pb.CustomField]] = {}
+            for row in await tx.fetch(self._living):
+                field = self._source.message.FromString(row["doc"])
+                found.setdefault(field.resource, {})[field.key] = field
+            self._known[tx.tenant] = (revision, {name: Schema(fields) for name, fields in found.items()})
 
     def known(self, tenant: str | None, resource: "Resource[Any]") -> Schema:
         """What was loaded last; empty if nothing was."""
-        return self._known.get((tenant or "", resource.plural), (0, EMPTY))[1]
+        return self._known.get(tenant or "", (0, {}))[1].get(resource.plural, EMPTY)
 
 
 async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | None) -> None:
     """CustomFieldInvalid with every value that does not fit, every unknown key and every required one that is missing."""
     schemas: Schemas = tx.runtime.schemas
-    schema = await schemas.load(tx, resource)
-    if new.custom.keys() - schema.fields.keys():
-        schema = await schemas.load(tx, resource, again=True)
-    found = []
+    await schemas.load(tx)
+    if new.custom.keys() - schemas.known(tx.tenant, resource).fields.keys():
+        await schemas.load(tx, again=True)
+    schema, found = schemas.known(tx.tenant, resource), []
     for key, value in new.custom.items():
         field = schema.fields.get(key)
         if old is not None and key in old.custom and old.custom[key] == value:
@@ -144,11 +163,18 @@ async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | N
             found.append(Violation(f"custom.{key}", f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}"))
         elif problem := _problem(field, value):
             found.append(Violation(f"custom.{key}", problem))
+    hidden = resource.hidden_custom(tx)  # what a role may not see it need not fill in
     for key, field in schema.fields.items():
-        if field.required and key not in new.custom and (old is None or key in old.custom):
+        if not field.required or f"custom.{key}" in hidden or (old is not None and key not in old.custom):
+            continue
+        if key not in new.custom or _is_empty(new.custom[key]):
             found.append(Violation(f"custom.{key}", "is required"))
     if found:
         raise CustomFieldInvalid(f"{found[0].field}: {found[0].description}", found)
+
+
+def _is_empty(value: Value) -> bool:
+    return codec.to_dict(value) in (None, "", [])
 
 
 def _problem(field: pb.CustomField, value: Value) -> str:
@@ -156,37 +182,34 @@ def _problem(field: pb.CustomField, value: Value) -> str:
     given = codec.to_dict(value)
     kind, shown = field.type, repr(given)[:60]
     if kind == pb.CUSTOM_FIELD_TYPE_TEXT:
-        return "" if isinstance(given, str) and len(given) <= 4000 else f"must be a text of at most 4000 characters, got {shown}"
+        fits = isinstance(given, str) and len(given) <= 4000 and "\x00" not in given
+        return "" if fits else f"must be a text of at most 4000 characters without NUL, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_NUMBER:
-        whole = isinstance(given, int | float) and not isinstance(given, bool) and given == int(given) and abs(given) < 2**53
-        return "" if whole else f"must be a whole number, got {shown}"
+        return "" if _is_whole(given) else f"must be a whole number, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_DECIMAL:
-        return "" if isinstance(given, str) and _is_decimal(given) else f"must be a decimal number as text, got {shown}"
+        return "" if isinstance(given, str) and _DECIMAL.fullmatch(given) else f"must be a decimal number as text, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_DATE:
         return "" if isinstance(given, str) and _is_date(given) else f"must be a date YYYY-MM-DD, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_YES_NO:
         return "" if isinstance(given, bool) else f"must be true or false, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_CHOICE:
-        return "" if given in field.choices else f"must be one of {', '.join(field.choices)}, got {shown}"
+        return "" if isinstance(given, str) and given in field.choices else f"must be one of {', '.join(field.choices)}, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE:
-        fits = isinstance(given, list) and all(g in field.choices for g in given)
+        fits = isinstance(given, list) and all(isinstance(g, str) and g in field.choices for g in given)
         return "" if fits else f"must be a list of {', '.join(field.choices)}, got {shown}"
     return "" if isinstance(given, str) and _UUID.fullmatch(given) else f"must be an id, got {shown}"
 
 
-def _is_decimal(text: str) -> bool:
-    try:
-        return Decimal(text).is_finite() and len(text) <= 40
-    except InvalidOperation:
-        return False
+def _is_whole(given: Any) -> bool:
+    # Up to 2**53: beyond, JSON's numbers are not exact.
+    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 2**53 and given == int(given)
 
 
 def _is_date(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat() == text  # ISO 8601 has other spellings, which would not sort
     except ValueError:
         return False
-    return len(text) == 10
 
 
 async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | None) -> None:
@@ -202,12 +225,20 @@ async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | No
         found.append(Violation("choices", "names a choice twice"))
     if found:
         raise CustomFieldInvalid(f"{found[0].field}: {found[0].description}", found)
+    if old is None and await _count(tx, new.resource) >= MOST_FIELDS:
+        raise CustomFieldsTooMany(new.resource)
     if old is not None and (new.key, new.type, new.resource) != (old.key, old.type, old.resource):
         raise CustomFieldFixed(
             "key, type and resource of a custom field cannot be changed; delete it and make a new one",
             [Violation("update_mask", "may not name key, type or resource")],
         )
     announce(tx, new)
+
+
+async def _count(tx: Tx, plural: str) -> int:
+    await tx.runtime.schemas.load(tx, again=True)
+    resource = next(r for r in tx.runtime.resources.values() if r.plural == plural)
+    return len(tx.runtime.schemas.known(tx.tenant, resource).fields)
 
 
 def announce(tx: Tx, field: pb.CustomField) -> None:

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, or_, select
 
 from chassis import codec, errors
 from chassis.db.statement import Statement
 from chassis.errors import Violation
 from chassis.kit.page_token import PageTokenError, PageTokens
-from chassis.kit.showing import hidden_of
+from chassis.kit.showing import hidden_of, limited
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2 as pb
@@ -68,12 +69,14 @@ async def revisions(tx: Tx, resource: "Resource[Any]", request: Any, tokens: Pag
     found = []
     for index, row in enumerate(rows[:size]):
         before = rows[index + 1]["doc"] if index + 1 < len(rows) else None
-        found.append(_revision(resource, row, before, hidden))
+        found.append(_revision(tx, resource, row, before, hidden))
     token = tokens.make([rows[size - 1]["version"]], True, identity) if len(rows) > size else ""
     return found, token
 
 
-def _revision(resource: "Resource[Any]", row: Any, before_doc: bytes | None, hidden: frozenset[str]) -> pb.Revision:
+def _revision(
+    tx: Tx, resource: "Resource[Any]", row: Any, before_doc: bytes | None, hidden: frozenset[str]
+) -> pb.Revision:
     revision = pb.Revision(
         version=row["version"],
         time=to_timestamp(row["valid_from"]),
@@ -81,10 +84,9 @@ def _revision(resource: "Resource[Any]", row: Any, before_doc: bytes | None, hid
         cause=pb.Cause(**row["cause"]),
         action=row["action"],
     )
-    after = resource.message.FromString(row["doc"])
-    before = resource.message.FromString(before_doc) if before_doc else resource.message()
-    for message in (before, after):
-        codec.hide(message, [p for p in hidden if codec.has_path(message.DESCRIPTOR, p)])
+    before, after = (
+        limited(tx, resource, resource.message.FromString(doc or b""), hidden=hidden) for doc in (before_doc, row["doc"])
+    )
     old, new = codec.to_dict(before), codec.to_dict(after)
     for path in codec.changed_paths(before, after):
         if path in _SILENT or path == "id":
@@ -93,16 +95,10 @@ def _revision(resource: "Resource[Any]", row: Any, before_doc: bytes | None, hid
         for holder, target in ((old, change.before), (new, change.after)):
             value = value_at(holder, resource, path)
             if value is not None:
-                target.CopyFrom(codec.from_json(_as_bytes(value), type(target)))
+                target.CopyFrom(codec.from_json(orjson.dumps(value), type(target)))
             else:
                 target.null_value = 0  # type: ignore[assignment]
     return revision
-
-
-def _as_bytes(value: Any) -> bytes:
-    import orjson
-
-    return orjson.dumps(value)
 
 
 def value_at(json_dict: dict[str, Any], resource: "Resource[Any]", path: str) -> Any:

@@ -40,7 +40,7 @@ from chassis.errors import Violation
 from chassis.kit import filter as filters
 from chassis.kit.filter import Compiled, Field, FilterError, Node, Order
 from chassis.kit.page_token import PageTokenError, PageTokens
-from chassis.kit.showing import checked_fields, needs_message, refuse_hidden, shown
+from chassis.kit.showing import checked_fields, needs_message, refuse_unreadable, shown
 from chassis.tx import Tx
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def checked(tx: Tx, resource: "Resource[Any]", request: Any, tokens: PageTokens)
     names = filters.fields_named(node)
     sortable = {**resource.fields, **resource.custom_orders(tx)}
     orders = _orders(sortable, request.order_by or resource.default_order)
-    refuse_hidden(tx, resource, [resource.reveals(name) for name in (*names, *(o.field for o in orders))])
+    refuse_unreadable(tx, resource, [resource.reveals(name) for name in (*names, *(o.field for o in orders))])
     words, prefix = _search(resource, request.q)
     identity = _identity(tx, resource, request)
     after: tuple[Any, ...] = ()
@@ -231,7 +231,7 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
 
 def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
     """The first rows of each value's own index range, instead of one long scan over everybody's rows."""
-    each = func.unnest(values).table_valued(column(name, Uuid), name=f"each_{name}")
+    each = func.unnest(values).table_valued(column(name, Uuid), name=f"each_{name}").render_derived()
     rows = lateral(head(key == each.c[name]), name=f"of_{name}")
     return select(*rows.c).select_from(each.join(rows, true()))
 

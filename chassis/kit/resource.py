@@ -4,6 +4,7 @@ A row holds the message's bytes (`doc`, the truth), its canonical JSON (`json`, 
 that are searched, sorted, summed or constrained (BLUEPRINT.md section 5).
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -16,13 +17,10 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Select,
-    String,
     Table,
     Text,
     Uuid,
     bindparam,
-    func,
-    literal,
     select,
     text,
 )
@@ -43,6 +41,7 @@ from chassis.tx import Constraints, Tx
 M = TypeVar("M", bound=Message)
 Values = Callable[[Any], dict[str, Any]]
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 SCOPE_COLUMNS = ("owner_id", "department_id", "follower_ids")
 Moment = DateTime(timezone=True)
 
@@ -250,15 +249,6 @@ class Resource(Generic[M]):
 
     # -- what lists and answers ask -----------------------------------------------------------------
 
-    def metadata_info(self, name: str) -> Any:
-        """What the service's store declared beside its tables, e.g. its custom fields."""
-        return self.metadata.info[name]
-
-    async def prepare(self, tx: Tx) -> None:
-        """Has the tenant's custom schema at hand before lists, writes and answers ask for it."""
-        if self.has_custom:
-            await tx.runtime.schemas.load(tx, self)
-
     def custom_filters(self, tx: Tx) -> Mapping[str, Field]:
         """The filterable custom fields by key."""
         return tx.runtime.schemas.known(tx.tenant, self).filters if self.has_custom else {}
@@ -271,7 +261,8 @@ class Resource(Generic[M]):
         """Paths of custom fields that the caller's roles may not see; the system sees all."""
         if not self.has_custom or not tx.rights.user_id:
             return frozenset()
-        return tx.runtime.schemas.known(tx.tenant, self).hidden_from(role_ids(tx))
+        schema = tx.runtime.schemas.known(tx.tenant, self)
+        return schema.hidden_from(role_ids(tx)) if schema.is_limited else frozenset()
 
     def reveals(self, field: str) -> str:
         """The path of the message whose value a filter or order over `field` would reveal."""
@@ -291,7 +282,11 @@ class Resource(Generic[M]):
 
     def searches_openly(self, tx: Tx) -> bool:
         """True if text search must use the column without hidden parts."""
-        return bool(self.open_search and self.search_reveals.intersection(tx.rights.hidden(self.object)))
+        if not self.open_search:
+            return False
+        readable = tx.rights.readable
+        unread = readable is not None and not self.search_reveals <= readable.get(self.object, frozenset())
+        return unread or bool(self.search_reveals & tx.rights.hidden(self.object))
 
     def column_values(self, message: M) -> dict[str, Any]:
         """The values of all columns of its own; ValueError if the table and `values` do not agree."""
@@ -322,7 +317,7 @@ class Resource(Generic[M]):
 
 def checked_id(object: str, id: str) -> str:
     """The id if it has the form of a UUID; NotFound otherwise, as for an id that nobody has."""
-    if len(id) != 36 or not all(c in "0123456789abcdefABCDEF-" for c in id) or id.count("-") != 4:
+    if not _UUID.fullmatch(id):
         raise errors.NotFound(f"there is no {object} with id {id[:60]}")
     return id
 

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from chassis import codec, contracts, telemetry
-from chassis.times import to_timestamp
+from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx, translated
 from crm.common.v1 import common_pb2
 
@@ -69,24 +69,40 @@ class Key:
 
 def record(tx: Tx, save: Save) -> None:
     """Completes the message (id, etag, times) and records the save; a second save of one record joins the first."""
-    message, name = save.message, save.resource.name
+    message = save.message
     tx.written.pop(id(message), None)
-    if save.action == "created":
+    earlier = _earlier(tx, save)
+    if earlier is not None:
+        if message.etag != earlier.message.etag:
+            raise LookupError(f"{save.resource.name} {message.id} was read again before its save was written; flush first")
+        save.action = earlier.action if save.action == "updated" else save.action
+        save.old, save.old_doc = earlier.old, earlier.old_doc
+    elif save.action == "created":
         message.id = message.id or tx.new_id()
         message.create_time.CopyFrom(to_timestamp(tx.now))
     else:
-        save.old, save.old_doc = tx.loaded[name, message.id]
+        save.old, save.old_doc = tx.loaded[save.resource.name, message.id]
+    if save.old:
         old = save.resource.message.FromString(save.old_doc)
         save.changed = tuple(p for p in codec.changed_paths(old, message) if p not in _HOUSEKEEPING)
         if not save.changed and save.action == "updated":
-            return
-    for earlier in tx.recorded.saves:
-        if earlier.resource is save.resource and earlier.message.id == message.id:
-            earlier.message, earlier.changed = message, save.changed
+            if earlier is not None:
+                tx.recorded.saves.remove(earlier)  # changed back: nothing is left to write
             return
     message.etag = str(save.old + 1)
     message.update_time.CopyFrom(to_timestamp(tx.now))
-    tx.recorded.saves.append(save)
+    if earlier is not None:
+        tx.recorded.saves[tx.recorded.saves.index(earlier)] = save
+    else:
+        tx.recorded.saves.append(save)
+
+
+def _earlier(tx: Tx, save: Save) -> Save | None:
+    """The save of the same record that this body recorded before and that is not written yet."""
+    for one in tx.recorded.saves:
+        if one.resource is save.resource and one.message.id == save.message.id:
+            return one
+    return None
 
 
 async def write_alone(tx: Tx, key: Key | None, answer: bytes) -> None:
@@ -144,7 +160,7 @@ def _statement(tx: Tx, save: Save, rows: list["OutboxRow"], key: Key | None, ans
     values = resource.column_values(message)
     arguments: list[Any] = [
         tx.tenant, message.id, save.old, save.old + 1, tx.now,
-        tx.now if save.action == "deleted" else None,
+        to_datetime(message.delete_time) if message.HasField("delete_time") else None,
         message.SerializeToString(), json_of(tx, save).decode(),
         save.action, _actor(tx), {"kind": tx.cause.kind, "id": tx.cause.id}, list(save.changed),
         *(values[name] for name in resource.extra),

@@ -53,7 +53,6 @@ async def check(tx: Tx, new: pb.SavedView, old: pb.SavedView | None) -> None:
     if resource is None:
         known = ", ".join(sorted(r.plural for r in tx.runtime.resources.values()))
         raise SavedViewInvalid(f"there is no list of {new.resource!r}; known are {known}", [Violation("resource", "is unknown")])
-    await resource.prepare(tx)
     custom = {**resource.fields, **resource.custom_orders(tx)}
     _refuse("filter", lambda: filters.compile_filter(filters.parse(new.filter), resource.fields, resource.custom_filters(tx)))
     _refuse("order_by", lambda: filters.parse_order(new.order_by, custom))

@@ -3,40 +3,54 @@
 from typing import Any
 
 from google.longrunning import operations_pb2
+from google.protobuf.struct_pb2 import Struct
 
+from chassis.errors import NotFound
 from chassis.handlers import reads, writes
 from chassis.kit import custom, saved_views
-from chassis.kit.resource import Resource
+from chassis.kit.resource import Resource, checked_id
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 
 
 class OperationRpcs:
-    """GetOperation, ListOperations and CancelOperation of a service; callers see their own, administrators all."""
+    """GetOperation, ListOperations and CancelOperation of a service: one's own, or all with the scope all."""
 
     @reads
     async def GetOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
-        return await tx.runtime.operations.get(tx, request.id)
+        return await _operation(tx, request.id, "read")
 
     @reads
     async def ListOperations(self, request: Any, tx: Tx) -> Any:
         size = request.page_size or 50
-        found = await tx.runtime.operations.list(tx, before=request.page_token, size=size + 1)
+        before = checked_id("operation", request.page_token) if request.page_token else ""
+        user_id = "" if tx.rights.scope("operation", "read") == "all" else tx.actor.user_id
+        found = await tx.runtime.operations.list(tx, before=before, size=size + 1, user_id=user_id)
         token = found[size - 1].name.rpartition("/")[2] if len(found) > size else ""
         return tx.call.method.output(operations=found[:size], next_page_token=token)  # type: ignore[union-attr]
 
     @writes
     async def CancelOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
+        await _operation(tx, request.id, "cancel")
         return await tx.runtime.operations.cancel(tx, request.id)
+
+
+async def _operation(tx: Tx, id: str, action: str) -> operations_pb2.Operation:
+    operation = await tx.runtime.operations.get(tx, checked_id("operation", id))
+    facts = Struct()
+    operation.metadata.Unpack(facts)
+    if tx.rights.scope("operation", action) != "all" and facts["userId"] != tx.actor.user_id:
+        raise NotFound(f"there is no operation {id}")
+    return operation
 
 
 def custom_field_rpcs(resource: Resource[Any]) -> type:
     """The standard RPCs of custom fields; lists may be limited to one resource."""
 
-    async def announce_deletion(tx: Tx, field: Any) -> None:
+    async def announce(tx: Tx, field: Any) -> None:
         custom.announce(tx, field)
 
-    return _of_resource(standard(resource, custom.check_definition, announce_deletion), "ListCustomFields")
+    return _of_resource(standard(resource, custom.check_definition, announce, announce), "ListCustomFields")
 
 
 def saved_view_rpcs(resource: Resource[Any]) -> type:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.descriptor import Descriptor
-from google.protobuf.message import Message
 
 from chassis import codec, errors
 from chassis.call import Raw
@@ -17,17 +16,18 @@ if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 _ALWAYS = ("id", "etag")
+_TIMES = ("create_time", "update_time")  # lists may sort by them whatever a token reads
 
 
 class FieldHidden(errors.PermissionDenied):
-    """The caller named a field that his role hides."""
+    """The caller named a field that his role hides, or that his API token may not read."""
 
     reason = "FIELD_HIDDEN"
 
-    def __init__(self, object: str, paths: Sequence[str]) -> None:
+    def __init__(self, object: str, paths: Sequence[str], whose: str = "your role") -> None:
         super().__init__(
-            f"your role may not use {', '.join(paths)} of a {object}",
-            [Violation(path, "is hidden from your role") for path in paths],
+            f"{whose} may not use {', '.join(paths)} of a {object}",
+            [Violation(path, f"is hidden from {whose}") for path in paths],
         )
 
 
@@ -70,6 +70,17 @@ def refuse_hidden(tx: Tx, resource: "Resource[Any]", paths: Sequence[str]) -> No
     named = [p for p in paths if any(p == h or p.startswith(f"{h}.") or h.startswith(f"{p}.") for h in hidden)]
     if named:
         raise FieldHidden(resource.object, named)
+
+
+def refuse_unreadable(tx: Tx, resource: "Resource[Any]", paths: Sequence[str]) -> None:
+    """As `refuse_hidden`, also for what an API token may not read: to filter or sort by a value is to read it."""
+    refuse_hidden(tx, resource, paths)
+    if tx.rights.readable is None:
+        return
+    allowed = (*_ALWAYS, *_TIMES, *tx.rights.readable.get(resource.object, ()))
+    named = [p for p in paths if not any(p == a or p.startswith(f"{a}.") for a in allowed)]
+    if named:
+        raise FieldHidden(resource.object, named, "this API token")
 
 
 def shown(tx: Tx, resource: "Resource[Any]", row: Any, what: str, fields: Sequence[str] = ()) -> bytes:
@@ -127,26 +138,21 @@ def written_bytes(tx: Tx, message: Any, resource: "Resource[Any]", stored: bytes
     return Raw(stored[:-1] + in_json, json=True) if json else Raw(message.SerializeToString() + in_doc)
 
 
-def protected(tx: Tx, answer: Any) -> Any:
-    """Any answer without hidden fields, wherever in it a resource of this service lies. May change `answer`.
+def protected(tx: Tx, message: Any) -> Any:
+    """Any answer without hidden fields and with `can`, wherever in it a resource of this service lies. May change it.
 
     Every answer passes here unless its bytes were made by `shown` or `written_bytes`.
     """
-    rights = tx.rights
-    if isinstance(answer, Message) and (rights.hides_anything or rights.readable is not None or tx.runtime.has_custom):
-        return _protected(tx, answer)
-    return answer
-
-
-def _protected(tx: Tx, message: Any) -> Any:
     resource = tx.runtime.resources.get(message.DESCRIPTOR.full_name)
     if resource is not None:
+        if "can" in message.DESCRIPTOR.fields_by_name and not message.can:
+            message.can.extend(tx.rights.can(resource.object, *resource.scope_of_message(message)))
         return limited(tx, resource, message)
     for field, value in message.ListFields():
         if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
         for part in value if field.is_repeated else (value,):
-            kept = _protected(tx, part)
+            kept = protected(tx, part)
             if kept is not part:
                 part.CopyFrom(kept)
     return message

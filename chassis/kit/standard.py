@@ -33,14 +33,16 @@ async def _nothing(*_: Any) -> None:
     """No rules of its own."""
 
 
-def standard(resource: Resource[Any], on_save: OnSave = _nothing, on_delete: OnDelete = _nothing) -> type:
+def standard(
+    resource: Resource[Any], on_save: OnSave = _nothing, on_delete: OnDelete = _nothing, on_undelete: OnDelete = _nothing
+) -> type:
     """A mixin with every standard RPC that the service's contract declares for the resource.
 
     on_save(tx, new, old) completes and checks `new` in place before it is saved; old is None on creation. on_delete(tx,
-    message) may refuse a deletion.
+    message) and on_undelete(tx, message) may refuse, and do what goes with it.
     """
     message = resource.message.DESCRIPTOR.name
-    kit = _Standard(resource, on_save, on_delete)
+    kit = _Standard(resource, on_save, on_delete, on_undelete)
     plural = resource.plural[0].upper() + resource.plural[1:]
     offered: dict[str, Callable[..., Any]] = {
         f"Get{message}": reads(kit.get),
@@ -77,8 +79,10 @@ def _carries(output: Any, resource: Resource[Any]) -> bool:
 class _Standard:
     """The bodies. A body is given the servicer first; nothing here depends on which."""
 
-    def __init__(self, resource: Resource[Any], on_save: OnSave, on_delete: OnDelete) -> None:
-        self.resource, self.on_save, self.on_delete = resource, on_save, on_delete
+    def __init__(
+        self, resource: Resource[Any], on_save: OnSave, on_delete: OnDelete, on_undelete: OnDelete
+    ) -> None:
+        self.resource, self.on_save, self.on_delete, self.on_undelete = resource, on_save, on_delete, on_undelete
         name = resource.message.DESCRIPTOR.name
         self.get, self.batch_get, self.list = self._get(), self._batch_get(), self._list()
         self.create, self.update = self._create(name), self._update(name)
@@ -89,7 +93,6 @@ class _Standard:
         resource = self.resource
 
         async def get(_: Any, request: Any, tx: Tx) -> Any:
-            await resource.prepare(tx)
             fields = showing.checked_fields(tx, resource, request.fields.paths) if request.HasField("fields") else ()
             if request.HasField("as_of"):
                 found = await history.as_of(tx, resource, request.id, request.as_of)
@@ -114,7 +117,6 @@ class _Standard:
                     f"{len(request.ids)} ids are too many; at most {MOST_AT_ONCE}",
                     [Violation("ids", f"at most {MOST_AT_ONCE}")],
                 )
-            await resource.prepare(tx)
             fields = showing.checked_fields(tx, resource, request.fields.paths)
             by_id = {str(row["id"]): row for row in await resource.rows(tx, list(dict.fromkeys(request.ids)))}
             answer = tx.call.method.output()  # type: ignore[union-attr]
@@ -132,7 +134,6 @@ class _Standard:
         resource = self.resource
 
         async def list_(servicer: Any, request: Any, tx: Tx) -> Any:
-            await resource.prepare(tx)
             assert tx.call is not None
             tokens = tx.runtime.page_tokens
             if request.HasField("as_of"):
@@ -147,13 +148,12 @@ class _Standard:
         field = _field_of(f"Create{name}Request", resource)
 
         async def create(_: Any, request: Any, tx: Tx) -> Any:
-            await resource.prepare(tx)
             new = getattr(request, field)
             if not request.HasField(field):
                 raise errors.InvalidArgument(f"{field} is required", [Violation(field, "is required")])
             _check_offered_id(new)
             _clear_output_only(new)
-            refuse_unwritable(tx, resource, [f.name for f, _ in new.ListFields()])
+            refuse_unwritable(tx, resource, _paths_set(new))
             if resource.default_owner and "owner_id" in resource.scope_columns and not new.owner_id:
                 new.owner_id = tx.actor.user_id
             await on_save(tx, new, None)
@@ -170,7 +170,6 @@ class _Standard:
         field = _field_of(f"Update{name}Request", resource)
 
         async def update(_: Any, request: Any, tx: Tx) -> Any:
-            await resource.prepare(tx)
             sent, mask = getattr(request, field), checked_mask(resource, request.update_mask.paths)
             refuse_unwritable(tx, resource, mask)
             old = await resource.get(tx, sent.id)
@@ -199,12 +198,13 @@ class _Standard:
         return delete
 
     def _undelete(self) -> Any:
-        resource, on_save = self.resource, self.on_save
+        resource, on_undelete = self.resource, self.on_undelete
 
         async def undelete(_: Any, request: Any, tx: Tx) -> Any:
             message = await resource.get(tx, request.id, deleted=True)
             if not message.HasField("delete_time"):
                 raise errors.FailedPrecondition(f"this {resource.object} is not deleted")
+            await on_undelete(tx, message)
             resource.undelete(tx, message)
             return message
 
@@ -214,7 +214,6 @@ class _Standard:
         resource = self.resource
 
         async def list_history(_: Any, request: Any, tx: Tx) -> Any:
-            await resource.prepare(tx)
             found, token = await history.revisions(tx, resource, request, tx.runtime.page_tokens)
             return tx.call.method.output(revisions=found, next_page_token=token)  # type: ignore[union-attr]
 
@@ -244,6 +243,12 @@ def _check_offered_id(message: Any) -> None:
             [Violation("id", "must be a UUIDv7")],
         )
     message.id = message.id.lower()
+
+
+def _paths_set(message: Any) -> list[str]:
+    """What a creation sets: its fields, and custom fields one by one."""
+    names = [field.name for field, _ in message.ListFields() if field.name != "custom"]
+    return [*names, *(f"custom.{key}" for key in getattr(message, "custom", ()))]
 
 
 def _clear_output_only(message: Message) -> None:

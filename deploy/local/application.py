@@ -31,15 +31,9 @@ def environment(installation: Installation, endpoints: Endpoints) -> dict[str, s
     }
     if installation.setup_token is not None:
         told["CRM_SETUP_TOKEN"] = installation.setup_token
-    inherited = {
-        name: value for name, value in settings.environment.items() if not name.startswith("PG")
-    }
+    inherited = {name: value for name, value in settings.environment.items() if not name.startswith("PG")}
     # What the caller set wins over what we made: an existing cluster's secret, for instance.
-    chosen = {
-        name: inherited[name]
-        for name in ("CRM_SECRET", "CRM_NATS_CALLOUT_SEED")
-        if inherited.get(name)
-    }
+    chosen = {name: inherited[name] for name in ("CRM_SECRET", "CRM_NATS_CALLOUT_SEED") if inherited.get(name)}
     return inherited | told | chosen
 
 
@@ -87,7 +81,11 @@ async def first_start(installation: Installation, endpoints: Endpoints) -> None:
 
 
 async def create_demo(installation: Installation, endpoints: Endpoints) -> None:
-    """Make the demo company in the running installation; says so when that fails."""
+    """Make the demo company in the running installation; says so when that fails.
+
+    The program may be cut off and run again. It signs in at CRM_URL with CRM_SETUP_TOKEN and leaves
+    `$CRM_DATA_DIR/demo.json`: {"users": [{"email", "password", "role"}], "try": ["a line to show"]}.
+    """
     child = _program(installation, endpoints, "demo", "deploy.local.demo", "create")
     async with screen.step("Making the demo company"):
         code = await run_to_end(child)
@@ -118,13 +116,9 @@ def say_welcome(installation: Installation) -> None:
     elif installation.setup_token is not None:
         body = f'{{"token": "{installation.setup_token}", ...}}'
         screen.say(f"  Set it up once at   {settings.url}/setup#{installation.setup_token}")
-        screen.say(
-            f"  or with             curl -X POST {settings.url}/v1/setup -d {shlex.quote(body)}"
-        )
+        screen.say(f"  or with             curl -X POST {settings.url}/v1/setup -d {shlex.quote(body)}")
     screen.say(f"  API documentation   {settings.url}/docs")
-    screen.say(
-        f"  Data                {settings.data}   (addresses and process ids: run.json there)"
-    )
+    screen.say(f"  Data                {settings.data}   (addresses and process ids: run.json there)")
     screen.say("  Backup              make backup")
     screen.say("\nCtrl-C stops it; the data stays.")
 
@@ -135,9 +129,7 @@ async def http_status(port: int, path: str, timeout_s: float = 5.0) -> int | Non
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
-                request = (
-                    f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-                )
+                request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
                 words = (await reader.readline()).split()
             finally:
@@ -159,9 +151,7 @@ def _say_demo(settings: Settings, demo: dict[str, object]) -> None:
         screen.say(f"  {line}")
 
 
-def _program(
-    installation: Installation, endpoints: Endpoints, name: str, module: str, verb: str
-) -> Child:
+def _program(installation: Installation, endpoints: Endpoints, name: str, module: str, verb: str) -> Child:
     return Child(
         name=name,
         argv=(sys.executable, "-m", module, verb),

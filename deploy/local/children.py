@@ -62,12 +62,6 @@ class Identity:
     def alive(self) -> bool:
         return Identity.of(self.pid) == self
 
-    def send(self, number: int) -> None:
-        """Send a signal, if the process still is the one meant."""
-        if self.alive():
-            with suppress(ProcessLookupError):  # it may end between the look and the signal
-                os.kill(self.pid, number)
-
 
 class Process:
     """A started child. `exited` completes with its exit code (negative: a signal's number)."""
@@ -122,9 +116,7 @@ class Process:
         hurried = asyncio.create_task(hurry.wait()) if hurry is not None else None
         try:
             waiting = {self.exited} | ({hurried} if hurried else set())
-            await asyncio.wait(
-                waiting, timeout=self.child.stop_within_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(waiting, timeout=self.child.stop_within_s, return_when=asyncio.FIRST_COMPLETED)
             if hurried is not None and hurried.done() and not self.exited.done():
                 self.send(self.child.hurry_signal)
                 await self.wait(KILLED_EXIT_S)
@@ -148,14 +140,27 @@ async def run_to_end(child: Child) -> int:
 
 async def end_leftover(identity: Identity, *signals: tuple[int, float]) -> bool:
     """End a process that is not our child, each signal in turn with its patience: is it gone?"""
-    for number, patience_s in signals:
-        identity.send(number)
-        deadline = time.monotonic() + patience_s
-        while identity.alive() and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+    try:
+        pidfd = os.pidfd_open(identity.pid)
+    except ProcessLookupError:
+        return True
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+    loop.add_reader(pidfd, gone.set)  # a process that ended makes its descriptor readable
+    try:
         if not identity.alive():
             return True
-    return not identity.alive()
+        for number, patience_s in signals:
+            with suppress(ProcessLookupError):
+                # To the descriptor, not the number: it cannot hit a process that took the number.
+                signal.pidfd_send_signal(pidfd, number)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), patience_s)
+                return True
+        return False
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
 
 
 def _private(path: str, flags: int) -> int:

@@ -91,9 +91,7 @@ def check(data: Path) -> bool:
     except NotADirectoryError:
         raise Refusal(f"{data} is not a directory: choose another with CRM_DATA_DIR=.") from None
     except PermissionError:
-        raise Refusal(
-            f"{data} may not be read by you: choose another with CRM_DATA_DIR=."
-        ) from None
+        raise Refusal(f"{data} may not be read by you: choose another with CRM_DATA_DIR=.") from None
     if not any(name not in _LITTER and not name.startswith(".") for name in entries):
         return False
     owner = data.stat().st_uid
@@ -148,9 +146,7 @@ def opened(settings: Settings) -> Iterator[Installation]:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(settings.data / "lock", f"Akrab already runs with {settings.data}"):
         if not check(settings.data):
-            write_private_json(
-                settings.data / "data-version", {"format": FORMAT, "akrab": akrab_version()}
-            )
+            write_private_json(settings.data / "data-version", {"format": FORMAT, "akrab": akrab_version()})
         if not (settings.data / "secrets.json").exists():
             _make(settings)
         yield Installation(settings, _secrets(settings.data), _remembered(settings.data))

@@ -18,7 +18,8 @@ NOBODY = 65534
 """The user and group id everywhere called nobody; no account of that name is needed."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+_NO_SETUID_FIXUP = 1 << 2
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _CAP_SETGID, _CAP_SETUID = 1, 2, 6, 7
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -33,7 +34,9 @@ class User:
     def become(self) -> None:
         """Turn this process (a fresh fork, before exec) into the user, for good."""
         if self.capability is not None:
-            _prctl(_PR_SET_KEEPCAPS, 1)
+            # PostgreSQL asks access(2) whether it may run its own program, and access(2) forgets
+            # the capabilities of a process that is not root, unless this bit is set.
+            _prctl(_PR_SET_SECUREBITS, _NO_SETUID_FIXUP)
         os.setgroups([])
         os.setresgid(self.uid, self.uid, self.uid)
         os.setresuid(self.uid, self.uid, self.uid)
@@ -82,6 +85,8 @@ def _can_work(user: User, program: str, data: Path) -> bool:
         try:
             user.become()
             os.stat(data / ".")
+            if not os.access(program, os.R_OK | os.X_OK):
+                os._exit(1)
             silence = os.open(os.devnull, os.O_RDWR)
             os.dup2(silence, 1)
             os.dup2(silence, 2)

@@ -5,6 +5,8 @@ the one written at the backup's moment does it take the data directory's place. 
 before leaves what was there as it was.
 """
 
+# ruff: noqa: ASYNC240  (a command of its own: nothing waits while it looks at files)
+
 import asyncio
 import json
 import re
@@ -42,10 +44,7 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> None:
     checks.disk(data, checks.NEEDED_BYTES + source.stat().st_size * 3)
     occupied = data.exists() and any(True for _ in data.iterdir())
     if occupied and not force:
-        raise Refusal(
-            f"{data} is not empty: restore elsewhere with CRM_DATA_DIR=, "
-            "or move it aside with FORCE=1."
-        )
+        raise Refusal(f"{data} is not empty: restore elsewhere with CRM_DATA_DIR=, or move it aside with FORCE=1.")
     draft = data.with_name(f".{data.name}.restoring")
     with ExitStack() as held:
         if occupied:
@@ -80,9 +79,7 @@ async def _fill(draft: Settings, source: Path, manifest: Mapping[str, Any]) -> N
     # Ports and the state of the database files are this machine's, not the backup's.
     demo = read_json(draft.data / "installation.json").get("demo", "none")
     write_private_json(draft.data / "installation.json", asdict(Remembered(demo=demo)))
-    write_private_json(
-        draft.data / "data-version", {"format": installation.FORMAT, "akrab": akrab_version()}
-    )
+    write_private_json(draft.data / "data-version", {"format": installation.FORMAT, "akrab": akrab_version()})
     with opened(draft) as made:
         async with servers_of(made) as endpoints:
             await _load_databases(draft, endpoints, unpacked / "databases", manifest)
@@ -91,14 +88,10 @@ async def _fill(draft: Settings, source: Path, manifest: Mapping[str, Any]) -> N
     await asyncio.to_thread(shutil.rmtree, unpacked)
 
 
-async def _load_databases(
-    settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]
-) -> None:
+async def _load_databases(settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]) -> None:
     present = await backup.database_names(endpoints.postgres)
     if present:
-        raise Refusal(
-            f"The PostgreSQL server already has {', '.join(present)}: restore into an empty one."
-        )
+        raise Refusal(f"The PostgreSQL server already has {', '.join(present)}: restore into an empty one.")
     await _keep_missing_roles(endpoints.postgres, folder / "globals.sql")
     await backup.run_tool(
         settings, endpoints.postgres, "psql", "--no-psqlrc", "--quiet",
@@ -151,10 +144,7 @@ async def _compare(endpoints: Endpoints, manifest: Mapping[str, Any]) -> None:
                 await connection.close()
     different = statehash.differences(wanted, found)
     if different or statehash.overall(found) != manifest["state_hash"]:
-        raise Refusal(
-            "State hash NOT equal, nothing was put in place: "
-            f"{'; '.join(different) or 'the manifest'}."
-        )
+        raise Refusal(f"State hash NOT equal, nothing was put in place: {'; '.join(different) or 'the manifest'}.")
 
 
 def _manifest(source: Path) -> dict[str, Any]:

@@ -66,8 +66,7 @@ async def _reach_postgres(url: str) -> None:
         await connection.close()
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError) as error:
         raise Refusal(
-            f"PostgreSQL at {_place(url, 5432)} (CRM_POSTGRES_URL) does not let us in: "
-            f"{error or type(error).__name__}."
+            f"PostgreSQL at {_place(url, 5432)} (CRM_POSTGRES_URL) does not let us in: {error or type(error).__name__}."
         ) from None
 
 

@@ -21,14 +21,17 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/de
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     refuse "$python is Python $version and Akrab needs 3.11 or later: install it, or name one with PYTHON=python3.12."
 
-locks="-r requirements.lock"
-[ "$kind" = runtime ] || locks="$locks -r requirements-dev.lock"
-for lock in ${locks#-r }; do
-    [ "$lock" = -r ] || [ -f "$lock" ] || refuse "$lock is missing: the checkout is incomplete."
+files=requirements.lock
+[ "$kind" = runtime ] || files="$files requirements-dev.lock"
+for file in $files; do
+    [ -f "$file" ] || refuse "$file is missing: the checkout is incomplete."
 done
-fingerprint=$(cat requirements.lock $([ "$kind" = runtime ] || echo requirements-dev.lock) | "$python" -c '
+fingerprint_of() {
+    cat "$@" | "$python" -c '
 import hashlib, sys
-print(hashlib.sha256(sys.stdin.buffer.read() + sys.version.encode()).hexdigest())')
+print(hashlib.sha256(sys.stdin.buffer.read() + sys.version.encode()).hexdigest())'
+}
+fingerprint=$(fingerprint_of $files)
 stamp=$venv/installed-$kind
 works() { "$venv/bin/python" -c 'import sys; sys.exit(sys.prefix == sys.base_prefix)' 2>/dev/null; }
 
@@ -59,12 +62,13 @@ fi
 
 rm -f "$venv"/installed-*
 log=$venv/install.log
-total=$(cat requirements.lock $([ "$kind" = runtime ] || echo requirements-dev.lock) | grep -c '^[A-Za-z0-9].*==' || true)
+# The lock of development names every package of running again.
+total=$(grep -c '^[A-Za-z0-9].*==' ${files##* } || true)
 # Only ready-made packages for running: compiling on a user's machine fails late and in many words.
 only=
 [ "$kind" = dev ] || only="--only-binary :all:"
 # shellcheck disable=SC2086  (the variables hold several words on purpose)
-$pip install --require-hashes $only --disable-pip-version-check --no-input --progress-bar off $locks \
+$pip install --require-hashes $only --disable-pip-version-check --no-input --progress-bar off $(printf ' -r %s' $files) \
     >"$log" 2>&1 &
 installer=$!
 trap 'kill $installer 2>/dev/null; exit 130' INT TERM HUP
@@ -73,12 +77,18 @@ while kill -0 $installer 2>/dev/null; do
     sleep 1
     seconds=$(($(date +%s) - began))
     if [ $((seconds % 3)) -eq 2 ]; then
-        done=$(grep -c '^Collecting\|^Requirement already' "$log" || true)
-        printf '  Installing packages ... %s of %s, %s s\n' "$done" "$total" "$seconds"
+        if grep -q '^Installing collected' "$log"; then
+            doing="all fetched, unpacking"
+        else
+            doing="$(grep -c '^Collecting\|^Requirement already' "$log" || true) of about $total"
+        fi
+        printf '  Installing packages ... %s, %s s\n' "$doing" "$seconds"
     fi
 done
 if wait $installer; then
     printf '%s\n' "$fingerprint" >"$stamp"
+    # What tests need holds what running needs.
+    [ "$kind" = runtime ] || fingerprint_of requirements.lock >"$venv/installed-runtime"
     printf '  Installing packages: done in %s s\n' "$(($(date +%s) - began))"
     exit 0
 fi

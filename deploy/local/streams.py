@@ -5,6 +5,8 @@ nats-architecture-and-design; $JS.API.STREAM.SNAPSHOT and .RESTORE), which nats-
 snapshot keeps sequence numbers, times and how far each durable consumer has acknowledged.
 """
 
+# ruff: noqa: ASYNC230  (a command of its own: nothing waits while it reads and writes files)
+
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -104,13 +106,9 @@ async def _load_tail(client: Client, stream: str, folder: Path) -> None:
             if message["sequence"] <= newest:
                 continue
             headers = {
-                name: value
-                for name, value in message["headers"].items()
-                if not name.lower().startswith(_EXPECTATIONS)
+                name: value for name, value in message["headers"].items() if not name.lower().startswith(_EXPECTATIONS)
             }
-            await jetstream.publish(
-                message["subject"], base64.b64decode(message["data"]), headers=headers or None
-            )
+            await jetstream.publish(message["subject"], base64.b64decode(message["data"]), headers=headers or None)
 
 
 async def _chunks(subscription: Any, stream: str) -> AsyncIterator[bytes]:
@@ -123,9 +121,7 @@ async def _chunks(subscription: Any, stream: str) -> AsyncIterator[bytes]:
         if not message.data:
             status = (message.headers or {}).get("Status", "")
             if status not in ("", "200", "204"):
-                raise Refusal(
-                    f"NATS could not finish stream {stream} (status {status}): try again."
-                )
+                raise Refusal(f"NATS could not finish stream {stream} (status {status}): try again.")
             return
         if message.reply:
             await message.respond(b"")

@@ -11,7 +11,7 @@ import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,7 @@ class Supervised:
                 return
             if time.monotonic() > deadline:
                 raise Refusal(
-                    f"{child.name} was not ready within {child.ready_within_s:.0f} s; "
-                    f"its log is {child.log}."
+                    f"{child.name} was not ready within {child.ready_within_s:.0f} s; its log is {child.log}."
                 )
             await self.process.wait(READY_POLL_S)
         reason = _cause(child) or f"exit code {self.process.exited.result()}"
@@ -86,27 +85,34 @@ class Supervised:
 
     async def _keep(self) -> None:
         delay = FIRST_DELAY_S
-        process = self.process
-        while process is not None:
-            code = await asyncio.shield(process.exited)
+        while self.process is not None:
+            code = await asyncio.shield(self.process.exited)
             self._changed()
-            if time.monotonic() - process.began > STEADY_S:
+            if time.monotonic() - self.process.began > STEADY_S:
                 delay = FIRST_DELAY_S
             screen.say(
-                f"  {self.child.name} ended ({_ending(code)}) and starts again in {delay:.1f} s. "
-                f"{_cause(self.child)}"
+                f"  {self.child.name} ended ({_ending(code)}) and starts again in {delay:.1f} s. {_cause(self.child)}"
             )
+            delay = await self._start_again(delay)
+
+    async def _start_again(self, delay: float) -> float:
+        """Start it after `delay`, as often as the system needs to allow it; the delay to use next."""
+        while True:
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_S)
-            process = self.start()
+            try:
+                self.start()
+                return delay
+            except OSError as error:
+                screen.say(
+                    f"  {self.child.name} could not be started ({error.strerror}): tried again in {delay:.1f} s."
+                )
 
 
 class Supervisor:
     """One run of the installation in `installation`, from the first start to the last stop."""
 
-    def __init__(
-        self, installation: Installation, children: Children, migration: Migration
-    ) -> None:
+    def __init__(self, installation: Installation, children: Children, migration: Migration) -> None:
         self._migrate = migration
         self._installation = installation
         self._settings = installation.settings
@@ -212,7 +218,11 @@ class Supervisor:
         demo = self._settings.data / "demo.json"
         if demo.exists():
             content["demo"] = read_json(demo)
-        write_private_json(self._settings.run_file, content)
+        try:
+            write_private_json(self._settings.run_file, content)
+        except OSError as error:
+            # A full disk must not keep us from starting again what it ended.
+            screen.say(f"  {self._settings.run_file} could not be written ({error.strerror}).")
 
 
 async def supervise(
@@ -249,16 +259,16 @@ async def _end(name: str, identity: Identity) -> None:
     else:
         signals = [(signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)]
     if not await end_leftover(identity, *signals):
-        raise Refusal(
-            f"{name} of an earlier run (process {identity.pid}) does not end: end it by hand."
-        )
+        raise Refusal(f"{name} of an earlier run (process {identity.pid}) does not end: end it by hand.")
 
 
 def shorten(log: Path, *, limit: int = 20 * 2**20) -> None:
     """Keep the last `limit` bytes or so of a log: what is there moves to <log>.1, writers go on."""
     if log.stat().st_size > limit:
         # Writers append (O_APPEND), so a file cut to nothing simply grows again from its start.
-        shutil.copyfile(log, log.with_name(log.name + ".1"))
+        # Without room for the copy the room matters more.
+        with suppress(OSError):
+            shutil.copyfile(log, log.with_name(log.name + ".1"))
         os.truncate(log, 0)
 
 

@@ -9,10 +9,9 @@ from nats.errors import Error as NatsError
 
 from chassis import errors
 from chassis.errors import Violation
-from chassis.rights import Rights
 from gateway.exchange import Exchange, Response
 from gateway.live.event import LiveEvent
-from gateway.live.hub import CLOSING, GONE, Client, Hub, frame_of
+from gateway.live.hub import CLOSING, GONE, Authenticate, Client, Hub, frame_of
 from gateway.live.position import Position, format_position, parse_position
 
 # The name under which API tokens are limited to, or kept from, the live stream.
@@ -35,14 +34,14 @@ class Events:
     """The endpoint; `authorization` finds the caller's token."""
 
     def __init__(self, hub: Hub, authorization: Callable[[Exchange], str],
-                 authenticate: Callable[[str], tuple[str, object, Rights]], *, max_live: int) -> None:
+                 authenticate: Authenticate, *, max_live: int) -> None:
         self._hub = hub
         self._authorization = authorization
         self._authenticate = authenticate
         self._max_live = max_live
 
     async def __call__(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
-        client = self._client(exchange)
+        client = await self._client(exchange)
         since = exchange.argument("since") or exchange.header(b"last-event-id")
         position = parse_position(since) if since else {}
         await self._hub.ready()
@@ -59,11 +58,11 @@ class Events:
             stream=self._stream(client, position),
         )
 
-    def _client(self, exchange: Exchange) -> Client:
+    async def _client(self, exchange: Exchange) -> Client:
         authorization = self._authorization(exchange)
         if not authorization:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>' or the session's cookie")
-        tenant, _, rights = self._authenticate(authorization)
+        tenant, _, rights = await self._authenticate(authorization)
         if not rights.allows_method(METHOD):
             raise errors.PermissionDenied(f"this API token may not read events; it lacks {METHOD}")
         types, kinds = (frozenset(filter(None, exchange.argument(name).split(","))) for name in ("types", "kinds"))

@@ -3,8 +3,9 @@
 from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit
 
-from chassis.times import to_datetime, to_timestamp
 from crm.contacts.v1 import party_pb2
+
+from chassis.times import to_datetime, to_timestamp
 
 COMPANY_SITE, ONLINE_SHOP, SOCIAL_NETWORK = "company_site", "online_shop", "social_network"
 CONTEXTUAL_AD, OTHER_ADVERTISING = "contextual_ad", "other_advertising"
@@ -19,15 +20,47 @@ SOURCES = {
 """The catalogue of sources that every tenant begins with: key and name."""
 
 _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-_CLICK_IDS = frozenset("gclid gbraid wbraid dclid yclid msclkid fbclid ttclid twclid li_fat_id igshid rb_clickid".split())
-_SEARCH_AD_CLICKS = frozenset("gclid gbraid wbraid yclid msclkid".split())
-_SOCIAL_CLICKS = frozenset("fbclid ttclid twclid li_fat_id igshid".split())
-_SEARCH_AD_MEDIA = frozenset("cpc ppc paidsearch paid_search sem context contextual".split())
-_SOCIAL_NAMES = frozenset(
-    "facebook instagram tiktok twitter x linkedin vk vkontakte ok odnoklassniki youtube pinterest threads telegram whatsapp"
-    " line zalo".split()
+_CLICK_IDS = frozenset(
+    [
+        "gclid",
+        "gbraid",
+        "wbraid",
+        "dclid",
+        "yclid",
+        "msclkid",
+        "fbclid",
+        "ttclid",
+        "twclid",
+        "li_fat_id",
+        "igshid",
+        "rb_clickid",
+    ]
 )
-_UNPAID_MEDIA = frozenset("organic referral email newsletter none".split())
+_SEARCH_AD_CLICKS = frozenset(["gclid", "gbraid", "wbraid", "yclid", "msclkid"])
+_SOCIAL_CLICKS = frozenset(["fbclid", "ttclid", "twclid", "li_fat_id", "igshid"])
+_SEARCH_AD_MEDIA = frozenset(["cpc", "ppc", "paidsearch", "paid_search", "sem", "context", "contextual"])
+_SOCIAL_NAMES = frozenset(
+    [
+        "facebook",
+        "instagram",
+        "tiktok",
+        "twitter",
+        "x",
+        "linkedin",
+        "vk",
+        "vkontakte",
+        "ok",
+        "odnoklassniki",
+        "youtube",
+        "pinterest",
+        "threads",
+        "telegram",
+        "whatsapp",
+        "line",
+        "zalo",
+    ]
+)
+_UNPAID_MEDIA = frozenset(["organic", "referral", "email", "newsletter", "none"])
 
 
 def normalise(
@@ -71,7 +104,12 @@ def source_key(touch: party_pb2.Touch) -> str:
     medium, source = touch.utm_medium.lower(), touch.utm_source.lower()
     if clicks & _SEARCH_AD_CLICKS or (medium in _SEARCH_AD_MEDIA and source not in _SOCIAL_NAMES):
         return CONTEXTUAL_AD
-    if clicks & _SOCIAL_CLICKS or "social" in medium or source in _SOCIAL_NAMES or _site_name(touch.referrer) in _SOCIAL_NAMES:
+    if (
+        clicks & _SOCIAL_CLICKS
+        or "social" in medium
+        or source in _SOCIAL_NAMES
+        or _site_name(touch.referrer) in _SOCIAL_NAMES
+    ):
         return SOCIAL_NETWORK
     if clicks or (source and medium not in _UNPAID_MEDIA):
         return OTHER_ADVERTISING

@@ -7,8 +7,9 @@ received. Nothing in the content can make it fail: what is no phone or e-mail st
 from collections.abc import Mapping
 from typing import Any
 
-from chassis.tx import Tx
 from crm.contacts.v1 import contact_pb2, events_pb2, form_pb2, request_pb2
+
+from chassis.tx import Tx
 from services.contacts import assignment, attribution, matching, phones, store
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import parties
@@ -57,9 +58,9 @@ async def choose_owner(tx: Tx, request: Request, form: Form, contact_owner_id: s
     wanted, zone = form.assignment, tx.directory.tenant().get("time_zone", "")
     if wanted.rule == form_pb2.Assignment.RULE_UNSPECIFIED:
         return ""
-    if wanted.keep_contact_owner and contact_owner_id in users:
-        if assignment.present(users[contact_owner_id], tx.now, zone):
-            return contact_owner_id
+    keeps = wanted.keep_contact_owner and contact_owner_id in users
+    if keeps and assignment.present(users[contact_owner_id], tx.now, zone):
+        return contact_owner_id
     if wanted.user_ids:
         candidates = {id: users[id] for id in wanted.user_ids if id in users}
     else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
+
 @dataclass(frozen=True, slots=True)
 class Dialled:
     """A number as it is kept: E.164 and the digits of the extension (empty if none)."""
@@ -29,4 +30,3 @@ def parse(text: str, region: str) -> Dialled | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return Dialled(phonenumbers.format_number(number, PhoneNumberFormat.E164), number.extension or "")
-

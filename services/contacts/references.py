@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from chassis.tx import Tx
 from crm.contacts.v1 import company_pb2, contact_pb2, form_pb2, request_pb2
+
+from chassis.tx import Tx
 from services.contacts import errors, store
 
 Reference = tuple[str, str, str]  # field, noun, id

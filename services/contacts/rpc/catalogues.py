@@ -1,11 +1,11 @@
 """The catalogues: sources, needs and labels."""
 
+from crm.contacts.v1 import label_pb2, need_pb2, source_pb2
+
 from chassis.handlers import Servicer
 from chassis.kit.standard import standard
 from chassis.tx import Tx
-from crm.contacts.v1 import label_pb2, need_pb2, source_pb2
 from services.contacts import store
-from services.contacts.rpc.parties import SERVICE
 from services.contacts.rules import catalogues as rules
 
 
@@ -29,16 +29,10 @@ async def check_label(tx: Tx, new: label_pb2.Label, old: label_pb2.Label | None)
 class Sources(standard(store.sources, on_save=check_source), Servicer):  # type: ignore[misc]
     """`/v1/sources`."""
 
-    service = SERVICE
-
 
 class Needs(standard(store.needs, on_save=check_need), Servicer):  # type: ignore[misc]
     """`/v1/needs`."""
 
-    service = SERVICE
-
 
 class Labels(standard(store.labels, on_save=check_label), Servicer):  # type: ignore[misc]
     """`/v1/labels`."""
-
-    service = SERVICE

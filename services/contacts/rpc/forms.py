@@ -4,15 +4,16 @@ import hashlib
 import ipaddress
 from datetime import UTC, datetime
 
-from chassis import codec, errors as refusals, keys
+from crm.contacts.v1 import events_pb2, intake_pb2, request_pb2
+from crm.contacts.v1 import form_pb2 as pb
+
+from chassis import codec, keys
+from chassis import errors as refusals
 from chassis.call import Actor, Cause
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
-from crm.contacts.v1 import events_pb2, intake_pb2, request_pb2
-from crm.contacts.v1 import form_pb2 as pb
 from services.contacts import errors, intake, references, store
-from services.contacts.rpc.parties import SERVICE
 from services.contacts.rules import forms as rules
 from services.contacts.rules import requests as request_rules
 
@@ -31,8 +32,6 @@ async def check_form(tx: Tx, new: pb.Form, old: pb.Form | None) -> None:
 class Forms(standard(store.forms, on_save=check_form), Servicer):  # type: ignore[misc]
     """`/v1/forms`."""
 
-    service = SERVICE
-
 
 def tenant_of(request: intake_pb2.SubmitFormRequest | intake_pb2.GetPublicFormRequest) -> str:
     """The tenant that a form's key names."""
@@ -41,8 +40,6 @@ def tenant_of(request: intake_pb2.SubmitFormRequest | intake_pb2.GetPublicFormRe
 
 class Intake(Servicer):
     """`/v1/public/forms/{form_key}`: anybody may call."""
-
-    service = SERVICE
 
     @reads(tenant=tenant_of)
     async def GetPublicForm(self, request: intake_pb2.GetPublicFormRequest, tx: Tx) -> intake_pb2.PublicForm:
@@ -54,9 +51,7 @@ class Intake(Servicer):
         )  # fmt: skip
 
     @writes(tenant=tenant_of)
-    async def SubmitForm(
-        self, request: intake_pb2.SubmitFormRequest, tx: Tx
-    ) -> intake_pb2.SubmitFormResponse:
+    async def SubmitForm(self, request: intake_pb2.SubmitFormRequest, tx: Tx) -> intake_pb2.SubmitFormResponse:
         form = await _open_form(tx, request.form_key)
         assert tx.call is not None
         tx.actor, tx.cause = Actor("form", form.id), Cause("form", form.id)

@@ -1,13 +1,12 @@
 """Contacts and companies: the standard methods with this service's rules."""
 
+from crm.contacts.v1 import company_pb2, contact_pb2
+
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
-from crm.contacts.v1 import company_pb2, contact_pb2
 from services.contacts import references, store
 from services.contacts.rules import contacts as rules
-
-SERVICE = "crm.contacts.v1.ContactsService"
 
 
 async def check_contact(tx: Tx, new: contact_pb2.Contact, old: contact_pb2.Contact | None) -> None:
@@ -43,11 +42,10 @@ async def release_company(tx: Tx, company: company_pb2.Company) -> None:
 
 
 class Contacts(
-    standard(store.contacts, on_save=check_contact, on_delete=release_contact), Servicer  # type: ignore[misc]
+    standard(store.contacts, on_save=check_contact, on_delete=release_contact),
+    Servicer,  # type: ignore[misc]
 ):
     """`/v1/contacts`."""
-
-    service = SERVICE
 
     @writes
     async def UndeleteContact(self, request: contact_pb2.UndeleteContactRequest, tx: Tx) -> contact_pb2.Contact:
@@ -58,11 +56,10 @@ class Contacts(
 
 
 class Companies(
-    standard(store.companies, on_save=check_company, on_delete=release_company), Servicer  # type: ignore[misc]
+    standard(store.companies, on_save=check_company, on_delete=release_company),
+    Servicer,  # type: ignore[misc]
 ):
     """`/v1/companies`."""
-
-    service = SERVICE
 
     @writes
     async def UndeleteCompany(self, request: company_pb2.UndeleteCompanyRequest, tx: Tx) -> company_pb2.Company:

@@ -3,8 +3,9 @@
 import calendar
 from datetime import date
 
-from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
+
+from chassis.errors import Violation
 from services.contacts import errors, names
 from services.contacts.rules import parties
 
@@ -39,13 +40,23 @@ def normalise_company(company: company_pb2.Company, *, region: str) -> None:
     for at, domain in enumerate(company.domains):
         company.domains[at] = domain.strip().lower().removeprefix("www.")
         if "." not in company.domains[at] or "@" in domain or "/" in domain or " " in domain.strip():
-            wrong.append((errors.ValuesInvalid, Violation(f"domains[{at}]", f"{domain!r} is no domain like example.com")))
+            wrong.append(
+                (errors.ValuesInvalid, Violation(f"domains[{at}]", f"{domain!r} is no domain like example.com"))
+            )
     parties.replace(company.domains, parties.unique(company.domains))
     parties.refuse(wrong)
 
 
 def stranger(
-    id: str, *, name: str, phone: str, extension: str = "", email: str, source_id: str, department_id: str, language: str
+    id: str,
+    *,
+    name: str,
+    phone: str,
+    extension: str = "",
+    email: str,
+    source_id: str,
+    department_id: str,
+    language: str,
 ) -> contact_pb2.Contact:
     """A contact made of what a request says; phone and e-mail are in their normal form, or empty."""
     given, family = names.split(name)
@@ -82,7 +93,7 @@ def _check_birthday(contact: contact_pb2.Contact, today: date, wrong: parties.Wr
     year = born.year or 2000  # a leap year, so that 29 February without a year is a day
     if not (1 <= born.month <= 12 and 1 <= born.day <= _days(year, born.month)):
         wrong.append((errors.ValuesInvalid, Violation("birthday", "is not a day of the calendar; the year may be 0")))
-    elif born.year and not (1850 <= born.year and date(born.year, born.month, born.day) <= today):
+    elif born.year and not (born.year >= 1850 and date(born.year, born.month, born.day) <= today):
         wrong.append((errors.ValuesInvalid, Violation("birthday", "must be between 1850 and today")))
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from chassis.errors import Violation
 from crm.contacts.v1 import form_pb2
+
+from chassis.errors import Violation
 from services.contacts import errors
 from services.contacts.rules import parties
 
@@ -52,7 +53,9 @@ def normalise(form: Form) -> None:
     for at, origin in enumerate(form.allowed_origins):
         parts = urlsplit(origin.strip().lower())
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            wrong.append(_wrong(f"allowed_origins[{at}]", f"{origin!r} is no scheme and host like https://shop.example"))
+            wrong.append(
+                _wrong(f"allowed_origins[{at}]", f"{origin!r} is no scheme and host like https://shop.example")
+            )
         form.allowed_origins[at] = f"{parts.scheme}://{parts.netloc}"
     parties.replace(form.allowed_origins, parties.unique(form.allowed_origins))
     parties.replace(form.assignment.user_ids, parties.unique(form.assignment.user_ids))

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
+
+from chassis.errors import Violation
 from services.contacts import errors, phones, tax_numbers
 
 Party = contact_pb2.Contact | company_pb2.Company

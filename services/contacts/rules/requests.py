@@ -9,10 +9,12 @@ state but CLOSED, and LINKED stays LINKED.
 
 from datetime import datetime
 
+from crm.common.v1 import common_pb2
+from crm.contacts.v1 import request_pb2
+
 from chassis.call import Actor
 from chassis.errors import Violation
 from chassis.times import to_timestamp
-from crm.contacts.v1 import request_pb2
 from services.contacts import errors, names
 from services.contacts.matching import Match
 from services.contacts.rules import parties
@@ -143,6 +145,11 @@ def caught(request: Request, *, at: datetime) -> None:
 
 def user_of(actor: Actor) -> str:
     """The user who acts, himself or through a token; empty for forms and the system."""
+    return actor.user_id or (actor.id if actor.kind == "user" else "")
+
+
+def user_of_ref(actor: common_pb2.ActorRef) -> str:
+    """The same for an actor as events carry him."""
     return actor.user_id or (actor.id if actor.kind == "user" else "")
 
 

@@ -25,7 +25,7 @@ from services.contacts.store.reception import (
     pass_turn,
     requests,
 )
-from services.contacts.store.schema import custom_fields, metadata
+from services.contacts.store.schema import custom_fields, metadata, saved_views
 from services.contacts.store.timeline import add_entry, note_guard, read_party, read_period
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "read_period",
     "release_external_ids",
     "requests",
+    "saved_views",
     "source_id_of",
     "sources",
 ]

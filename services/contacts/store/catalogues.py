@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crm.contacts.v1 import form_pb2, label_pb2, need_pb2, source_pb2
 from sqlalchemy import Boolean, Column, Index, Integer, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -10,7 +11,6 @@ from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from crm.contacts.v1 import form_pb2, label_pb2, need_pb2, source_pb2
 from services.contacts import errors
 from services.contacts.store.schema import metadata, reference
 

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from sqlalchemy import Column, Date, Index, Integer, SmallInteger, Table, Text, Uuid, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -12,7 +13,6 @@ from chassis.fold import phone_digits, search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, names
 from services.contacts.store.schema import choice, metadata, reference
 

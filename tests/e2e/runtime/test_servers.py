@@ -1,23 +1,24 @@
 """A running installation, asked from outside: its servers, its files, a second supervisor."""
 
 import asyncio
+import base64
 import json
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import nats.errors
-import nkeys
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from deploy.local import streams
+from deploy.local import nkey, streams
 from deploy.local.errors import Refusal
-from deploy.local.nats import connect_once
-from services.identity import nats_access
+from deploy.local.nats import ACCOUNT, connect_once
 from tests.e2e.runtime.harness import Runtime
 
 
@@ -43,9 +44,7 @@ def test_our_user_has_jetstream_in_the_account_of_the_callout(runtime: Runtime) 
     assert asyncio.run(run()) == 1
 
 
-def test_stream_comes_back_with_what_arrived_after_its_snapshot(
-    runtime: Runtime, tmp_path: Path
-) -> None:
+def test_stream_comes_back_with_what_arrived_after_its_snapshot(runtime: Runtime, tmp_path: Path) -> None:
     async def run() -> list[tuple[int, str, str | None]]:
         client = await connect_once(runtime.run_json()["nats"])
         jetstream = client.jetstream()
@@ -87,55 +86,73 @@ def test_nobody_else_is_let_in_while_nobody_answers_for_them(runtime: Runtime, w
         asyncio.run(connect_once(f"nats://{who}{address}"))
 
 
+def account_key(seed: str) -> Ed25519PrivateKey:
+    """The private key in an account seed (base32: two bytes of kind, the key, a checksum)."""
+    return Ed25519PrivateKey.from_private_bytes(base64.b32decode(seed + "=" * (-len(seed) % 8))[2:34])
+
+
+def signed(seed: str, claims: dict[str, Any]) -> bytes:
+    """A NATS JWT of the account, as whoever answers the callout makes it."""
+
+    def part(content: dict[str, Any]) -> bytes:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=")
+
+    standard = {"jti": "x", "iat": int(time.time()), "iss": nkey.account_public_key(seed)}
+    body = part({"typ": "JWT", "alg": "ed25519-nkey"}) + b"." + part(standard | claims)
+    signature = account_key(seed).sign(body)
+    return body + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")
+
+
+def verdict(seed: str, question: bytes) -> bytes:
+    """Let user tok with password right in, to read and publish nothing."""
+    body = question.split(b".")[1]
+    asked = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]
+    client = asked["user_nkey"]
+    nats_claims = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}
+    permissions = {"pub": {"deny": [">"]}, "sub": {"allow": ["crm.tenant.>"]}}
+    user = {"sub": client, "aud": ACCOUNT, "nats": nats_claims | permissions}
+    right = asked["connect_opts"].get("pass") == "right"
+    outcome = {"jwt": signed(seed, user).decode()} if right else {"error": "no"}
+    answer = {"type": "authorization_response", "version": 2} | outcome
+    return signed(seed, {"sub": client, "aud": asked["server_id"]["id"], "nats": answer})
+
+
 def test_user_admitted_by_our_key_may_do_what_the_answer_says_and_no_more(
     runtime: Runtime,
 ) -> None:
     seed = json.loads((runtime.data / "secrets.json").read_text())["nats_callout_seed"]
-    issuer = nkeys.from_seed(seed.encode())
-    now = int(time.time())
     url = runtime.run_json()["nats"]
     address = url.rpartition("@")[2]
-    refused: list[Exception] = []
+    complaints: list[str] = []
 
     async def note(error: Exception) -> None:
-        refused.append(error)
+        complaints.append(str(error).lower())
 
-    async def run() -> None:
+    async def run() -> bytes:
         ours = await connect_once(url)
 
         async def admit(message: Msg) -> None:
-            request = nats_access.parse_request(message.data)
-            admitted = request.user == "tok" and request.password == "right"
-            answer = (
-                nats_access.admission(
-                    request, issuer=issuer, streams=["CONTACTS"], now_s=now, until_s=now + 60
-                )
-                if admitted
-                else nats_access.refusal(request, issuer=issuer, now_s=now)
-            )
-            await message.respond(answer)
+            await message.respond(verdict(seed, message.data))
 
-        await ours.subscribe(nats_access.CALLOUT_SUBJECT, cb=admit)
+        await ours.subscribe("$SYS.REQ.USER.AUTH", cb=admit)
         await ours.flush()
         try:
             with pytest.raises(nats.errors.Error):
                 await connect_once(f"nats://tok:wrong@{address}")
             theirs = Client()
-            await theirs.connect(
-                f"nats://tok:right@{address}", error_cb=note, allow_reconnect=False
-            )
-            heard = await ours.subscribe("crm.tenant.>")
-            await ours.flush()
+            await theirs.connect(f"nats://tok:right@{address}", error_cb=note, allow_reconnect=False)
+            heard = await theirs.subscribe("crm.tenant.>")
             await theirs.publish("crm.tenant.contacts.ContactCreated", b"forged")
             await theirs.flush()
-            with pytest.raises(TimeoutError):
-                await heard.next_msg(timeout=0.3)
+            await ours.publish("crm.tenant.contacts.ContactCreated", b"true")
+            first = await heard.next_msg(timeout=5)
             await theirs.close()
+            return bytes(first.data)
         finally:
             await ours.close()
 
-    asyncio.run(run())
-    assert any("permissions violation" in str(error).lower() for error in refused)
+    assert asyncio.run(run()) == b"true"
+    assert any("permissions violation" in complaint for complaint in complaints)
 
 
 def test_postgres_takes_our_password_only_and_has_no_socket_file(runtime: Runtime) -> None:
@@ -155,8 +172,7 @@ def test_postgres_takes_our_password_only_and_has_no_socket_file(runtime: Runtim
                 "data_checksums",
             )
             provider = await connection.fetchval(
-                "SELECT datlocprovider::text || datlocale FROM pg_database "
-                "WHERE datname = 'template1'"
+                "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'template1'"
             )
             return (provider, *[await connection.fetchval(f"SHOW {name}") for name in names])
         finally:
@@ -190,7 +206,8 @@ def test_failing_statement_leaves_what_was_typed_out_of_the_log(runtime: Runtime
     asyncio.run(run())
     log = (runtime.data / "logs" / "postgres.log").read_text()
     assert "ready to accept connections" in log
-    assert "anna" not in log.lower() and "nowak" not in log.lower()
+    assert "anna" not in log.lower()
+    assert "nowak" not in log.lower()
 
 
 def test_secrets_are_readable_by_their_owner_only(runtime: Runtime) -> None:
@@ -201,13 +218,15 @@ def test_secrets_are_readable_by_their_owner_only(runtime: Runtime) -> None:
     private = [path for path in runtime.data.iterdir() if path.is_file()]
     assert {"secrets.json", "setup-token", "nats.conf", "run.json"} <= {p.name for p in private}
     assert [path.name for path in private if others(path)] == []
-    assert others(runtime.data / "logs") == 0 and others(runtime.data / "nats") == 0
+    assert others(runtime.data / "logs") == 0
+    assert others(runtime.data / "nats") == 0
 
 
 def test_second_supervisor_on_the_same_data_is_refused(runtime: Runtime) -> None:
     sentence = Runtime(runtime.data).refused()
 
-    assert "already runs" in sentence and str(runtime.pids()["supervisor"]) in sentence
+    assert "already runs" in sentence
+    assert str(runtime.pids()["supervisor"]) in sentence
     assert runtime.answering() == "0"
 
 

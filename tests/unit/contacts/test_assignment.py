@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from crm.contacts.v1.form_pb2 import Assignment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.contacts.v1.form_pb2 import Assignment
 from services.contacts import assignment
 
 MONDAY_NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -60,8 +60,14 @@ def test_absent_users_are_passed_over_until_they_return() -> None:
 
 @pytest.mark.parametrize(
     ("zone", "hour", "present"),
-    [("Europe/Warsaw", 6, False), ("Europe/Warsaw", 7, True), ("Europe/Warsaw", 14, True), ("Europe/Warsaw", 15, False),
-     ("Asia/Jakarta", 2, True), ("Asia/Jakarta", 10, False)],
+    [
+        ("Europe/Warsaw", 6, False),
+        ("Europe/Warsaw", 7, True),
+        ("Europe/Warsaw", 14, True),
+        ("Europe/Warsaw", 15, False),
+        ("Asia/Jakarta", 2, True),
+        ("Asia/Jakarta", 10, False),
+    ],
 )
 def test_working_hours_are_read_on_the_users_own_clock(zone: str, hour: int, present: bool) -> None:
     at = MONDAY_NOON.replace(hour=hour)

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from crm.contacts.v1.party_pb2 import Touch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.times import to_datetime, to_timestamp
-from crm.contacts.v1.party_pb2 import Touch
 from services.contacts import attribution
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from crm.contacts.v1.form_pb2 import Form, FormField
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.contacts.v1.form_pb2 import Form, FormField
 from services.contacts import errors
 from services.contacts.rules import forms as rules
 
@@ -32,7 +32,12 @@ def test_answers_are_read_by_meaning_and_the_rest_is_kept() -> None:
 def test_everything_missing_is_named_at_once() -> None:
     with pytest.raises(errors.AnswersInvalid) as refused:
         rules.read(ORDER, {"given": "  ", "agree": False, "glass": "paper"})
-    assert [v.field for v in refused.value.violations] == ["fields.given", "fields.phone", "fields.glass", "fields.agree"]
+    assert [v.field for v in refused.value.violations] == [
+        "fields.given",
+        "fields.phone",
+        "fields.glass",
+        "fields.agree",
+    ]
 
 
 def test_a_mistyped_phone_is_still_a_request() -> None:

@@ -7,8 +7,12 @@ from services.contacts import names
 
 @pytest.mark.parametrize(
     ("written", "parts"),
-    [("Jan Kowalski", ("Jan", "Kowalski")), ("Suharto", ("Suharto", "")), ("", ("", "")),
-     ("  Siti  Nur Haliza ", ("Siti Nur", "Haliza"))],
+    [
+        ("Jan Kowalski", ("Jan", "Kowalski")),
+        ("Suharto", ("Suharto", "")),
+        ("", ("", "")),
+        ("  Siti  Nur Haliza ", ("Siti Nur", "Haliza")),
+    ],
 )
 def test_split(written: str, parts: tuple[str, str]) -> None:
     assert names.split(written) == parts
@@ -16,15 +20,24 @@ def test_split(written: str, parts: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Jan Kowalski", "Kowalski Jan"), ("JAN KOWALSKI", "Jan Kowalski"), ("Zofia Wisniewska", "Zofia Wiśniewska"),
-     ("Jan", "Jan Kowalski"), ("", "Jan"), ("Jan", ""), ("Anna Nowak-Lis", "Anna Nowak")],
+    [
+        ("Jan Kowalski", "Kowalski Jan"),
+        ("JAN KOWALSKI", "Jan Kowalski"),
+        ("Zofia Wisniewska", "Zofia Wiśniewska"),
+        ("Jan", "Jan Kowalski"),
+        ("", "Jan"),
+        ("Jan", ""),
+        ("Anna Nowak-Lis", "Anna Nowak"),
+    ],
 )
 def test_the_same_person(one: str, other: str) -> None:
     assert not names.differ(one, other)
     assert not names.differ(other, one)
 
 
-@pytest.mark.parametrize(("one", "other"), [("Jan Kowalski", "Anna Kowalska"), ("Budi", "Siti"), ("Jan Lis", "Jan Nowak")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("Jan Kowalski", "Anna Kowalska"), ("Budi", "Siti"), ("Jan Lis", "Jan Nowak")]
+)
 def test_another_person(one: str, other: str) -> None:
     assert names.differ(one, other)
 

@@ -3,12 +3,12 @@
 from datetime import date
 
 import pytest
-
 from crm.common.v1.common_pb2 import Link
 from crm.contacts.v1.company_pb2 import Company
 from crm.contacts.v1.contact_pb2 import Contact
 from crm.contacts.v1.party_pb2 import Email, ExternalId, PartyNeed, Phone, Relation, TaxNumber
 from google.type.date_pb2 import Date
+
 from services.contacts import errors
 from services.contacts.rules import contacts as rules
 
@@ -91,15 +91,24 @@ def test_tax_number_takes_the_tenants_country() -> None:
     assert contact.tax_numbers[0] == TaxNumber(country="PL", kind="nip", number="5260250995")
 
 
-@pytest.mark.parametrize("born", [Date(month=2, day=29), Date(year=2024, month=2, day=29), Date(year=1931, month=12, day=1)])
+@pytest.mark.parametrize(
+    "born", [Date(month=2, day=29), Date(year=2024, month=2, day=29), Date(year=1931, month=12, day=1)]
+)
 def test_birthdays_with_and_without_a_year(born: Date) -> None:
     assert normal(Contact(given_name="A", birthday=born)).birthday == born
 
 
 @pytest.mark.parametrize(
     "born",
-    [Date(year=2023, month=2, day=29), Date(year=1800, month=1, day=1), Date(year=2026, month=5, day=5), Date(year=2000),
-     Date(month=13, day=1), Date(year=-5, month=1, day=1), Date(year=99999, month=1, day=1)],
+    [
+        Date(year=2023, month=2, day=29),
+        Date(year=1800, month=1, day=1),
+        Date(year=2026, month=5, day=5),
+        Date(year=2000),
+        Date(month=13, day=1),
+        Date(year=-5, month=1, day=1),
+        Date(year=99999, month=1, day=1),
+    ],
 )
 def test_impossible_birthdays_are_refused(born: Date) -> None:
     with pytest.raises(errors.ValuesInvalid) as refused:
@@ -124,7 +133,9 @@ def test_display_name_follows_the_names_unless_it_has_a_form_of_its_own() -> Non
 
 
 def test_normalising_twice_changes_nothing_more() -> None:
-    contact = normal(Contact(given_name="Jan", phones=[Phone(number="601 234 567")], tax_numbers=[TaxNumber(number="5260250995")]))
+    contact = normal(
+        Contact(given_name="Jan", phones=[Phone(number="601 234 567")], tax_numbers=[TaxNumber(number="5260250995")])
+    )
     again = Contact.FromString(contact.SerializeToString())
     assert normal(again, region="ID") == contact
 

@@ -42,4 +42,3 @@ def test_parsing_never_raises_and_repeats_itself(written: str, region: str) -> N
     if dialled is not None:
         assert dialled.number.startswith("+")
         assert phones.parse(dialled.number, "PL") == phones.Dialled(dialled.number)
-

@@ -26,9 +26,7 @@ def test_new_seeds_are_account_seeds_and_differ() -> None:
     assert {nkey.account_public_key(seed)[0] for seed in seeds} == {"A"}
 
 
-@pytest.mark.parametrize(
-    "seed", ["", "SA", SEED[:-1] + "V", SEED.replace("O", "P", 1), "SU" + SEED[2:]]
-)
+@pytest.mark.parametrize("seed", ["", "SA", SEED[:-1] + "V", SEED.replace("O", "P", 1), "SU" + SEED[2:]])
 def test_seed_with_an_error_is_refused(seed: str) -> None:
     with pytest.raises(ValueError, match="NATS"):
         nkey.account_public_key(seed)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.children import Child, Identity, Process, end_leftover, run_to_end
+from tests.e2e.runtime.harness import until
 
 SAY_READY = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); "
 PATIENT = SAY_READY + "import signal; signal.pause()"
@@ -28,9 +29,7 @@ def child(tmp_path: Path, code: str) -> Child:
 
 async def started(tmp_path: Path, one: Child) -> Process:
     process = Process(one)
-    while not (tmp_path / "ready").exists():
-        assert not process.exited.done()
-        await asyncio.sleep(0.01)
+    until((tmp_path / "ready").exists, "the child's first sign")
     return process
 
 
@@ -80,8 +79,8 @@ def test_exit_code_and_output_of_a_program_that_ends_by_itself(tmp_path: Path) -
 def test_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
     async def run() -> None:
         task = asyncio.create_task(run_to_end(child(tmp_path, PATIENT)))
-        while not (tmp_path / "ready").exists():
-            await asyncio.sleep(0.01)
+        await asyncio.wait({task}, timeout=0)  # it starts the process and waits
+        until((tmp_path / "ready").exists, "the child's first sign")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -94,7 +93,8 @@ def test_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
 def test_process_is_known_by_number_and_start_time() -> None:
     ourselves = Identity.of(os.getpid())
 
-    assert ourselves is not None and ourselves.alive()
+    assert ourselves is not None
+    assert ourselves.alive()
     assert not Identity(os.getpid(), ourselves.started - 1).alive()
     assert Identity.of(2**22 + 1) is None  # above the largest process number Linux gives
 

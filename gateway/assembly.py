@@ -1,0 +1,79 @@
+"""Puts the HTTP face together out of a runtime: the one place that knows all rooms."""
+
+from dataclasses import dataclass
+
+from chassis import contracts
+from chassis.blobs import LocalBlobStore
+from chassis.events.nats import stream_of
+from chassis.metrics_http import probe
+from chassis.runtime import Runtime
+from gateway import clock_door, docs, openapi, routes
+from gateway.app import App
+from gateway.calls import Calls
+from gateway.edge import Edge
+from gateway.exchange import Exchange, Response
+from gateway.files import Files
+from gateway.live.endpoint import Events
+from gateway.live.hub import Hub
+from gateway.public.forms import Forms
+from gateway.public.visits import Visits, publisher
+from gateway.routes import Binding, Table
+from gateway.sessions import Sessions
+from gateway.settings import Settings
+from gateway.views import card, search
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What serves, and what must be closed before it ends."""
+
+    app: App
+    hub: Hub
+    settings: Settings
+
+
+def assemble(runtime: Runtime) -> Face:
+    """The application over the runtime's channels, directory and event streams."""
+    settings: Settings = runtime.service_settings
+    services = contracts.services()
+    table = routes.build(services)
+    edge = Edge(settings)
+    sessions = Sessions(secure=settings.public_url.startswith("https:"))
+    calls = Calls(runtime, [binding.method for binding in table.bindings], settings.call_timeout_s)
+    app = App(table, edge, sessions, calls)
+    authenticate = runtime.authentication.authenticate
+    hub = Hub(runtime.nats, authenticate, [stream_of(name) for name in contracts.load_all()])
+    runtime.directory.on_change(hub.directory_changed)
+
+    async def answer(binding: Binding, variables: tuple[str, ...], exchange: Exchange) -> bytes:
+        """The JSON of a read as the exchange's caller, whatever else its query says."""
+        message = binding.method.input()
+        for name, value in zip(binding.variables, variables, strict=True):
+            setattr(message, name, value)
+        metadata = calls.metadata(exchange, sessions.authorization(exchange))
+        return await calls.ask(binding.method.full_name, message, metadata)
+
+    table.add("GET", card.PATH, card.Card(calls, sessions))
+    table.add("GET", search.PATH, search.Search(calls, sessions))
+    table.add("GET", "/v1/events", Events(hub, sessions.authorization, authenticate, max_live=settings.max_live))
+    store = LocalBlobStore(runtime.settings.data_dir / "blobs")
+    Files(store, sessions.authorization, authenticate, table, answer).bind()
+    forms = Forms(calls, edge)
+    forms.bind(table, app.call)
+    Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
+    docs.bind(table, lambda: openapi.document(table))
+    _bind_probes(table, runtime)
+    if runtime.settings.test_clock:
+        table.add("POST", clock_door.PATH, clock_door.Advance(runtime, settings.body_timeout_s))
+    return Face(app, hub, settings)
+
+
+def _bind_probes(table: Table, runtime: Runtime) -> None:
+    async def answer(exchange: Exchange, variables: tuple[str, ...]) -> Response:
+        found = probe(exchange.path, runtime.process.ready)
+        assert found is not None
+        status, content_type, body = found
+        return Response(status, body, content_type=content_type.encode())
+
+    for path in ("/healthz", "/readyz", "/metrics"):
+        table.add("GET", path, answer)

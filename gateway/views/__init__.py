@@ -1,0 +1,1 @@
+"""Joined screens: one call of a client, several of services in parallel. One file a screen."""

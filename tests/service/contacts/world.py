@@ -1,0 +1,116 @@
+"""What the tests of contacts share: a tenant with its stubs, forms and counts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from google.protobuf.struct_pb2 import Value
+
+from chassis import errors
+from chassis.testing.installation import Installation, Person, Tenant
+from crm.contacts.v1 import contact_pb2, form_pb2, intake_pb2, request_pb2
+from crm.contacts.v1.contacts_service_pb2_grpc import ContactsServiceStub
+
+FormField, Assignment = form_pb2.FormField, form_pb2.Assignment
+QUESTIONS = [
+    FormField(key="name", label="Name", meaning=FormField.MEANING_NAME),
+    FormField(key="phone", label="Phone", meaning=FormField.MEANING_PHONE),
+    FormField(key="email", label="E-mail", meaning=FormField.MEANING_EMAIL),
+    FormField(key="text", label="What can we do?", meaning=FormField.MEANING_TEXT),
+]
+
+
+@dataclass
+class World:
+    """A tenant of one test."""
+
+    running: Installation
+    tenant: Tenant
+
+    @property
+    def admin(self) -> Any:
+        return self.stub(self.tenant.admin)
+
+    def stub(self, person: Person, **metadata: str) -> Any:
+        return person.stub(ContactsServiceStub, **metadata)
+
+    def visitor(self, **metadata: str) -> Any:
+        """Somebody on the internet."""
+        return self.stub(self.running.stranger, **metadata)
+
+    async def form(self, *, assignment: Assignment | None = None, **values: Any) -> form_pb2.Form:
+        form = form_pb2.Form(name="Order", fields=QUESTIONS, rate_limit_per_minute=1000, **values)
+        if assignment is not None:
+            form.assignment.CopyFrom(assignment)
+        return await self.admin.CreateForm(form_pb2.CreateFormRequest(form=form))
+
+    async def submit(
+        self,
+        form: form_pb2.Form,
+        *,
+        peer: str = "203.0.113.7",
+        origin: str = "",
+        request: dict[str, Any] | None = None,
+        **answers: str,
+    ) -> intake_pb2.SubmitFormResponse:
+        """What a visitor sends; `request` adds to the message beside the answers."""
+        sent = intake_pb2.SubmitFormRequest(form_key=form.key, **(request or {}))
+        for key, text in answers.items():
+            sent.fields[key].CopyFrom(Value(string_value=text))
+        metadata = {"crm-peer": peer, **({"origin": origin} if origin else {})}
+        return await self.visitor(**metadata).SubmitForm(sent)
+
+    async def submitted(self, form: form_pb2.Form, **answers: Any) -> request_pb2.Request:
+        """The request that a submission made."""
+        receipt = await self.submit(form, **answers)
+        return await self.request(receipt.receipt_id)
+
+    async def request(self, id: str) -> request_pb2.Request:
+        return await self.admin.GetRequest(request_pb2.GetRequestRequest(id=id))
+
+    async def contact(self, id: str = "", **values: Any) -> contact_pb2.Contact:
+        """The contact of this id, or a new one with these values."""
+        if id:
+            return await self.admin.GetContact(contact_pb2.GetContactRequest(id=id))
+        contact = contact_pb2.Contact(**values)
+        return await self.admin.CreateContact(contact_pb2.CreateContactRequest(contact=contact))
+
+    async def count(self, table: str) -> int:
+        rows = await self.running.rows(
+            "contacts", f"SELECT count(*) AS n FROM {table} WHERE tenant_id = $1", self.tenant.id
+        )
+        return int(rows[0]["n"])
+
+    async def state(self) -> dict[str, int]:
+        """How much there is of everything that a refusal must leave unchanged."""
+        found = {
+            table: await self.count(f"{table}_history") for table in ("contacts", "companies", "requests", "forms")
+        }
+        return found | {"outbox_sequence": await self._outbox_position()}
+
+    async def _outbox_position(self) -> int:
+        """Rows leave the outbox when they are published, so what counts is what both together have held."""
+        stream = await self.running.process.nats.js.stream_info("CONTACTS", subjects_filter=f"crm.{self.tenant.id}.>")
+        published = sum((stream.state.subjects or {}).values())
+        return published + await self.count("outbox")
+
+
+class Refused:
+    """`async with refused(world, errors.NotFound, "REASON")`: asserts class, reason and that nothing changed."""
+
+    def __init__(self, world: World, kind: type[errors.CrmError], reason: str, *fields: str) -> None:
+        self.world, self.kind, self.reason, self.fields = world, kind, reason, fields
+
+    async def __aenter__(self) -> None:
+        self.before = await self.world.state()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if error is None:
+            pytest.fail(f"not refused with {self.reason}")
+        if not isinstance(error, errors.CrmError):
+            return False
+        assert (error.code, error.reason) == (self.kind.code, self.reason), error
+        if self.fields:
+            assert [violation.field for violation in error.violations] == list(self.fields)
+        assert await self.world.state() == self.before
+        return True

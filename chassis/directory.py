@@ -133,7 +133,7 @@ class Directory:
                 else:
                     self._follow(entry)
         finally:
-            await ending(watcher.stop())
+            await ending(watcher.stop())  # type: ignore[no-untyped-call]
 
     async def _read_all(self, watcher: KeyValue.KeyWatcher) -> None:
         """Replace what we know by what is there: entries that are gone go here too."""
@@ -177,7 +177,9 @@ class Directory:
         if self._was_fresh:
             log.info("directory: fresh")
         else:
-            log.warning("directory: not fresh; signed-in users stay signed in until their tokens expire")
+            log.warning(
+                "directory: not fresh; signed-in users stay signed in until their tokens expire"
+            )
 
 
 async def _next(watcher: KeyValue.KeyWatcher, timeout_s: float) -> KeyValue.Entry | None:
@@ -188,7 +190,9 @@ async def _next(watcher: KeyValue.KeyWatcher, timeout_s: float) -> KeyValue.Entr
 
 def _parsed(entry: KeyValue.Entry) -> tuple[Place, Entry | None]:
     tenant, kind, id = entry.key.split(".", 2)
-    return (tenant, kind, id), json.loads(entry.value) if entry.operation is None and entry.value else None
+    return (tenant, kind, id), json.loads(
+        entry.value
+    ) if entry.operation is None and entry.value else None
 
 
 async def put(nats: Nats, tenant_id: str, kind: str, id: str, value: Entry) -> None:

@@ -6,8 +6,10 @@ that the run is still ours and not cancelled, and may save the position: so what
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -22,6 +24,7 @@ from chassis import contracts, errors
 from chassis.call import Actor, Cause
 from chassis.db.pool import is_lost
 from chassis.db.statement import Statement
+from chassis.defects import place_of
 from chassis.events.leader import Lease
 from chassis.operations import CANCELLED, DONE, FAILED, OperationCancelled
 from chassis.timers import SystemRunner
@@ -32,6 +35,9 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 20.0
 _SWEEP_S = 2.0
+_JUST_S = (
+    5.0  # a transaction that started an operation has committed by then; if not, the sweep finds it
+)
 _AT_ONCE = 2  # of one service in one process
 
 T = TypeVar("T")
@@ -54,14 +60,25 @@ _MINE = "WHERE tenant_id = :tenant_id AND id = :id AND worker = :worker AND stat
 
 def _mine(sets: str, *names: str) -> Statement:
     sql = f"UPDATE operations SET heartbeat = clock_timestamp(), update_time = clock_timestamp(), {sets} {_MINE} RETURNING cancel"
-    return Statement(text(sql).bindparams(*(bindparam(name) for name in ("tenant_id", "id", "worker", *names))))
+    return Statement(
+        text(sql).bindparams(*(bindparam(name) for name in ("tenant_id", "id", "worker", *names)))
+    )
 
 
 _STEP = _mine(
-    "done = :done, total = :total, position = coalesce(CAST(CAST(:position AS text) AS jsonb), position)", "done", "total", "position"
+    "done = :done, total = :total, position = coalesce(CAST(CAST(:position AS text) AS jsonb), position)",
+    "done",
+    "total",
+    "position",
 )
-_FINISH = _mine("state = :state, result = :result, error = :error, done = :done, total = :total",
-                "state", "result", "error", "done", "total")
+_FINISH = _mine(
+    "state = :state, result = :result, error = :error, done = :done, total = :total",
+    "state",
+    "result",
+    "error",
+    "done",
+    "total",
+)
 
 
 class TakenOver(Exception):
@@ -92,7 +109,9 @@ class OperationRun:
         packed.Unpack(message)
         return message
 
-    async def write(self, work: Callable[[Tx], Awaitable[T]], *, position: Mapping[str, Any] | None = None) -> T:
+    async def write(
+        self, work: Callable[[Tx], Awaitable[T]], *, position: Mapping[str, Any] | None = None
+    ) -> T:
         """Run `work(tx)` in one transaction as the system, with `position` saved in it; returns what it returns.
 
         Raises OperationCancelled if somebody cancelled the operation; nothing of this step is written then.
@@ -102,12 +121,16 @@ class OperationRun:
             await self._check(tx, position)
             return await work(tx)
 
-        result: T = await self._runner(self.tenant, Cause(self.kind.partition(":")[0], self.id), step)
+        result: T = await self._runner(
+            self.tenant, Cause(self.kind.partition(":")[0], self.id), step
+        )
         if position is not None:
             self.position = dict(position)
         return result
 
-    async def progress(self, done: int, total: int | None = None, *, position: Mapping[str, Any] | None = None) -> None:
+    async def progress(
+        self, done: int, total: int | None = None, *, position: Mapping[str, Any] | None = None
+    ) -> None:
         """Show how far it is; also saves `position` if given. Raises OperationCancelled."""
         self.done, self.total = done, self.total if total is None else total
         await self.write(_nothing, position=position)
@@ -115,7 +138,9 @@ class OperationRun:
     async def _check(self, tx: Tx, position: Mapping[str, Any] | None) -> None:
         await tx.begin()
         saved = None if position is None else orjson.dumps(position).decode()
-        row = await tx.fetchrow(_STEP, id=self.id, worker=self._worker, done=self.done, total=self.total, position=saved)
+        row = await tx.fetchrow(
+            _STEP, id=self.id, worker=self._worker, done=self.done, total=self.total, position=saved
+        )
         if row is None:
             raise TakenOver
         if row["cancel"]:
@@ -126,7 +151,13 @@ class OperationRun:
 
         async def end(tx: Tx) -> None:
             await tx.begin()
-            values = {"state": state, "result": result, "error": error, "done": self.done, "total": self.total}
+            values = {
+                "state": state,
+                "result": result,
+                "error": error,
+                "done": self.done,
+                "total": self.total,
+            }
             if await tx.fetchrow(_FINISH, id=self.id, worker=self._worker, **values) is None:
                 raise TakenOver
 
@@ -144,15 +175,32 @@ class OperationRuns:
     """The workers of one service's operations in this process."""
 
     def __init__(
-        self, service: str, bodies: Mapping[str, Body], runner: SystemRunner, fetch: Fetch, *, lease_s: float = LEASE_S
+        self,
+        service: str,
+        bodies: Mapping[str, Body],
+        runner: SystemRunner,
+        fetch: Fetch,
+        *,
+        lease_s: float = LEASE_S,
     ) -> None:
-        self._service, self._bodies, self._runner, self._fetch = service, dict(bodies), runner, fetch
+        self._service, self._bodies, self._runner, self._fetch = (
+            service,
+            dict(bodies),
+            runner,
+            fetch,
+        )
         self._lease_s, self._worker = lease_s, str(uuid.uuid4())
         self._woken = asyncio.Event()
+        self._expected_at = -1e9
+
+    def expect(self) -> None:
+        """Say that the transaction under way starts an operation."""
+        self._expected_at = time.monotonic()
 
     def wake(self) -> None:
-        """Look for operations now; call after a commit that started one."""
-        self._woken.set()
+        """Look for operations if one was just started; call after any commit."""
+        if time.monotonic() - self._expected_at < _JUST_S:
+            self._woken.set()
 
     async def sweep(self, lease: Lease, stop: asyncio.Event) -> None:
         """Wake this process's workers for operations that nobody works on. Run it under the database's Leader."""
@@ -171,7 +219,13 @@ class OperationRuns:
         while not stop.is_set():
             try:
                 row = await self._claim()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, errors.Unavailable, TimeoutError) as error:
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                errors.Unavailable,
+                TimeoutError,
+            ) as error:
                 log.warning("%s: operations: %s", self._service, type(error).__name__)
                 await first_of(stop, timeout_s=1.0)
             else:
@@ -205,6 +259,7 @@ class OperationRuns:
 
     async def _judged(self, run: OperationRun) -> None:
         """Run the body and write how it ended; leave it to be resumed if the database went away."""
+        refusal: errors.CrmError
         try:
             result, packed = await self._bodies[run.kind](run), any_pb2.Any()
             packed.Pack(result if result is not None else empty_pb2.Empty())
@@ -216,17 +271,23 @@ class OperationRuns:
         except Exception as error:  # an operation that failed is told to whoever waits for it
             if isinstance(error, errors.Unavailable) or is_lost(error):
                 return
-            if not isinstance(error, errors.CrmError):
-                log.exception("%s: operation %s %s failed", self._service, run.kind, run.id)
-            ending = FAILED
-            refusal = error if isinstance(error, errors.CrmError) else errors.Internal("the operation failed; tell support its id")
+            ending, refusal = FAILED, self._told(run, error)
         await self._end(run, ending, refusal)
 
+    def _told(self, run: OperationRun, error: Exception) -> errors.CrmError:
+        """A refusal as it is; of a defect only that there was one."""
+        if isinstance(error, errors.CrmError):
+            return error
+        log.error(
+            "%s: operation %s %s failed: %s", self._service, run.kind, run.id, place_of(error)
+        )
+        return errors.Internal("the operation failed; tell support its id")
+
     async def _end(self, run: OperationRun, state: str, refusal: errors.CrmError) -> None:
-        try:
+        with contextlib.suppress(
+            TakenOver, errors.Unavailable
+        ):  # whoever has it, or takes it over, writes the end
             await run.finish(state, None, errors.to_status(refusal).SerializeToString())
-        except (TakenOver, errors.Unavailable):
-            pass  # whoever has it, or takes it over, writes the end
 
     async def _show_life(self, run: OperationRun) -> str:
         """Keep the claim alive; returns when it is lost, or the operation cancelled between two steps."""
@@ -240,4 +301,3 @@ class OperationRuns:
                 return ""
             except errors.Unavailable:
                 continue
-

@@ -12,7 +12,19 @@ from google.protobuf import any_pb2, struct_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from sqlalchemy import (
-    Boolean, Column, DateTime, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text, Uuid, bindparam, text,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
@@ -47,7 +59,11 @@ def operations_table(metadata: MetaData) -> Table:
         Column("create_time", moment, nullable=False, server_default=text("clock_timestamp()")),
         Column("update_time", moment, nullable=False, server_default=text("clock_timestamp()")),
         PrimaryKeyConstraint("tenant_id", "id"),
-        Index("ix_operations_open", "create_time", postgresql_where=text("state IN ('queued', 'running')")),
+        Index(
+            "ix_operations_open",
+            "create_time",
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
     )
 
 
@@ -70,7 +86,9 @@ _GET = _text(f"SELECT {_COLUMNS} FROM operations WHERE tenant_id = :tenant_id AN
 _LIST = _text(
     f"SELECT {_COLUMNS} FROM operations WHERE tenant_id = :tenant_id AND id < :before"
     " AND (:user_id = '' OR actor->>'user_id' = :user_id) ORDER BY id DESC LIMIT :size",
-    "before", "size", "user_id",
+    "before",
+    "size",
+    "user_id",
 )
 _CANCEL = _text(
     "UPDATE operations SET cancel = true, update_time = clock_timestamp(),"
@@ -95,6 +113,7 @@ class Operations:
         packed.Pack(request)
         actor = {"kind": tx.actor.kind, "id": tx.actor.id, "user_id": tx.actor.user_id}
         await tx.execute(_INSERT, id=id, kind=kind, actor=actor, request=packed.SerializeToString())
+        tx.runtime.operation_runs.expect()
         return await self.get(tx, id)
 
     async def get(self, tx: Tx, id: str) -> operations_pb2.Operation:
@@ -128,12 +147,16 @@ class OperationOver(errors.FailedPrecondition):
     reason = "OPERATION_OVER"
 
     def __init__(self, id: str, state: str) -> None:
-        super().__init__(f"operation {id} is {state}; only one that is queued or running can be cancelled")
+        super().__init__(
+            f"operation {id} is {state}; only one that is queued or running can be cancelled"
+        )
 
 
 def to_operation(service: str, row: asyncpg.Record) -> operations_pb2.Operation:
     """`operations/<service>/<id>`; its metadata is a Struct with kind, state, done, total, createTime, updateTime, userId."""
-    operation = operations_pb2.Operation(name=f"operations/{service}/{row['id']}", done=row["state"] not in _OPEN)
+    operation = operations_pb2.Operation(
+        name=f"operations/{service}/{row['id']}", done=row["state"] not in _OPEN
+    )
     facts = struct_pb2.Struct()
     facts.update(
         {
@@ -151,7 +174,9 @@ def to_operation(service: str, row: asyncpg.Record) -> operations_pb2.Operation:
         operation.response.ParseFromString(row["result"])
     elif row["state"] in (FAILED, CANCELLED):
         operation.error.CopyFrom(
-            status_pb2.Status.FromString(row["error"]) if row["error"] else errors.to_status(OperationCancelled())
+            status_pb2.Status.FromString(row["error"])
+            if row["error"]
+            else errors.to_status(OperationCancelled())
         )
     return operation
 

@@ -156,7 +156,10 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop.set)
-    await process.run()
+    try:
+        await process.run()
+    finally:
+        telemetry.stop()
 
 
 def reuse_port_socket(host: str, port: int) -> socket.socket:

@@ -10,8 +10,8 @@ import asyncpg
 from google.protobuf.message import Message
 from sqlalchemy import bindparam, text
 
-from chassis import errors
-from chassis.call import SYSTEM, Call, Cause, Raw
+from chassis import errors, telemetry
+from chassis.call import ANYBODY, SYSTEM, Call, Cause, Raw
 from chassis.db.pool import is_lost
 from chassis.db.statement import Statement
 from chassis.handlers import Rpc, Servicer
@@ -150,16 +150,16 @@ async def run_system(
 
 
 def _tx_of(runtime: "Runtime", call: Call, rpc: Rpc, request: Message, draws: Draws, *, read_only: bool = False) -> Tx:
-    tenant = call.tenant
-    if tenant is None and rpc.tenant_of is not None:
-        tenant = rpc.tenant_of(request)
+    tenant, actor, rights = call.tenant, call.actor, call.rights
+    if rpc.tenant_of is not None and (tenant := rpc.tenant_of(request)) != call.tenant:
+        actor, rights = ANYBODY, Rights(None, "", ())  # the key in the request decides; a sign-in elsewhere counts nothing
     return Tx(
         runtime,
         tenant=tenant,
-        actor=call.actor,
+        actor=actor,
         cause=Cause("rpc", call.request_id),
         draws=draws,
-        rights=call.rights or Rights.of_system(),
+        rights=rights or Rights.of_system(),
         call=call,
         read_only=read_only,
     )
@@ -225,7 +225,7 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
         try:
             return await attempt(number == TRIES)
         except (Conflict, asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
-            runtime.conflicts += 1
+            telemetry.CONFLICTS.inc()
             if number == TRIES:
                 raise errors.Aborted("others are changing this record right now; try again") from error
             await asyncio.sleep(random.uniform(0, 0.002 * 2**number))  # jitter keeps rivals apart

@@ -61,7 +61,6 @@ class Runtime:
         bodies = {**republishers(service), **_by(service.operations, "operation_kind")}
         self.operations = Operations(service.name, frozenset(bodies))
         self.operation_runs = OperationRuns(service.name, bodies, self.run_system, self.fetch_in_background)
-        self.conflicts = 0
         tables = service.metadata.tables.values() if service.metadata is not None else ()
         self.resources: dict[str, Resource[Any]] = {
             t.info["resource"].message.DESCRIPTOR.full_name: t.info["resource"] for t in tables if "resource" in t.info

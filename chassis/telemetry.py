@@ -26,13 +26,17 @@ CONSUMER_LAG = Gauge("akrab_consumer_lag_events", "Events waiting for a consumer
 TIMER_LATENESS = Histogram(
     "akrab_timer_lateness_seconds", "How late timers fired.", ["kind"], buckets=(0.1, 0.5, 1, 5, 30, 120, 600, 3600)
 )
-POOL_WAITS = Counter("akrab_pool_waits_total", "Times a request waited for a database connection.")
+POOL_WAIT_SECONDS = Histogram("akrab_pool_wait_seconds", "Waits for a database connection.")
 CONFLICTS = Counter("akrab_write_conflicts_total", "Bodies that ran again because somebody else was faster.")
 DIRECTORY_FRESH = Gauge("akrab_directory_fresh", "1 while the directory is fresh.")
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
 _facts: ContextVar[dict[str, str]] = ContextVar("log_facts", default={})
 _tracer: Any = None
+
+
+def _shutdown() -> None:
+    """Replaced when something is exported."""
 
 
 def traceparent() -> str | None:
@@ -107,20 +111,24 @@ class JsonLines(logging.Formatter):
 
 
 def start(otlp_endpoint: str = "", service: str = "akrab", process: str = "0") -> None:
-    """Sets up logs to standard error and, if an endpoint is given, the export of traces."""
-    global _tracer
+    """Sets up logs to standard error and, if an endpoint is given, the export of traces, metrics and logs."""
+    global _tracer, _shutdown
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for noisy in ("nats", "uvicorn.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     if otlp_endpoint:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from chassis import telemetry_export  # costs memory; off where nobody listens
 
-        facts = {"service.name": service, "service.instance.id": process}
-        provider = TracerProvider(resource=Resource.create(facts))
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{otlp_endpoint}/v1/traces")))
-        _tracer = provider.get_tracer("akrab")
+        _tracer, _shutdown = telemetry_export.start(otlp_endpoint, service, process)
+
+
+def stop() -> None:
+    """Sends what is left to the collector, if there is one."""
+    _shutdown()
+
+
+def exporting() -> bool:
+    """True if spans go anywhere: then statements get spans of their own."""
+    return _tracer is not None

@@ -78,7 +78,9 @@ class TenantView:
         """The users of exactly this department, whatever their state."""
         key = ("members", department_id)
         if key not in self._derived:
-            self._derived[key] = frozenset(i for i, user in self.users().items() if user.get("department_id") == department_id)
+            self._derived[key] = frozenset(
+                i for i, user in self.users().items() if user.get("department_id") == department_id
+            )
         return self._derived[key]
 
     def head_of(self, department_id: str) -> str:

@@ -7,19 +7,33 @@ deletes the row first fires it.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid, bindparam, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from chassis.call import Cause
 from chassis.clock import Clock
 from chassis.db.pool import is_lost
 from chassis.db.statement import Statement
+from chassis.defects import place_of
 from chassis.errors import Unavailable
 from chassis.events.leader import Lease, LeaseLost
 from chassis.telemetry import TIMER_LATENESS
@@ -32,6 +46,7 @@ LATE_BY = "late_by_s"
 """The key under which a body finds in its payload how many seconds late it runs."""
 
 _POLL_S = 1.0  # how late a timer may be that another process has set
+_JUST_S = 5.0  # a transaction that set a timer has committed by then; if not, the poll finds it
 _BATCH = 200
 _AT_ONCE = 8  # each uses a database connection while it runs
 _RETRY_S = (1.0, 5.0, 30.0, 120.0, 600.0)  # then every 10 minutes: a timer is never given up
@@ -60,15 +75,20 @@ def timers_table(metadata: MetaData) -> Table:
 GRANTS = ("SELECT, INSERT, UPDATE, DELETE", "SELECT, UPDATE")
 
 _TABLE = timers_table(MetaData())
-_PUT = insert(_TABLE).values({name: bindparam(name) for name in ("tenant_id", "kind", "key", "due_at", "try_at", "payload")})
+_PUT = insert(_TABLE).values(
+    {name: bindparam(name) for name in ("tenant_id", "kind", "key", "due_at", "try_at", "payload")}
+)
 _SET = Statement(
     _PUT.on_conflict_do_update(
         index_elements=["tenant_id", "kind", "key"],
-        set_={name: _PUT.excluded[name] for name in ("due_at", "try_at", "payload")} | {"attempts": text("0")},
+        set_={name: _PUT.excluded[name] for name in ("due_at", "try_at", "payload")}
+        | {"attempts": text("0")},
     )
 )
 _THIS = (
-    (_TABLE.c.tenant_id == bindparam("tenant_id")) & (_TABLE.c.kind == bindparam("kind")) & (_TABLE.c.key == bindparam("key"))
+    (_TABLE.c.tenant_id == bindparam("tenant_id"))
+    & (_TABLE.c.kind == bindparam("kind"))
+    & (_TABLE.c.key == bindparam("key"))
 )
 _CANCEL = Statement(_TABLE.delete().where(_THIS))
 # Locked by somebody else means that he is firing it: nothing to wait for.
@@ -89,7 +109,9 @@ UPDATE timers SET attempts = attempts + 1, try_at = $5 WHERE tenant_id = $1 AND 
 class SystemRunner(Protocol):
     """Runs work as the system in one transaction of a tenant, again on conflicts (chassis.running.run_system)."""
 
-    async def __call__(self, tenant: str, cause: Cause, work: Callable[[Tx], Awaitable[Any]]) -> Any: ...
+    async def __call__(
+        self, tenant: str, cause: Cause, work: Callable[[Tx], Awaitable[Any]]
+    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +128,34 @@ class Due:
 class Timers:
     """One service's timers: setting them in a body's transaction, and firing them."""
 
-    def __init__(self, service: str, bodies: Mapping[str, Body], runner: SystemRunner, clock: Clock) -> None:
-        self._service, self._bodies, self._runner, self._clock = service, dict(bodies), runner, clock
+    def __init__(
+        self, service: str, bodies: Mapping[str, Body], runner: SystemRunner, clock: Clock
+    ) -> None:
+        self._service, self._bodies, self._runner, self._clock = (
+            service,
+            dict(bodies),
+            runner,
+            clock,
+        )
         self._woken = asyncio.Event()
+        self._set_at = -1e9
         clock.on_jump(self._woken.set)
 
     def wake(self) -> None:
-        """Look for due timers now; call after a commit that set one."""
-        self._woken.set()
+        """Look for due timers if one was just set; call after any commit."""
+        if time.monotonic() - self._set_at < _JUST_S:
+            self._woken.set()
 
-    async def set(self, tx: Tx, kind: str, key: str, due_at: datetime, payload: Mapping[str, Any]) -> None:
+    async def set(
+        self, tx: Tx, kind: str, key: str, due_at: datetime, payload: Mapping[str, Any]
+    ) -> None:
         """Set or replace the timer of this kind and key, in the body's transaction."""
         if kind not in self._bodies:
             raise LookupError(f"{self._service} has no @timer({kind!r})")
-        await tx.execute(_SET, kind=kind, key=key, due_at=due_at, try_at=due_at, payload=dict(payload))
+        self._set_at = time.monotonic()
+        await tx.execute(
+            _SET, kind=kind, key=key, due_at=due_at, try_at=due_at, payload=dict(payload)
+        )
 
     async def cancel(self, tx: Tx, kind: str, key: str) -> None:
         """Remove the timer of this kind and key, if it is set, in the body's transaction."""
@@ -136,7 +172,8 @@ class Timers:
         (row,) = await lease.fetch(_NEXT, list(self._bodies))
         if row["at"] is None:
             return _POLL_S
-        return min(_POLL_S, max(0.02, (row["at"] - self._clock.now()).total_seconds()))
+        ahead: timedelta = row["at"] - self._clock.now()
+        return min(_POLL_S, max(0.02, ahead.total_seconds()))
 
     async def _fire_due(self, lease: Lease) -> bool:
         """Fire a batch; True if at least one fired."""
@@ -145,7 +182,11 @@ class Timers:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(
-                    self._fire(lease, turns, Due(str(r["tenant_id"]), r["kind"], r["key"], r["due_at"], r["attempts"]))
+                    self._fire(
+                        lease,
+                        turns,
+                        Due(str(r["tenant_id"]), r["kind"], r["key"], r["due_at"], r["attempts"]),
+                    )
                 )
                 for r in rows
             ]
@@ -155,19 +196,27 @@ class Timers:
         """True if this process fired it; a failure postpones it."""
         async with turns:
             try:
-                fired = await self._runner(due.tenant, Cause("timer", due.key), lambda tx: self._effect(due, tx))
+                fired = await self._runner(
+                    due.tenant, Cause("timer", due.key), lambda tx: self._effect(due, tx)
+                )
             except LeaseLost:
                 raise
             except Exception as error:  # one timer's failure must not stop the others
                 log.warning(
                     "%s: timer %s of tenant %s failed, try %d: %s",
-                    self._service, due.kind, due.tenant, due.attempts + 1, type(error).__name__,
+                    self._service,
+                    due.kind,
+                    due.tenant,
+                    due.attempts + 1,
+                    place_of(error),
                 )
                 if not (isinstance(error, Unavailable) or is_lost(error)):
                     await self._postpone(lease, due)
                 return False
         if fired:
-            TIMER_LATENESS.labels(due.kind).observe(max(0.0, (self._clock.now() - due.due_at).total_seconds()))
+            TIMER_LATENESS.labels(due.kind).observe(
+                max(0.0, (self._clock.now() - due.due_at).total_seconds())
+            )
         return bool(fired)
 
     async def _effect(self, due: Due, tx: Tx) -> bool:
@@ -180,5 +229,7 @@ class Timers:
         return True
 
     async def _postpone(self, lease: Lease, due: Due) -> None:
-        again = self._clock.now() + timedelta(seconds=_RETRY_S[min(due.attempts, len(_RETRY_S) - 1)])
+        again = self._clock.now() + timedelta(
+            seconds=_RETRY_S[min(due.attempts, len(_RETRY_S) - 1)]
+        )
         await lease.fetch(_POSTPONE, due.tenant, due.kind, due.key, due.due_at, again)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from google.protobuf.message import Message
 
-from chassis import errors, keys
+from chassis import errors, keys, telemetry
 from chassis.call import Actor, Call, Cause
 from chassis.db.pool import Connection, is_lost
 from chassis.db.statement import Statement
@@ -178,6 +178,9 @@ class Tx:
             connection = await self._enter()
         timeout = self.call.remaining_s() if self.call else None
         try:
+            if telemetry.exporting():
+                with telemetry.span("sql", statement=sql[:200]):  # parameters are apart: no personal data
+                    return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
             return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
         except TimeoutError as error:
             raise errors.DeadlineExceeded("the request took longer than its deadline; ask for less") from error

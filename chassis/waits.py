@@ -9,7 +9,9 @@ async def first_of(*events: asyncio.Event, timeout_s: float | None = None) -> bo
         return True
     waiters = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        done, _ = await asyncio.wait(waiters, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            waiters, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
         return bool(done)
     finally:
         for waiter in waiters:

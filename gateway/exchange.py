@@ -50,7 +50,10 @@ class Response:
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header of this answer."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
 
 class Exchange:

@@ -14,7 +14,9 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from http import HTTPStatus
 
+import orjson
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -25,6 +27,8 @@ from gateway.app import App
 from gateway.assembly import assemble
 
 logger = logging.getLogger(__name__)
+# Its warnings are about what strangers send; we answer them, and a flood of them would fill the log.
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 _BACKLOG = 2048
 # Between requests: longer than the pauses of a person clicking, shorter than most proxies keep their side.
@@ -62,9 +66,22 @@ class Protocol(HttpToolsProtocol):
         if self.head_since is not None:
             self.head_bytes += len(data)
             if self.head_bytes > self.max_head_bytes and not self.transport.is_closing():
-                self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                                     b"connection: close\r\ncontent-length: 0\r\n\r\n")
-                self.transport.close()
+                self._refuse(431, "HEAD_TOO_LARGE", f"the head of a request may have {self.max_head_bytes} bytes")
+
+    def send_400_response(self, msg: str) -> None:
+        """What is not HTTP is told so in the same form as every other refusal."""
+        self._refuse(400, "HTTP_MALFORMED", "this is not a readable HTTP/1.1 request")
+
+    def _refuse(self, status: int, reason: str, detail: str) -> None:
+        title = HTTPStatus(status).phrase
+        body = orjson.dumps({
+            "type": f"urn:akrab:problem:{reason.lower().replace('_', '-')}", "title": title, "status": status,
+            "detail": detail, "reason": reason, "violations": [], "traceId": "",
+        })
+        head = (f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+                f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n")
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

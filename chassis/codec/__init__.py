@@ -11,6 +11,7 @@ tests/unit/chassis/codec holds it equal to json_format.
     project, hide           keep or clear paths of a message
     hide_dict               the same on canonical JSON
     has_path, json_path     check and translate a path
+    crosses_list            whether a path leads through a list
 
 Everything is a pure function of its arguments; the caches behind it only ever gain complete
 entries, so all of it may be called from any thread.
@@ -20,7 +21,7 @@ from chassis.codec.decode import from_json
 from chassis.codec.encode import to_dict, to_json
 from chassis.codec.errors import DecodeError, EncodeError, Violation
 from chassis.codec.masks import changed_paths, mask_of, merge
-from chassis.codec.paths import has_path, json_path
+from chassis.codec.paths import crosses_list, has_path, json_path
 from chassis.codec.select import hide, hide_dict, project
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "EncodeError",
     "Violation",
     "changed_paths",
+    "crosses_list",
     "from_json",
     "has_path",
     "hide",

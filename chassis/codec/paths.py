@@ -59,6 +59,11 @@ def has_path(descriptor: Descriptor, path: str) -> bool:
     return True
 
 
+def crosses_list(descriptor: Descriptor, path: str) -> bool:
+    """True if the path means a field of every element of a list. Raises DecodeError for an unknown path."""
+    return find_path(descriptor, path).crosses_list
+
+
 def json_path(descriptor: Descriptor, path: str) -> str:
     """The path with JSON names, `displayName`. Raises DecodeError for an unknown path."""
     found = find_path(descriptor, path)

@@ -73,11 +73,12 @@ def upgrade(settings: Settings, service: Service) -> None:
     config.attributes["roles"] = roles_of(service.name)
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
-    config.attributes["check"] = lambda current: _refuse_newer(service.name, current, known)
+    config.attributes["check"] = lambda current: refuse_newer(service.name, current, known)
     command.upgrade(config, "head")
 
 
-def _refuse_newer(service: str, current: Sequence[str], known: set[str]) -> None:
+def refuse_newer(service: str, current: Sequence[str], known: set[str]) -> None:
+    """Raises NewerDatabase if the database is at a revision that this program does not know."""
     if ahead := set(current) - known:
         raise NewerDatabase(
             f"the database of {service} is at version {', '.join(ahead)}, which this program does not know: it was used by"

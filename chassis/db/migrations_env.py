@@ -1,6 +1,7 @@
 """The body of every service's migrations/env.py: run the service's migrations as its owner role, all in one transaction."""
 
 import asyncio
+from pathlib import Path
 
 from alembic import context
 from sqlalchemy import pool
@@ -40,3 +41,9 @@ def execute(statements: list[str]) -> None:
     _, role, background = context.config.attributes["roles"]
     for statement in statements:
         op.execute(statement.replace("{role}", role).replace("{background}", background))
+
+
+def execute_file(migration: str) -> None:
+    """Runs the SQL file beside a migration (pass its `__file__`): statements that end with a semicolon at a line's end."""
+    text = Path(migration).with_suffix(".sql").read_text()
+    execute([statement for statement in text.split(";\n") if statement.strip()])

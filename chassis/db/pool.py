@@ -7,7 +7,7 @@ from collections import deque
 import asyncpg
 import orjson
 
-from chassis import errors
+from chassis import errors, telemetry
 
 # Row-level policies and tenant views read this setting; it is set on a connection outside any transaction.
 _SET_TENANT = "SELECT set_config('app.tenant', $1, false)"
@@ -59,8 +59,6 @@ class Pools:
         self._closed = False
         self._free: list[Connection] = []  # the end is the one used last
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self.waits = 0
-        self.waited_s = 0.0
 
     @property
     def open(self) -> int:
@@ -147,8 +145,7 @@ class Pools:
                 raise errors.Unavailable("every database connection is busy; try again", retry_after_s=1) from None
             raise
         finally:
-            self.waits += 1
-            self.waited_s += time.monotonic() - began
+            telemetry.POOL_WAIT_SECONDS.observe(time.monotonic() - began)
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 

@@ -14,7 +14,6 @@ A failure that is not the event's fault (the database is away) is retried withou
 import asyncio
 import functools
 import logging
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from nats.js.errors import Error as JetStreamError
 
 from chassis import contracts, errors, handlers, telemetry
 from chassis.db.pool import is_lost
+from chassis.defects import place_of
 from chassis.events import dead_letters
 from chassis.events.decode import Undecodable, decode
 from chassis.events.lanes import Lanes
@@ -48,7 +48,11 @@ class EventRunner(Protocol):
     """Runs a body for an event: inbox row, effect and commit in one transaction (chassis.running.run_event)."""
 
     async def __call__(
-        self, durable: str, body: Callable[[Any, Tx], Awaitable[None]], event: Message, meta: EventMeta
+        self,
+        durable: str,
+        body: Callable[[Any, Tx], Awaitable[None]],
+        event: Message,
+        meta: EventMeta,
     ) -> str:
         """ "done", or "duplicate" if this consumer had processed the event before."""
         ...
@@ -76,7 +80,9 @@ class Consumers:
         *,
         retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
     ) -> None:
-        self._each = [_Running(nats, service, consumer, runner, retry_delays_s) for consumer in consumers]
+        self._each = [
+            _Running(nats, service, consumer, runner, retry_delays_s) for consumer in consumers
+        ]
 
     async def run(self, lease: Lease, stop: asyncio.Event) -> None:
         """Consume until `stop`; then finish and acknowledge what is under way. Run it under the database's Leader."""
@@ -89,7 +95,12 @@ class _Running:
     """One consumer at work."""
 
     def __init__(
-        self, nats: Nats, service: str, consumer: handlers.Consumer, runner: EventRunner, retry_delays_s: Sequence[float]
+        self,
+        nats: Nats,
+        service: str,
+        consumer: handlers.Consumer,
+        runner: EventRunner,
+        retry_delays_s: Sequence[float],
     ) -> None:
         self._nats, self._service, self._consumer, self._runner = nats, service, consumer, runner
         self._retry_delays_s = tuple(retry_delays_s)
@@ -105,7 +116,8 @@ class _Running:
             lanes = Lanes(group)
             progress = group.create_task(self._report_progress(over))
             redrive = await self._nats.client.subscribe(
-                dead_letters.redrive_subject(self._consumer.durable), cb=functools.partial(self._on_redrive, lanes)
+                dead_letters.redrive_subject(self._consumer.durable),
+                cb=functools.partial(self._on_redrive, lanes),
             )
             try:
                 async with asyncio.TaskGroup() as pulls:
@@ -118,7 +130,9 @@ class _Running:
             await progress
 
     def _publishers(self) -> Sequence[str]:
-        return contracts.load_all() if self._consumer.services == ("*",) else self._consumer.services
+        return (
+            contracts.load_all() if self._consumer.services == ("*",) else self._consumer.services
+        )
 
     async def _ensure_streams(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -154,7 +168,9 @@ class _Running:
         """Bring one event to its end: done, duplicate, skipped or dead. On `stop` it may stay unacknowledged."""
         meta = delivery.meta
         try:
-            with telemetry.span(f"consume {self._consumer.durable}", delivery.headers.get("traceparent")):
+            with telemetry.span(
+                f"consume {self._consumer.durable}", delivery.headers.get("traceparent")
+            ):
                 outcome = await self._outcome(delivery, stop)
             if outcome == "":
                 return
@@ -191,12 +207,20 @@ class _Running:
         async with self._turns:
             return await self._runner(self._consumer.durable, self._consumer.body, event, meta)
 
-    async def _bury(self, delivery: Delivery, tries: int, error: Exception, stop: asyncio.Event) -> bool:
+    async def _bury(
+        self, delivery: Delivery, tries: int, error: Exception, stop: asyncio.Event
+    ) -> bool:
         """Put the event into the dead-letter stream; False if `stop` came before that succeeded."""
         while True:
             try:
                 await dead_letters.bury(
-                    self._nats, self._service, self._consumer.durable, delivery.message, delivery.meta, tries, error
+                    self._nats,
+                    self._service,
+                    self._consumer.durable,
+                    delivery.message,
+                    delivery.meta,
+                    tries,
+                    error,
                 )
                 return True
             except (NatsError, JetStreamError, OSError, TimeoutError):
@@ -206,9 +230,14 @@ class _Running:
     def _log_failure(self, meta: EventMeta, failures: int, error: Exception) -> None:
         # No text of the error: it may quote personal data. The dead letter carries it.
         log.warning(
-            "%s: try %d of %d failed for %s %s of tenant %s: %s at %s",
-            self._consumer.durable, failures, len(self._retry_delays_s) + 1, meta.type, meta.id, meta.tenant,
-            type(error).__name__, _raised_at(error),
+            "%s: try %d of %d failed for %s %s of tenant %s: %s",
+            self._consumer.durable,
+            failures,
+            len(self._retry_delays_s) + 1,
+            meta.type,
+            meta.id,
+            meta.tenant,
+            place_of(error),
         )
 
     async def _report_progress(self, over: asyncio.Event) -> None:
@@ -241,16 +270,13 @@ def meta_of(message: Msg) -> EventMeta:
         id=headers.get("ce-id", ""),
         type=headers.get("ce-type", ""),
         tenant=message.subject.split(".")[1],
-        time=datetime.fromisoformat(headers["ce-time"]) if "ce-time" in headers else place.timestamp,
+        time=datetime.fromisoformat(headers["ce-time"])
+        if "ce-time" in headers
+        else place.timestamp,
         subject=headers.get("ce-subject", ""),
         sequence=place.sequence.stream,
         stream=place.stream,
     )
-
-
-def _raised_at(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
 
 
 def _lane(meta: EventMeta) -> str:

@@ -73,7 +73,15 @@ def redrive_subject(durable: str) -> str:
     return f"crm-redrive.{durable}"
 
 
-async def bury(nats: Nats, service: str, durable: str, message: Msg, meta: EventMeta, tries: int, error: Exception) -> None:
+async def bury(
+    nats: Nats,
+    service: str,
+    durable: str,
+    message: Msg,
+    meta: EventMeta,
+    tries: int,
+    error: Exception,
+) -> None:
     """Store the event as a dead letter; once, also if the process dies before it tells the original stream."""
     headers = {
         **(message.headers or {}),
@@ -85,7 +93,9 @@ async def bury(nats: Nats, service: str, durable: str, message: Msg, meta: Event
         f"{_PREFIX}error": _one_line(f"{type(error).__name__}: {error}"),
         "Nats-Msg-Id": f"{durable}/{meta.id}",
     }
-    await nats.js.publish(f"crm-dead.{service}.{meta.tenant}.{durable}", message.data, headers=headers)
+    await nats.js.publish(
+        f"crm-dead.{service}.{meta.tenant}.{durable}", message.data, headers=headers
+    )
 
 
 def _one_line(text: str) -> str:
@@ -101,7 +111,9 @@ def meta_of_letter(message: Msg) -> EventMeta:
         id=letter.event_id,
         type=letter.type,
         tenant=letter.tenant,
-        time=datetime.fromisoformat(headers["ce-time"]) if "ce-time" in headers else datetime.now(UTC),
+        time=datetime.fromisoformat(headers["ce-time"])
+        if "ce-time" in headers
+        else datetime.now(UTC),
         subject=letter.record,
         sequence=letter.sequence,
         stream=letter.stream,
@@ -112,7 +124,12 @@ async def find(nats: Nats, service: str) -> AsyncIterator[DeadLetter]:
     """All dead letters of a service's consumers, oldest first."""
     async for message in read(nats, dead_stream_of(service)):
         place = message.metadata
-        yield _letter(message.headers or {}, message.data, place.sequence.stream, place.timestamp.isoformat(timespec="seconds"))
+        yield _letter(
+            message.headers or {},
+            message.data,
+            place.sequence.stream,
+            place.timestamp.isoformat(timespec="seconds"),
+        )
 
 
 async def get(nats: Nats, service: str, number: int) -> DeadLetter:
@@ -120,7 +137,9 @@ async def get(nats: Nats, service: str, number: int) -> DeadLetter:
     try:
         raw = await nats.js.get_msg(dead_stream_of(service), number)
     except NotFoundError:
-        raise NoSuchLetter(f"{service} has no dead letter {number}; see `dead-letters list {service}`") from None
+        raise NoSuchLetter(
+            f"{service} has no dead letter {number}; see `dead-letters list {service}`"
+        ) from None
     return _letter(raw.headers or {}, raw.data or b"", number, "")
 
 
@@ -130,14 +149,20 @@ async def later_events(nats: Nats, letter: DeadLetter) -> list[Later]:
         consumer = await nats.js.consumer_info(letter.stream, letter.consumer)
     except NotFoundError:
         return []
-    processed = consumer.ack_floor.stream_seq if consumer.ack_floor and consumer.ack_floor.stream_seq else 0
+    processed = (
+        consumer.ack_floor.stream_seq if consumer.ack_floor and consumer.ack_floor.stream_seq else 0
+    )
     found: list[Later] = []
     tenant = [f"crm.{letter.tenant}.>"]
-    async for message in read(nats, letter.stream, start=letter.sequence + 1, subjects=tenant, headers_only=True):
+    async for message in read(
+        nats, letter.stream, start=letter.sequence + 1, subjects=tenant, headers_only=True
+    ):
         headers, sequence = message.headers or {}, message.metadata.sequence.stream
         if headers.get("ce-subject") == letter.record:
             state = "processed" if sequence <= processed else "waiting"
-            found.append(Later(sequence, headers.get("ce-type", ""), headers.get("ce-id", ""), state))
+            found.append(
+                Later(sequence, headers.get("ce-type", ""), headers.get("ce-id", ""), state)
+            )
             if len(found) == _SHOWN_LATER:
                 break
     return found
@@ -148,10 +173,15 @@ async def redrive(nats: Nats, service: str, number: int) -> str:
     letter = await get(nats, service, number)
     try:
         answer = await nats.client.request(
-            redrive_subject(letter.consumer), letter.body, timeout=_REDRIVE_S, headers=letter.headers
+            redrive_subject(letter.consumer),
+            letter.body,
+            timeout=_REDRIVE_S,
+            headers=letter.headers,
         )
     except NoRespondersError:
-        raise NobodyConsumes(f"no running process runs {letter.consumer}; start {service} and try again") from None
+        raise NobodyConsumes(
+            f"no running process runs {letter.consumer}; start {service} and try again"
+        ) from None
     outcome = answer.data.decode()
     if outcome in ("done", "duplicate"):
         await nats.js.delete_msg(dead_stream_of(service), number)
@@ -188,7 +218,9 @@ def _letter(headers: dict[str, str], body: bytes, number: int, at: str) -> DeadL
 
 async def command(nats_url: str, arguments: Sequence[str]) -> int:
     """`dead-letters list|show|redrive|skip <service> [<number>]`; prints, and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="dead-letters", description="Events that a consumer could not process.")
+    parser = argparse.ArgumentParser(
+        prog="dead-letters", description="Events that a consumer could not process."
+    )
     actions = parser.add_subparsers(dest="action", required=True)
     for name, text in _ACTIONS.items():
         action = actions.add_parser(name, help=text)
@@ -221,7 +253,9 @@ _ACTIONS = {
 async def _run(nats: Nats, given: argparse.Namespace) -> int:
     if given.action == "list":
         async for letter in find(nats, given.service):
-            print(f"{letter.number}\t{letter.at}\t{letter.consumer}\t{letter.type}\t{letter.record}\t{letter.error}")
+            print(
+                f"{letter.number}\t{letter.at}\t{letter.consumer}\t{letter.type}\t{letter.record}\t{letter.error}"
+            )
     elif given.action == "show":
         await _show(nats, await get(nats, given.service, given.number))
     elif given.action == "redrive":
@@ -237,14 +271,21 @@ async def _run(nats: Nats, given: argparse.Namespace) -> int:
 
 
 async def _show(nats: Nats, letter: DeadLetter) -> None:
-    print(f"consumer  {letter.consumer}\nevent     {letter.type} {letter.event_id}\ntenant    {letter.tenant}")
-    print(f"record    {letter.record}\nfrom      {letter.stream} {letter.sequence}\ntries     {letter.tries}")
+    print(
+        f"consumer  {letter.consumer}\nevent     {letter.type} {letter.event_id}\ntenant    {letter.tenant}"
+    )
+    print(
+        f"record    {letter.record}\nfrom      {letter.stream} {letter.sequence}\ntries     {letter.tries}"
+    )
     print(f"error     {letter.error}\nbody      {letter.body.decode(errors='replace')}")
     await _print_later(nats, letter)
 
 
 async def _print_later(nats: Nats, letter: DeadLetter) -> None:
     later = await later_events(nats, letter)
-    print(f"later events of the same record: {len(later)}" + (" or more" if len(later) == _SHOWN_LATER else ""))
+    print(
+        f"later events of the same record: {len(later)}"
+        + (" or more" if len(later) == _SHOWN_LATER else "")
+    )
     for event in later:
         print(f"  {event.sequence}\t{event.state}\t{event.type}\t{event.event_id}")

@@ -3,7 +3,18 @@ arrives twice has one effect."""
 
 import asyncio
 
-from sqlalchemy import Column, DateTime, Index, MetaData, PrimaryKeyConstraint, Table, Text, Uuid, bindparam, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.db.statement import Statement
@@ -20,7 +31,9 @@ def inbox_table(metadata: MetaData) -> Table:
         Column("tenant_id", Uuid, nullable=False),
         Column("consumer", Text, nullable=False),
         Column("event_id", Uuid, nullable=False),
-        Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        Column(
+            "at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")
+        ),
         PrimaryKeyConstraint("tenant_id", "consumer", "event_id"),
         # Rows come in the order of time, so a few pages of index find the old ones.
         Index("ix_inbox_at", "at", postgresql_using="brin"),
@@ -32,7 +45,11 @@ GRANTS = ("SELECT, INSERT", "SELECT, DELETE")
 
 _FIRST = Statement(
     insert(inbox_table(MetaData()))
-    .values(tenant_id=bindparam("tenant_id"), consumer=bindparam("consumer"), event_id=bindparam("event_id"))
+    .values(
+        tenant_id=bindparam("tenant_id"),
+        consumer=bindparam("consumer"),
+        event_id=bindparam("event_id"),
+    )
     .on_conflict_do_nothing()
 )
 

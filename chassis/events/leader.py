@@ -22,7 +22,11 @@ _POLL_S = 0.4
 _QUERY_S = 10.0
 _HEARTBEAT_S = 2.0
 # The server ends the session of a client that vanished without a word (its host died) after about ten seconds.
-_KEEPALIVES = {"tcp_keepalives_idle": "4", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+_KEEPALIVES = {
+    "tcp_keepalives_idle": "4",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Work = Callable[["Lease", asyncio.Event], Awaitable[None]]
@@ -42,17 +46,26 @@ class Lease:
         """Rows of a statement on the lock's connection; LeaseLost if it is gone."""
         async with self._turn:
             try:
-                return await self._connection.fetch(sql, *arguments, timeout=_QUERY_S)
-            except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+                rows: list[asyncpg.Record] = await self._connection.fetch(
+                    sql, *arguments, timeout=_QUERY_S
+                )
+                return rows
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.InterfaceError,
+                asyncpg.PostgresConnectionError,
+            ) as error:
                 raise LeaseLost(type(error).__name__) from error
 
-    async def watch(self) -> None:
-        """Raise LeaseLost when the connection ends or stops answering."""
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Return on `stop`; raise LeaseLost when the connection ends or stops answering."""
         ended = asyncio.Event()
         self._connection.add_termination_listener(lambda _: ended.set())
-        while not await first_of(ended, timeout_s=_HEARTBEAT_S):
+        while not await first_of(ended, stop, timeout_s=_HEARTBEAT_S):
             await self.fetch("SELECT 1")
-        raise LeaseLost("the connection ended")
+        if ended.is_set():
+            raise LeaseLost("the connection ended")
 
 
 class Leader:
@@ -73,14 +86,20 @@ class Leader:
                 reachable = True
             except _LOST as error:
                 if reachable:
-                    log.warning("%s: the database is not reachable (%s)", self._key, type(error).__name__)
+                    log.warning(
+                        "%s: the database is not reachable (%s)", self._key, type(error).__name__
+                    )
                 reachable = False
-            await first_of(stop, timeout_s=_POLL_S * (1 + random.random() / 2 + Leader._led_here / 4))
+            await first_of(
+                stop, timeout_s=_POLL_S * (1 + random.random() / 2 + Leader._led_here / 4)
+            )
 
     async def _try_once(self, works: Sequence[Work], stop: asyncio.Event) -> None:
         connection = await connect(self._url)
         try:
-            if await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self._key, timeout=_QUERY_S):
+            if await connection.fetchval(
+                "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self._key, timeout=_QUERY_S
+            ):
                 await self._lead(Lease(connection), works, stop)
         finally:
             await _close(connection)
@@ -89,17 +108,24 @@ class Leader:
         log.info("%s: this process leads", self._key)
         self.leading.set()
         Leader._led_here += 1
+        over = asyncio.Event()  # the works' stop: set at the end of the term, whatever ends it
         try:
             async with asyncio.TaskGroup() as group:
-                watch = group.create_task(lease.watch())
-                tasks = [group.create_task(_as_coroutine(work, lease, stop)) for work in works]
-                await asyncio.wait(tasks)
-                watch.cancel()
+                group.create_task(_term(lease, stop, over))
+                for work in works:
+                    group.create_task(_as_coroutine(work, lease, over))
         except* LeaseLost as lost:
             log.warning("%s: this process leads no longer (%s)", self._key, lost.exceptions[0])
         finally:
             self.leading.clear()
             Leader._led_here -= 1
+
+
+async def _term(lease: Lease, stop: asyncio.Event, over: asyncio.Event) -> None:
+    try:
+        await lease.watch(stop)
+    finally:
+        over.set()  # besides being cancelled: below the NATS client a cancellation can get lost
 
 
 async def _as_coroutine(work: Work, lease: Lease, stop: asyncio.Event) -> None:
@@ -108,8 +134,10 @@ async def _as_coroutine(work: Work, lease: Lease, stop: asyncio.Event) -> None:
 
 async def connect(url: str) -> asyncpg.Connection:
     """A connection that both ends notice to be dead within about ten seconds."""
-    connection = await asyncpg.connect(url, timeout=5, server_settings={"application_name": "akrab leader", **_KEEPALIVES})
-    endpoint = connection._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public way to the socket
+    connection = await asyncpg.connect(
+        url, timeout=5, server_settings={"application_name": "akrab leader", **_KEEPALIVES}
+    )
+    endpoint = connection._transport.get_extra_info("socket")
     if endpoint is not None and endpoint.family != socket.AF_UNIX:
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 4)

@@ -81,7 +81,9 @@ class Nats:
         """
         for service in services:
             await self._ensure(stream_of(service), [f"crm.*.{service}.>"], EVENTS_KEPT_S)
-            await self._ensure(dead_stream_of(service), [f"crm-dead.{service}.>"], DEAD_LETTERS_KEPT_S)
+            await self._ensure(
+                dead_stream_of(service), [f"crm-dead.{service}.>"], DEAD_LETTERS_KEPT_S
+            )
 
     async def _ensure(self, name: str, subjects: list[str], kept_s: float) -> None:
         try:

@@ -5,6 +5,7 @@ the tables of the background. A service's role may put rows into the outbox and 
 """
 
 import asyncio
+import contextlib
 
 from nats.errors import Error as NatsError
 from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, Table, Text, Uuid, text
@@ -17,7 +18,11 @@ from chassis.waits import first_of
 MAX_BODY_BYTES = 900_000  # NATS takes messages up to 1 MiB, headers included
 
 # Rows live for milliseconds, so dead ones outnumber the living: vacuum by count, not by share.
-_BUSY_QUEUE = {"autovacuum_vacuum_scale_factor": "0.0", "autovacuum_vacuum_threshold": "1000", "fillfactor": "100"}
+_BUSY_QUEUE = {
+    "autovacuum_vacuum_scale_factor": "0.0",
+    "autovacuum_vacuum_threshold": "1000",
+    "fillfactor": "100",
+}
 
 
 def outbox_table(metadata: MetaData) -> Table:
@@ -31,7 +36,12 @@ def outbox_table(metadata: MetaData) -> Table:
         Column("record", Text, nullable=False, server_default=""),
         Column("headers", JSONB, nullable=False),
         Column("body", Text, nullable=False),
-        Column("created", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+        Column(
+            "created",
+            DateTime(timezone=True),
+            nullable=False,
+            server_default=text("clock_timestamp()"),
+        ),
         postgresql_with=_BUSY_QUEUE,
     )
 
@@ -43,7 +53,9 @@ GRANTS = ("INSERT", "SELECT, DELETE")
 def check_size(body: str) -> None:
     """Refuse an event that NATS would not take: it would stop its record's events for ever."""
     if (size := len(body.encode())) > MAX_BODY_BYTES:
-        raise errors.InvalidArgument(f"the record has {size} bytes; at most {MAX_BODY_BYTES} can be published; shorten it")
+        raise errors.InvalidArgument(
+            f"the record has {size} bytes; at most {MAX_BODY_BYTES} can be published; shorten it"
+        )
 
 
 class Wake:
@@ -72,10 +84,8 @@ class Wake:
             await first_of(self._unsent, stop)
             if self._unsent.is_set():
                 self._unsent.clear()
-                try:
+                with contextlib.suppress(NatsError):  # the relay polls
                     await self._nats.client.publish(self._subject)
-                except NatsError:
-                    pass  # the relay polls
 
     # --- the relay's side ---
 

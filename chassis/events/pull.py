@@ -36,7 +36,14 @@ class _Broken(Exception):
 class Pull:
     """Pulls from one durable of one stream. At most one process may do so at a time (see leader.py)."""
 
-    def __init__(self, nats: Nats, stream: str, durable: str, subjects: list[str], on_message: Callable[[Msg], None]) -> None:
+    def __init__(
+        self,
+        nats: Nats,
+        stream: str,
+        durable: str,
+        subjects: list[str],
+        on_message: Callable[[Msg], None],
+    ) -> None:
         self._nats, self._stream, self._durable, self._subjects = nats, stream, durable, subjects
         self._on_message = on_message
         self._room = MAX_ACK_PENDING // 2
@@ -63,7 +70,13 @@ class Pull:
                     await self._nats.wait_connected()
                     await self._session(stop)
                 except (_Broken, NatsError, OSError, TimeoutError) as error:
-                    log.info("%s: pulling from %s begins anew: %s %s", self._durable, self._stream, type(error).__name__, error)
+                    log.info(
+                        "%s: pulling from %s begins anew: %s %s",
+                        self._durable,
+                        self._stream,
+                        type(error).__name__,
+                        error,
+                    )
                     await first_of(stop, timeout_s=_PAUSE_S)
         finally:
             forget()

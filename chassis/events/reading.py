@@ -12,7 +12,12 @@ _IDLE_S = 60.0  # the server forgets the consumer of a reader that vanished
 
 
 async def read(
-    nats: Nats, stream: str, *, start: int = 1, subjects: Sequence[str] = (), headers_only: bool = False
+    nats: Nats,
+    stream: str,
+    *,
+    start: int = 1,
+    subjects: Sequence[str] = (),
+    headers_only: bool = False,
 ) -> AsyncIterator[Msg]:
     """The messages that the stream holds at this moment from sequence `start` on, oldest first."""
     config = ConsumerConfig(

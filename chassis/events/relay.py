@@ -19,6 +19,7 @@ import orjson
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from chassis.defects import place_of
 from chassis.events.leader import Lease, LeaseLost
 from chassis.events.nats import Nats
 from chassis.events.outbox import Wake
@@ -63,7 +64,9 @@ def waves(rows: Sequence[Row]) -> Iterator[tuple[list[Row], set[str]]]:
     for row in rows:
         lanes.setdefault(row.lane, deque()).append(row)
     failed: set[str] = set()
-    while wave := [queue.popleft() for lane, queue in lanes.items() if queue and lane not in failed]:
+    while wave := [
+        queue.popleft() for lane, queue in lanes.items() if queue and lane not in failed
+    ]:
         yield wave, failed
         lanes = {lane: queue for lane, queue in lanes.items() if queue}
 
@@ -89,7 +92,12 @@ class Relay:
                     raise
                 except Exception as error:  # the relay must outlive whatever a batch meets
                     pause_s = min(_LONGEST_PAUSE_S, pause_s * 2 or 0.1)
-                    log.warning("%s: publishing failed, next try in %.1f s: %s", self._service, pause_s, type(error).__name__)
+                    log.warning(
+                        "%s: publishing failed, next try in %.1f s: %s",
+                        self._service,
+                        pause_s,
+                        place_of(error),
+                    )
                     await first_of(stop, timeout_s=pause_s)
                 else:
                     if emptied:
@@ -103,7 +111,10 @@ class Relay:
         OUTBOX_LAG.labels(self._service).set(records[0]["age_s"] if records else 0.0)
         if not records:
             return True
-        rows = [Row(r["seq"], r["subject"], r["record"], orjson.loads(r["headers"]), r["body"].encode()) for r in records]
+        rows = [
+            Row(r["seq"], r["subject"], r["record"], orjson.loads(r["headers"]), r["body"].encode())
+            for r in records
+        ]
         published, failure = await self._publish(rows)
         if published:
             await lease.fetch(_DELETE, published)
@@ -157,11 +168,16 @@ class Publisher:
         waiting: list[tuple[str, asyncio.Future[None]]] = []
         try:
             for row in rows:
-                number, future = str(next(self._numbers)), asyncio.get_running_loop().create_future()
+                number, future = (
+                    str(next(self._numbers)),
+                    asyncio.get_running_loop().create_future(),
+                )
                 waiting.append((number, future))
                 self._waiting[number] = future
                 try:
-                    await client.publish(row.subject, row.body, reply=f"{self._inbox}.{number}", headers=row.headers)
+                    await client.publish(
+                        row.subject, row.body, reply=f"{self._inbox}.{number}", headers=row.headers
+                    )
                 except (NatsError, OSError) as error:
                     future.set_exception(error)
             await asyncio.wait([future for _, future in waiting], timeout=_ACK_S)

@@ -19,7 +19,7 @@ from crm.common.v1 import common_pb2 as pb
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
-MOST_FIELDS = 200  # per resource and tenant; a list of more is no form any more
+MOST_FIELDS = 100  # per resource and tenant: as many keys as a map in a request may have
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?")  # what lists compare and any program reads
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -182,8 +182,7 @@ def _problem(field: pb.CustomField, value: Value) -> str:
     given = codec.to_dict(value)
     kind, shown = field.type, repr(given)[:60]
     if kind == pb.CUSTOM_FIELD_TYPE_TEXT:
-        fits = isinstance(given, str) and len(given) <= 4000 and "\x00" not in given
-        return "" if fits else f"must be a text of at most 4000 characters without NUL, got {shown}"
+        return "" if isinstance(given, str) and len(given) <= 4000 else f"must be a text of at most 4000 characters, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_NUMBER:
         return "" if _is_whole(given) else f"must be a whole number, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_DECIMAL:

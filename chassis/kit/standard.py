@@ -267,6 +267,9 @@ def checked_mask(resource: Resource[Any], paths: Sequence[str]) -> list[str]:
         if not codec.has_path(resource.message.DESCRIPTOR, path):
             found.append(Violation("update_mask", f"{path[:80]} is not a field of a {resource.object}"))
             continue
+        if codec.crosses_list(resource.message.DESCRIPTOR, path):
+            found.append(Violation("update_mask", f"{path[:80]} lies in a list, and a list is replaced whole"))
+            continue
         options = resource.message.DESCRIPTOR.fields_by_name[path.partition(".")[0]].GetOptions()
         if path == "id" or options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
             found.append(Violation("update_mask", f"{path} is set by the server"))

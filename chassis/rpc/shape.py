@@ -1,5 +1,6 @@
 """The declared rules of the contract, compiled once per message and checked on every request."""
 
+import math
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
+from google.protobuf import struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
@@ -14,7 +16,7 @@ from chassis import contracts, errors
 from chassis.errors import Violation
 from crm.options.v1 import options_pb2
 
-_LONGEST_TEXT, _MOST_ITEMS = 1000, 100  # where the contract says nothing
+_LONGEST_TEXT, _LONGEST_KEY, _MOST_ITEMS = 1000, 100, 100  # where the contract says nothing
 _FORMATS: dict[int, tuple[re.Pattern[str], str]] = {
     options_pb2.FORMAT_UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
     # Deliberately loose: one @, a dot in the domain, no blanks; the mail itself is the real test.
@@ -127,6 +129,7 @@ def _repeated_check(
             found.append(Violation(path, f"has {len(values)} items, at most {most} are allowed"))
             return
         if is_map:
+            _check_map(values, path, found)
             return
         for index, value in enumerate(values):
             if of_value is not None:
@@ -135,6 +138,36 @@ def _repeated_check(
                 _checker(field.message_type)(value, f"{path}[{index}].", found)
 
     return check_repeated
+
+
+def _check_map(values: Any, path: str, found: list[Violation]) -> None:
+    """Keys and texts without NUL, which no database column holds; numbers that JSON has; messages by their own rules."""
+    for key, value in values.items():
+        if isinstance(key, str) and (len(key) > _LONGEST_KEY or "\x00" in key):
+            found.append(Violation(path, f"the key {_shown(key)} is longer than {_LONGEST_KEY} characters or has a NUL"))
+        elif isinstance(value, struct_pb2.Value):
+            if problem := _value_problem(value):
+                found.append(Violation(f"{path}.{key}", problem))
+        elif isinstance(value, str):
+            _text_check(options_pb2.FieldRules())(value, f"{path}.{key}", found)
+        elif isinstance(value, Message):
+            _checker(value.DESCRIPTOR)(value, f"{path}.{key}.", found)
+
+
+def _value_problem(value: struct_pb2.Value) -> str:
+    """What is wrong with a JSON value; empty if nothing is."""
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        return "" if math.isfinite(value.number_value) else "is not a number that JSON has"
+    if kind == "string_value":
+        return "contains a NUL character" if "\x00" in value.string_value else ""
+    if kind == "list_value":
+        return next(filter(None, map(_value_problem, value.list_value.values)), "")
+    if kind == "struct_value":
+        if any("\x00" in key for key in value.struct_value.fields):
+            return "contains a NUL character"
+        return next(filter(None, map(_value_problem, value.struct_value.fields.values())), "")
+    return ""
 
 
 def _text_check(rules: options_pb2.FieldRules) -> Check:

@@ -34,10 +34,18 @@ def background_database() -> str:
     metadata = MetaData()
     for make in (outbox_table, inbox_table, timers_table, operations_table):
         make(metadata)
-    dialect = postgresql.dialect()
-    statements = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
-    statements += [str(CreateIndex(i).compile(dialect=dialect)) for t in metadata.sorted_tables for i in t.indexes]
-    statements.append("CREATE TABLE effects (seq bigserial PRIMARY KEY, tenant_id uuid, what text NOT NULL)")
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    statements = [
+        str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables
+    ]
+    statements += [
+        str(CreateIndex(i).compile(dialect=dialect))
+        for t in metadata.sorted_tables
+        for i in t.indexes
+    ]
+    statements.append(
+        "CREATE TABLE effects (seq bigserial PRIMARY KEY, tenant_id uuid, what text NOT NULL)"
+    )
     name = servers.create_database()
     servers.run_sql(";\n".join(statements), name)
     return servers.postgres_url(name)
@@ -55,36 +63,65 @@ def event_type(service: str, name: str = "ThingChanged") -> type[Message]:
     )
     field = descriptor_pb2.FieldDescriptorProto
     file.message_type.add(name=name).field.add(
-        name="number", number=1, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL, json_name="number"
+        name="number",
+        number=1,
+        type=field.TYPE_INT32,
+        label=field.LABEL_OPTIONAL,
+        json_name="number",
     )
     pool = descriptor_pool.Default()
     pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"crm.{service}.v1.{name}"))
+    made: type[Message] = message_factory.GetMessageClass(
+        pool.FindMessageTypeByName(f"crm.{service}.v1.{name}")
+    )
+    return made
 
 
 async def put_event(
-    connection: asyncpg.Connection, tenant: str, event: type[Message], record: str, number: int | str, event_id: str = ""
+    connection: asyncpg.Connection,
+    tenant: str,
+    event: type[Message],
+    record: str,
+    number: int | str,
+    event_id: str = "",
 ) -> str:
     """Put an event into the outbox as the kit does; returns its id."""
     service, event_id = event.DESCRIPTOR.full_name.split(".")[1], event_id or str(uuid.uuid4())
     headers = {
-        "ce-id": event_id, "ce-type": event.DESCRIPTOR.full_name, "ce-subject": record, "ce-specversion": "1.0",
-        "ce-time": datetime.now(UTC).isoformat(), "ce-source": f"/{service}", "Nats-Msg-Id": event_id,
+        "ce-id": event_id,
+        "ce-type": event.DESCRIPTOR.full_name,
+        "ce-subject": record,
+        "ce-specversion": "1.0",
+        "ce-time": datetime.now(UTC).isoformat(),
+        "ce-source": f"/{service}",
+        "Nats-Msg-Id": event_id,
         "content-type": "application/json",
     }
     await connection.execute(
         "INSERT INTO outbox (tenant_id, subject, record, headers, body) VALUES ($1, $2, $3, $4::text::jsonb, $5)",
-        tenant, f"crm.{tenant}.{service}.{event.DESCRIPTOR.name}", f"things/{record}", orjson.dumps(headers).decode(),
+        tenant,
+        f"crm.{tenant}.{service}.{event.DESCRIPTOR.name}",
+        f"things/{record}",
+        orjson.dumps(headers).decode(),
         orjson.dumps({"number": number}).decode(),
     )
     return event_id
 
 
-def runtime_of(url: str, clock: Clock | None = None, committed: Callable[[], None] = lambda: None) -> Any:
+def runtime_of(
+    url: str, clock: Clock | None = None, committed: Callable[[], None] = lambda: None
+) -> Any:
     """As much of a Runtime as running bodies needs, on real connections."""
     return SimpleNamespace(
-        pools=Pools(10), database_url=url, clock=clock or Clock(), settings=SimpleNamespace(force_retry=False),
-        conflicts=0, outbox_written=lambda: None, committed=committed, inbox=inbox, directory=None,
+        pools=Pools(10),
+        database_url=url,
+        clock=clock or Clock(),
+        settings=SimpleNamespace(force_retry=False),
+        conflicts=0,
+        outbox_written=lambda: None,
+        committed=committed,
+        inbox=inbox,
+        directory=None,
     )
 
 
@@ -100,7 +137,9 @@ async def nats_connection(url: str = "") -> AsyncIterator[Nats]:
 
 
 @asynccontextmanager
-async def running(*coroutines: Coroutine[Any, Any, Any]) -> AsyncIterator[list["asyncio.Task[Any]"]]:
+async def running(
+    *coroutines: Coroutine[Any, Any, Any],
+) -> AsyncIterator[list["asyncio.Task[Any]"]]:
     """Run beside the block; cancelled at its end. A failure in them fails the block."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coroutine) for coroutine in coroutines]
@@ -121,7 +160,9 @@ async def leading(url: str, *works: Work, key: str = "test") -> AsyncIterator[as
             stop.set()
 
 
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str, timeout_s: float = 10.0) -> float:
+async def eventually(
+    condition: Callable[[], bool | Awaitable[bool]], what: str, timeout_s: float = 10.0
+) -> float:
     """Wait until the condition holds; returns how many seconds that took, fails with `what` after the deadline."""
     began = time.monotonic()
     while True:

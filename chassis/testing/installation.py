@@ -50,9 +50,15 @@ class Authorised:
     ) -> tuple[bytes, dict[str, str]]:
         return await self.channel.unary(method, request, {**self.metadata, **metadata}, timeout_s)
 
-    def unary_unary(self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any) -> Any:
-        async def call(request: Any, metadata: Mapping[str, str] | None = None, timeout: float = 30.0) -> Any:
-            data, _trailing = await self.unary(method, request_serializer(request), metadata or {}, timeout)
+    def unary_unary(
+        self, method: str, request_serializer: Any, response_deserializer: Any, **_: Any
+    ) -> Any:
+        async def call(
+            request: Any, metadata: Mapping[str, str] | None = None, timeout: float = 30.0
+        ) -> Any:
+            data, _trailing = await self.unary(
+                method, request_serializer(request), metadata or {}, timeout
+            )
             return response_deserializer(data)
 
         return call
@@ -89,15 +95,29 @@ class Tenant:
         await directory.until(lambda: directory.of(self.id).entry(kind, id) == value)
 
     async def person(
-        self, grants: Iterable[Mapping[str, str]] = (), *, hidden: Sequence[str] = (), department_id: str = "", **user: Any
+        self,
+        grants: Iterable[Mapping[str, str]] = (),
+        *,
+        hidden: Sequence[str] = (),
+        department_id: str = "",
+        **user: Any,
     ) -> Person:
         """A new active user with a role of these grants and hidden fields; `user` adds to the directory entry."""
         user_id, role_id = uuid7(), uuid7()
-        await self.put("role", role_id, {"name": "role", "grants": list(grants), "hidden": list(hidden)})
+        await self.put(
+            "role", role_id, {"name": "role", "grants": list(grants), "hidden": list(hidden)}
+        )
         entry = {
-            "name": f"User {user_id[-4:]}", "email": f"{user_id}@example.com", "state": "active",
-            "department_id": department_id, "role_ids": [role_id], "language": "en", "time_zone": "UTC",
-            "working_hours": [], "tokens_not_before": 0, **user,
+            "name": f"User {user_id[-4:]}",
+            "email": f"{user_id}@example.com",
+            "state": "active",
+            "department_id": department_id,
+            "role_ids": [role_id],
+            "language": "en",
+            "time_zone": "UTC",
+            "working_hours": [],
+            "tokens_not_before": 0,
+            **user,
         }
         await self.put("user", user_id, entry)
         return Person(self.installation, self.id, user_id, access_token(self.id, user_id))
@@ -105,7 +125,11 @@ class Tenant:
     async def department(self, parent_id: str = "", head_id: str = "", deputy_id: str = "") -> str:
         """A new department; returns its id."""
         id = uuid7()
-        await self.put("department", id, {"name": "D", "parent_id": parent_id, "head_id": head_id, "deputy_id": deputy_id})
+        await self.put(
+            "department",
+            id,
+            {"name": "D", "parent_id": parent_id, "head_id": head_id, "deputy_id": deputy_id},
+        )
         return id
 
 
@@ -126,10 +150,21 @@ class Installation:
         """A new tenant with an administrator."""
         id = uuid7()
         tenant = Tenant(self, id, None)  # type: ignore[arg-type]
-        await tenant.put("tenant", id, {
-            "name": "Test", "state": "active", "language": "en", "time_zone": "Europe/Warsaw", "country": "PL",
-            "currency": "PLN", "features_off": [], "settings": {}, **entry,
-        })
+        await tenant.put(
+            "tenant",
+            id,
+            {
+                "name": "Test",
+                "state": "active",
+                "language": "en",
+                "time_zone": "Europe/Warsaw",
+                "country": "PL",
+                "currency": "PLN",
+                "features_off": [],
+                "settings": {},
+                **entry,
+            },
+        )
         tenant.admin = await tenant.person(EVERYTHING)
         return tenant
 
@@ -141,12 +176,16 @@ class Installation:
         finally:
             await raw.close()
 
-    async def events(self, tenant: Tenant, name: str, *, count: int = 1, timeout_s: float = 10.0) -> list[dict[str, Any]]:
+    async def events(
+        self, tenant: Tenant, name: str, *, count: int = 1, timeout_s: float = 10.0
+    ) -> list[dict[str, Any]]:
         """The bodies of the tenant's first events of this type name, once at least `count` have been published."""
         return await published(self.process.nats, tenant.id, name, count, timeout_s)
 
 
-async def published(nats: Any, tenant_id: str, name: str, count: int, timeout_s: float) -> list[dict[str, Any]]:
+async def published(
+    nats: Any, tenant_id: str, name: str, count: int, timeout_s: float
+) -> list[dict[str, Any]]:
     """The bodies of events as an outside subscriber sees them."""
     import orjson
 
@@ -164,7 +203,13 @@ async def published(nats: Any, tenant_id: str, name: str, count: int, timeout_s:
 def access_token(tenant_id: str, user_id: str, session_id: str = "", *, life_s: int = 900) -> str:
     """An access token as identity would sign it, with the tests' key."""
     now = int(time.time())
-    claims = {"tid": tenant_id, "sub": user_id, "sid": session_id or uuid7(), "iat": now, "exp": now + life_s}
+    claims = {
+        "tid": tenant_id,
+        "sub": user_id,
+        "sid": session_id or uuid7(),
+        "iat": now,
+        "exp": now + life_s,
+    }
     return jwt.encode(claims, _KEY, algorithm="EdDSA", headers={"kid": _KID})
 
 
@@ -187,8 +232,15 @@ def migrate_once(names: Sequence[str]) -> None:
 def test_settings(**changes: Any) -> Settings:
     """Settings of the tests' servers. The databases' roles have derived passwords, as everywhere."""
     made = Settings(
-        postgres_url=servers.postgres_url(), nats_url=servers.nats_url(), secret=SECRET, grpc_port=-1, connections=16,
-        data_dir=Path(tempfile.mkdtemp(prefix="akrab-test-data-")), setup_token=secrets.token_urlsafe(16), drain_s=2.0,
+        postgres_url=servers.postgres_url(),
+        nats_url=servers.nats_url(of_run=True),
+        nats_callout_seed=servers.ISSUER_SEED,
+        secret=SECRET,
+        grpc_port=-1,
+        connections=16,
+        data_dir=Path(tempfile.mkdtemp(prefix="akrab-test-data-")),
+        setup_token=secrets.token_urlsafe(16),
+        drain_s=2.0,
         force_retry=os.environ.get("CRM_FORCE_RETRY") == "1",
     )
     return replace(made, **changes)
@@ -204,7 +256,11 @@ async def installation(names: Sequence[str], **changes: Any) -> AsyncIterator[In
     process = Process(test_settings(**changes), [services.load(name) for name in names])
     ready = asyncio.Event()
     running = asyncio.create_task(process.run(ready.set))
-    beat = asyncio.create_task(directories.beat(process.nats, process.stop)) if "identity" not in names else None
+    beat = (
+        asyncio.create_task(directories.beat(process.nats, process.stop))
+        if "identity" not in names
+        else None
+    )
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=60)
     if not ready.is_set():

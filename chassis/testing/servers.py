@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 START_DEADLINE_S = 60.0
+ISSUER_SEED = "SAAAOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOB6O4U"  # signs NATS users in tests
 NOBODY = 65534  # PostgreSQL refuses to run as root
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)  # loaded here, because nothing may be loaded between fork and exec
@@ -81,9 +82,16 @@ class _Server:
         log = self.directory / "server.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                self.command(), stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=self.directory,
-                user=self.user, group=self.user, extra_groups=[] if self.user else None,
-                preexec_fn=die_with_parent, start_new_session=True,
+                self.command(),
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=self.directory,
+                user=self.user,
+                group=self.user,
+                extra_groups=[] if self.user else None,
+                preexec_fn=die_with_parent,
+                start_new_session=True,
             )
         try:
             _wait(self.ready, f"{type(self).__name__} on port {self.port}", self.process)
@@ -144,9 +152,24 @@ class PostgresServer(_Server):
         if self.user:
             os.chown(self.data, self.user, self.user)
         done = subprocess.run(
-            [str(_postgres_bin() / "initdb"), "-D", str(self.data), "-U", "postgres", "--auth=trust", "--no-sync",
-             "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
-            user=self.user, group=self.user, extra_groups=[] if self.user else None, cwd=self.data, capture_output=True,
+            [
+                str(_postgres_bin() / "initdb"),
+                "-D",
+                str(self.data),
+                "-U",
+                "postgres",
+                "--auth=trust",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+            ],
+            user=self.user,
+            group=self.user,
+            extra_groups=[] if self.user else None,
+            cwd=self.data,
+            capture_output=True,
         )
         if done.returncode:
             shutil.rmtree(self.data)
@@ -154,8 +177,15 @@ class PostgresServer(_Server):
 
     def command(self) -> list[str]:
         settings = {
-            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", "max_connections": 300,
-            "fsync": "off", "full_page_writes": "off", "shared_buffers": "128MB", "timezone": "UTC", "log_timezone": "UTC",
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            "max_connections": 300,
+            "fsync": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "128MB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(_postgres_bin() / "postgres"), "-D", str(self.data), *options]
@@ -164,7 +194,11 @@ class PostgresServer(_Server):
         """The last line of postmaster.pid says so; pg_ctl reads the same."""
         with contextlib.suppress(OSError, IndexError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
-            return self.process is not None and int(lines[0]) == self.process.pid and lines[7].strip() == "ready"
+            return (
+                self.process is not None
+                and int(lines[0]) == self.process.pid
+                and lines[7].strip() == "ready"
+            )
         return False
 
     def stop(self, signal_number: int = signal.SIGINT) -> None:
@@ -187,22 +221,32 @@ class NatsServer(_Server):
 
     def command(self) -> list[str]:
         config: dict[str, object] = {
-            "host": "127.0.0.1", "port": self.port, "server_name": f"test-{self.port}",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "server_name": f"test-{self.port}",
             "jetstream": {"store_dir": str(self.directory / "jetstream"), "sync_interval": "10m"},
-            "accounts": {"CRM": {"jetstream": True, "users": [{"user": "crm", "password": self.password}]}},
-            "max_payload": 1 << 20, "ping_interval": "5s",
+            "accounts": {
+                "CRM": {"jetstream": True, "users": [{"user": "crm", "password": self.password}]}
+            },
+            "max_payload": 1 << 20,
+            "ping_interval": "5s",
         }
         if self.issuer_seed:
             import nkeys
 
             issuer = nkeys.from_seed(self.issuer_seed.encode()).public_key.decode()
-            config["authorization"] = {"auth_callout": {"issuer": issuer, "account": "CRM", "auth_users": ["crm"]}}
+            config["authorization"] = {
+                "auth_callout": {"issuer": issuer, "account": "CRM", "auth_users": ["crm"]}
+            }
         path = self.directory / "nats.conf"
         path.write_text(json.dumps(config))
         return [str(Path(sysconfig.get_path("scripts")) / "nats-server"), "-c", str(path)]
 
     def ready(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as client:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), 1) as client,
+        ):
             return client.recv(5) == b"INFO "
         return False
 
@@ -239,9 +283,13 @@ def postgres_url(database: str = "postgres", user: str = "postgres") -> str:
     return f"postgresql://{user}@127.0.0.1:{_shared('postgres')}/{database}"
 
 
-def nats_url() -> str:
-    """This worker's NATS with JetStream, as user crm. The first call starts it."""
-    return f"nats://crm:crm@127.0.0.1:{_shared('nats-' + os.environ.get('PYTEST_XDIST_WORKER', 'main'))}"
+def nats_url(*, of_run: bool = False) -> str:
+    """This worker's NATS with JetStream, as user crm, or the whole run's. The first call starts it.
+
+    Whatever shares databases must share the run's: the relay of any worker's process publishes the rows of all.
+    """
+    worker = "main" if of_run else os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return f"nats://crm:crm@127.0.0.1:{_shared(f'nats-{worker}')}"
 
 
 def create_database(template: str = "template1") -> str:
@@ -267,7 +315,7 @@ def run_sql(sql: str, database: str = "postgres") -> None:
     def target() -> None:
         try:
             asyncio.run(run())
-        except BaseException as error:  # noqa: BLE001 - carried to the caller's thread and raised there
+        except BaseException as error:
             failure.append(error)
 
     thread = threading.Thread(target=target)
@@ -288,12 +336,17 @@ def _shared(kind: str) -> int:
             log = (directory / f"{kind}.guardian.log").open("wb")
             guardian = subprocess.Popen(
                 [sys.executable, __file__, kind, str(directory), str(owner)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
             try:
                 _wait(answer.exists, f"the guardian of {kind}", guardian)
             except ServerFailed as failure:
-                raise ServerFailed(f"{failure}\n{Path(log.name).read_text(errors='replace')[-3000:]}") from None
+                raise ServerFailed(
+                    f"{failure}\n{Path(log.name).read_text(errors='replace')[-3000:]}"
+                ) from None
             guardian.returncode = 0  # it outlives us: no warning about a running child
         return int(json.loads(answer.read_text())["port"])
 
@@ -315,7 +368,7 @@ def _guard(kind: str, run_directory: Path, owner: int) -> None:
     owner_handle = os.pidfd_open(owner)
     directory = run_directory / kind
     directory.mkdir(mode=0o755)
-    server: _Server = PostgresServer(directory) if kind == "postgres" else NatsServer(directory)
+    server: _Server = PostgresServer(directory) if kind == "postgres" else NatsServer(directory, issuer_seed=ISSUER_SEED)
     try:
         server.start()
         answer = run_directory / f"{kind}.json"

@@ -90,7 +90,11 @@ class Runtime:
             "CRM_PROCESSES": "1",
             "DEMO": "0",
         }
-        quiet = {name: value for name, value in os.environ.items() if not name.startswith(("CRM_", "DEMO", "PG"))}
+        quiet = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CRM_", "DEMO", "PG"))
+        }
         return quiet | told | {"PYTHONUNBUFFERED": "1"} | self.settings
 
     def command(self, *words: str) -> list[str]:
@@ -142,7 +146,9 @@ class Runtime:
         assert [line[:7] for line in lines] == ["akrab: "], done
         return lines[0]
 
-    def verb(self, *words: str, settings: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def verb(
+        self, *words: str, settings: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `python -m deploy.local <words>` to its end."""
         return subprocess.run(
             self.command(*words),

@@ -35,5 +35,7 @@ async def nothing_to_migrate(installation: Installation, endpoints: Endpoints) -
 if __name__ == "__main__":
     if sys.argv[1] == "run":
         settings = Settings.from_environment(os.environ)
-        sys.exit(runtime.guarded(lambda: asyncio.run(supervise(settings, children, nothing_to_migrate))))
+        sys.exit(
+            runtime.guarded(lambda: asyncio.run(supervise(settings, children, nothing_to_migrate)))
+        )
     sys.exit(runtime.main(sys.argv[1:]))

@@ -122,7 +122,9 @@ def test_restored_installation_is_the_one_that_was_saved(
     async def service_still_signs_in() -> tuple[int, list[Any]]:
         url = other.run_json()["postgres"]
         address = url.rpartition("@")[2].replace("/postgres", "/crm_contacts")
-        connection = await connect(f"postgresql://crm_contacts_service:kept@{address}", "crm_contacts")
+        connection = await connect(
+            f"postgresql://crm_contacts_service:kept@{address}", "crm_contacts"
+        )
         outbox = await connection.fetchval("SELECT count(*) FROM outbox")
         visible = await connection.fetch("SELECT * FROM contacts")
         await connection.close()
@@ -149,7 +151,9 @@ def test_backup_is_private_and_counts_every_table(saved: tuple[Runtime, Path]) -
     }
 
 
-def test_backup_of_the_stopped_installation_has_the_same_state(saved: tuple[Runtime, Path], tmp_path: Path) -> None:
+def test_backup_of_the_stopped_installation_has_the_same_state(
+    saved: tuple[Runtime, Path], tmp_path: Path
+) -> None:
     runtime, file = saved
 
     done = runtime.verb("backup", f"--to={tmp_path / 'again.tar'}")
@@ -213,7 +217,9 @@ def test_restore_refuses_a_directory_in_use_unless_it_may_move_it_aside(
     assert (other.data / "postgres" / "PG_VERSION").exists()
 
 
-def test_restore_of_a_running_installation_is_refused(saved: tuple[Runtime, Path], make_runtime: MakeRuntime) -> None:
+def test_restore_of_a_running_installation_is_refused(
+    saved: tuple[Runtime, Path], make_runtime: MakeRuntime
+) -> None:
     _, file = saved
     running = make_runtime().start()
 
@@ -251,7 +257,9 @@ def test_backup_under_load_is_one_moment(make_runtime: MakeRuntime, tmp_path: Pa
     async def compare() -> tuple[set[str], set[str], set[str]]:
         database = await connect(other.run_json()["postgres"], "crm_contacts")
         rows = await database.fetch("SELECT name FROM contacts WHERE name LIKE 'new %'")
-        waiting = await database.fetch("SELECT c.name FROM outbox o JOIN contacts c ON c.id = o.contact")
+        waiting = await database.fetch(
+            "SELECT c.name FROM outbox o JOIN contacts c ON c.id = o.contact"
+        )
         await database.close()
         everything, _ = await stream_contents(other.run_json()["nats"])
         published = {one for one in everything if one.startswith("new ")}

@@ -218,10 +218,14 @@ def python_for_everybody(runtime: Runtime) -> str:
 
 
 @pytest.mark.usefixtures("root")
-def test_ordinary_user_runs_it_in_a_folder_of_his_own(make_runtime: MakeRuntime, open_folder: Path) -> None:
+def test_ordinary_user_runs_it_in_a_folder_of_his_own(
+    make_runtime: MakeRuntime, open_folder: Path
+) -> None:
     home = open_folder / "home"
     home.mkdir(mode=0o700)
-    user = pwd.getpwnam("daemon").pw_uid  # there on every Debian; initdb wants its user to have a name
+    user = pwd.getpwnam(
+        "daemon"
+    ).pw_uid  # there on every Debian; initdb wants its user to have a name
     os.chown(home, user, user)
     runtime = make_runtime(home / "data", HOME=str(home))
     runtime.before = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
@@ -262,11 +266,15 @@ def test_root_in_a_closed_folder_gives_postgres_the_right_to_pass_and_read(
 
 
 def _user_and_capabilities(pid: int) -> tuple[int, int]:
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
     return int(status["Uid"].split()[1]), int(status["CapEff"].strip(), 16)
 
 
-def test_external_servers_replace_the_embedded_ones(make_runtime: MakeRuntime, open_folder: Path) -> None:
+def test_external_servers_replace_the_embedded_ones(
+    make_runtime: MakeRuntime, open_folder: Path
+) -> None:
     from chassis.testing.servers import NatsServer, PostgresServer
 
     (open_folder / "pg").mkdir()

@@ -86,7 +86,9 @@ def test_missing_interpreter_is_named(checkout: Path) -> None:
 def test_interpreter_that_is_too_old_is_named(checkout: Path) -> None:
     old = 'case "$2" in *"(3, 11)"*) exit 1;; *print*version_info*) echo 3.9; exit;; esac'
 
-    assert "is Python 3.9 and Akrab needs 3.11" in sentence(setup(checkout, pretender(checkout, old)))
+    assert "is Python 3.9 and Akrab needs 3.11" in sentence(
+        setup(checkout, pretender(checkout, old))
+    )
 
 
 def test_interpreter_without_venv_names_the_package_to_install(checkout: Path) -> None:

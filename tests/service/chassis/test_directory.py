@@ -80,7 +80,9 @@ async def test_sessions_do_not_change_the_revision_on_which_rights_depend() -> N
         assert directory.revision(ACME) == revision
 
 
-async def test_it_is_fresh_while_the_beat_comes_and_not_fresh_three_seconds_after_it_stops() -> None:
+async def test_it_is_fresh_while_the_beat_comes_and_not_fresh_three_seconds_after_it_stops() -> (
+    None
+):
     async with private_nats() as (_, nats), watching(nats, beating=False) as directory:
         await put(nats, "_", "beat", "beat", {"at": 1})
         await eventually(lambda: directory.fresh, "fresh", timeout_s=3)
@@ -99,7 +101,9 @@ async def test_an_old_beat_that_lay_there_does_not_make_it_fresh() -> None:
             assert not directory.fresh
 
 
-async def test_after_nats_was_down_it_catches_up_within_five_seconds_and_said_so_meanwhile() -> None:
+async def test_after_nats_was_down_it_catches_up_within_five_seconds_and_said_so_meanwhile() -> (
+    None
+):
     async with private_nats() as (server, nats), watching(nats) as directory:
         await eventually(lambda: directory.fresh, "fresh")
         await asyncio.to_thread(server.kill)
@@ -108,7 +112,9 @@ async def test_after_nats_was_down_it_catches_up_within_five_seconds_and_said_so
         async with nats_connection(server.url()) as other:
             await put(other, ACME, "session", "ended", {"revoked": 1})
 
-            took_s = await eventually(lambda: directory.of(ACME).session("ended") is not None, "the revocation")
+            took_s = await eventually(
+                lambda: directory.of(ACME).session("ended") is not None, "the revocation"
+            )
 
         assert took_s < 5.0
         await eventually(lambda: directory.fresh, "fresh again", timeout_s=5)
@@ -116,27 +122,43 @@ async def test_after_nats_was_down_it_catches_up_within_five_seconds_and_said_so
 
 async def test_the_tree_of_departments_survives_a_cycle_and_finds_heads_above() -> None:
     async with private_nats() as (_, nats):
-        for id, parent, head in (("a", "", "boss"), ("b", "a", ""), ("c", "b", "carol"), ("x", "y", ""), ("y", "x", "")):
+        for id, parent, head in (
+            ("a", "", "boss"),
+            ("b", "a", ""),
+            ("c", "b", "carol"),
+            ("x", "y", ""),
+            ("y", "x", ""),
+        ):
             await put(nats, ACME, "department", id, {"parent_id": parent, "head_id": head})
         async with watching(nats) as directory:
             view = directory.of(ACME)
-            assert view.subtree("a") == {"a", "b", "c"} and view.subtree("b") == {"b", "c"}
-            assert view.subtree("x") == {"x", "y"} and view.subtree("nowhere") == frozenset()
-            assert (view.head_of("b"), view.head_of("c"), view.head_of("x")) == ("boss", "carol", "")
+            assert view.subtree("a") == {"a", "b", "c"}
+            assert view.subtree("b") == {"b", "c"}
+            assert view.subtree("x") == {"x", "y"}
+            assert view.subtree("nowhere") == frozenset()
+            assert (view.head_of("b"), view.head_of("c"), view.head_of("x")) == (
+                "boss",
+                "carol",
+                "",
+            )
 
             await put(nats, ACME, "department", "c", {"parent_id": "", "head_id": "carol"})
             await directory.until(lambda: view.subtree("a") == {"a", "b"})
 
 
 async def test_the_test_clock_moves_in_all_processes_at_once() -> None:
-    async with private_nats() as (server, nats), watching(nats) as here:
-        async with nats_connection(server.url()) as other, watching(other, beating=False) as there:
-            jumped = asyncio.Event()
-            first, second = TestClock(here), TestClock(there)
-            second.on_jump(jumped.set)
+    async with (
+        private_nats() as (server, nats),
+        watching(nats) as here,
+        nats_connection(server.url()) as other,
+        watching(other, beating=False) as there,
+    ):
+        jumped = asyncio.Event()
+        first, second = TestClock(here), TestClock(there)
+        second.on_jump(jumped.set)
 
-            await first.advance(nats, timedelta(days=2))
-            await asyncio.wait_for(jumped.wait(), 2)
+        await first.advance(nats, timedelta(days=2))
+        await asyncio.wait_for(jumped.wait(), 2)
 
-            ahead = [clock.now() - datetime.now(UTC) for clock in (first, second)]
-            assert all(timedelta(days=2) - timedelta(seconds=1) < a <= timedelta(days=2) for a in ahead)
+        ahead = [clock.now() - datetime.now(UTC) for clock in (first, second)]
+        assert all(timedelta(days=2) - timedelta(seconds=1) < a <= timedelta(days=2) for a in ahead)

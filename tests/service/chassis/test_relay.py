@@ -21,7 +21,14 @@ from chassis.events.reading import read
 from chassis.events.relay import Publisher, Relay, Row, waves
 from chassis.testing import servers
 from chassis.testing.events import (
-    background_database, event_type, eventually, leading, nats_connection, new_service, put_event, running,
+    background_database,
+    event_type,
+    eventually,
+    leading,
+    nats_connection,
+    new_service,
+    put_event,
+    running,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -36,7 +43,8 @@ def relay_of(nats: Nats, service: str) -> Relay:
 async def stored(nats: Nats, service: str) -> list[tuple[str, str]]:
     """(record, body) of everything in the service's stream."""
     return [
-        ((message.headers or {})["ce-subject"], message.data.decode()) async for message in read(nats, stream_of(service))
+        ((message.headers or {})["ce-subject"], message.data.decode())
+        async for message in read(nats, stream_of(service))
     ]
 
 
@@ -56,7 +64,8 @@ async def test_rows_are_published_with_their_headers_and_deleted() -> None:
         (message,) = [message async for message in read(nats, stream_of(service))]
     assert message.subject == f"crm.{tenant}.{service}.ThingChanged"
     assert message.data == b'{"number":7}'
-    assert message.headers is not None and message.headers["ce-id"] == message.headers["Nats-Msg-Id"] == event_id
+    assert message.headers is not None
+    assert message.headers["ce-id"] == message.headers["Nats-Msg-Id"] == event_id
 
 
 async def empty(connection: asyncpg.Connection) -> bool:
@@ -77,7 +86,8 @@ async def test_thousands_of_rows_keep_the_order_of_each_record() -> None:
     by_record: dict[str, list[int]] = defaultdict(list)
     for record, body in rows:
         by_record[record].append(int(body.removeprefix('{"number":').removesuffix("}")))
-    assert all(numbers == sorted(numbers) for numbers in by_record.values()) and len(by_record) == 7
+    assert all(numbers == sorted(numbers) for numbers in by_record.values())
+    assert len(by_record) == 7
 
 
 def row(seq: int, record: str) -> Row:
@@ -126,7 +136,9 @@ async def size_is(connection: asyncpg.Connection, size: int) -> bool:
     return await outbox_size(connection) == size
 
 
-async def test_killed_between_publish_and_delete_nothing_is_lost_and_nothing_is_stored_twice() -> None:
+async def test_killed_between_publish_and_delete_nothing_is_lost_and_nothing_is_stored_twice() -> (
+    None
+):
     """The first relay publishes and never deletes, as one killed at that moment would."""
     url, service, tenant = background_database(), new_service(), str(uuid.uuid4())
     connection, event = await asyncpg.connect(url), event_type(service)
@@ -134,8 +146,13 @@ async def test_killed_between_publish_and_delete_nothing_is_lost_and_nothing_is_
         await put_event(connection, tenant, event, "r", number)
     async with nats_connection() as nats:
         await nats.ensure_streams([service])
-        records = await connection.fetch("SELECT seq, subject, record, headers, body FROM outbox ORDER BY seq LIMIT 10")
-        rows = [Row(r["seq"], r["subject"], "", orjson.loads(r["headers"]), r["body"].encode()) for r in records]
+        records = await connection.fetch(
+            "SELECT seq, subject, record, headers, body FROM outbox ORDER BY seq LIMIT 10"
+        )
+        rows = [
+            Row(r["seq"], r["subject"], "", orjson.loads(r["headers"]), r["body"].encode())
+            for r in records
+        ]
         assert await Publisher(nats).publish(rows) == [None] * 10
 
         async with leading(url, relay_of(nats, service).run):
@@ -185,7 +202,10 @@ asyncio.run(main(*sys.argv[1:]))
 def relay_process(url: str, service: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", _RELAY_PROCESS, url, servers.nats_url(), service],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=servers.die_with_parent,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=servers.die_with_parent,
     )
 
 
@@ -216,7 +236,9 @@ async def test_when_the_active_relay_is_killed_the_other_takes_over_within_two_s
             rows = await stored(nats, service)
         assert took_s < 2.0
         for record in range(3):
-            assert [int(body[10:-1]) for r, body in rows if r == f"r{record}"] == list(range(record, 200, 3))
+            assert [int(body[10:-1]) for r, body in rows if r == f"r{record}"] == list(
+                range(record, 200, 3)
+            )
     finally:
         for process in (first, second):
             if process is not None:
@@ -252,13 +274,15 @@ async def test_emptied_nats_gets_its_streams_and_buckets_again() -> None:
         await put_event(connection, tenant, event, "r", 1)
         await connection.execute(
             "INSERT INTO outbox (tenant_id, subject, record, headers, body) VALUES ($1, $2, 'd', '{}', '{\"a\":1}')",
-            tenant, f"$KV.{bucket}.{tenant}.user.1",
+            tenant,
+            f"$KV.{bucket}.{tenant}.user.1",
         )
 
         await eventually(lambda: empty(connection), "outbox empty")
 
         entry = await (await nats.js.key_value(bucket)).get(f"{tenant}.user.1")
-        assert entry.value == b'{"a":1}' and len(await stored(nats, service)) == 1
+        assert entry.value == b'{"a":1}'
+        assert len(await stored(nats, service)) == 1
 
 
 async def test_a_commit_in_another_process_reaches_the_relay_without_waiting_for_its_poll() -> None:

@@ -96,6 +96,6 @@ async def test_saved_views_keep_lists_that_work(world: World) -> None:
     made = await world.admin.CreateSavedView(custom.CreateSavedViewRequest(saved_view=view))
     listed = await world.admin.ListSavedViews(custom.ListSavedViewsRequest(resource="contacts"))
     assert [v.id for v in listed.saved_views] == [made.id]
+    view.filter = "nonsense = 1"
     with pytest.raises(errors.InvalidArgument):
-        view.filter = "nonsense = 1"
         await world.admin.CreateSavedView(custom.CreateSavedViewRequest(saved_view=view))

@@ -221,6 +221,15 @@ async def test_a_closed_form_and_an_unknown_key_take_nothing(world: World) -> No
             await world.visitor().GetPublicForm(intake_pb2.GetPublicFormRequest(form_key=key))
 
 
+async def test_a_visitor_who_is_signed_in_at_another_company_is_a_visitor(world: World) -> None:
+    form = await world.form()
+    elsewhere = (await world.running.tenant()).admin
+    receipt = await world.stub(elsewhere).SubmitForm(intake_pb2.SubmitFormRequest(form_key=form.key))
+    await world.request(receipt.receipt_id)
+    (event,) = await world.running.events(world.tenant, "RequestReceived")
+    assert event["change"]["actor"] == {"kind": "form", "id": form.id}
+
+
 async def test_visitors_see_the_form_and_nothing_behind_it(world: World) -> None:
     form = await world.form(title="Order", thank_you_text="Thanks", department_id=uuid7())
     shown = await world.visitor().GetPublicForm(intake_pb2.GetPublicFormRequest(form_key=form.key))

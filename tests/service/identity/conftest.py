@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import nkeys
 import pytest
 
 from chassis.keys import uuid7
@@ -17,7 +16,6 @@ from crm.identity.v1 import identity_service_pb2_grpc as grpc
 from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 
 PASSWORD = "kaca-jendela-9"
-ISSUER_SEED = nkeys.encode_seed(b"\x07" * 32, nkeys.PREFIX_BYTE_ACCOUNT).decode()
 _NUMBERS = itertools.count(1)
 
 TABLES = (
@@ -175,7 +173,7 @@ async def crm(migrated: None) -> AsyncIterator[Installation]:
     """identity alone in one process; companies may sign up."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CRM_SIGNUP", "1")
-        async with installation(["identity"], nats_callout_seed=ISSUER_SEED) as running:
+        async with installation(["identity"]) as running:
             yield running
 
 

@@ -51,14 +51,14 @@ class Desk:
     async def undelete(self, id: str) -> pb.Contact:
         return await self.stub.UndeleteContact(pb.UndeleteContactRequest(id=id))
 
-    async def list(self, *, as_of: datetime | None = None, **asked: Any) -> pb.ListContactsResponse:
+    async def page(self, *, as_of: datetime | None = None, **asked: Any) -> pb.ListContactsResponse:
         request = pb.ListContactsRequest(**asked)
         if as_of is not None:
             request.as_of.CopyFrom(to_timestamp(as_of))
         return await self.stub.ListContacts(request)
 
     async def names(self, **asked: Any) -> list[str]:
-        return [contact.display_name for contact in (await self.list(**asked)).contacts]
+        return [contact.display_name for contact in (await self.page(**asked)).contacts]
 
     async def history(self, id: str) -> list[common.Revision]:
         answer = await self.stub.ListContactHistory(pb.ListContactHistoryRequest(id=id))

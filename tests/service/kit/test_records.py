@@ -188,13 +188,13 @@ async def test_as_of_list_is_paged_and_its_token_is_of_that_instant_only(desk: D
     then = to_datetime(last.create_time)
     await desk.create("N9")
 
-    first = await desk.list(as_of=then, order_by="display_name", page_size=3)
-    rest = await desk.list(as_of=then, order_by="display_name", page_size=3, page_token=first.next_page_token)
+    first = await desk.page(as_of=then, order_by="display_name", page_size=3)
+    rest = await desk.page(as_of=then, order_by="display_name", page_size=3, page_token=first.next_page_token)
 
     assert [c.display_name for c in (*first.contacts, *rest.contacts)] == ["N0", "N1", "N2", "N3", "N4"]
     assert rest.next_page_token == ""
     with pytest.raises(errors.InvalidArgument):
-        await desk.list(order_by="display_name", page_size=3, page_token=first.next_page_token)
+        await desk.page(order_by="display_name", page_size=3, page_token=first.next_page_token)
 
 
 async def test_can_names_what_the_caller_may_do_with_this_record(tenant: Tenant, desk: Desk) -> None:
@@ -208,7 +208,7 @@ async def test_can_names_what_the_caller_may_do_with_this_record(tenant: Tenant,
     assert list(own.can) == ["read", "update"]
     assert list((await seller.get(own.id)).can) == ["read", "update"]
     assert list((await seller.get(theirs.id)).can) == ["read"]
-    can = {c.display_name: list(c.can) for c in (await seller.list()).contacts}
+    can = {c.display_name: list(c.can) for c in (await seller.page()).contacts}
     assert can == {"Theirs": ["read"], "Own": ["read", "update"]}
     assert list((await seller.update(own.id, display_name="Mine")).can) == ["read", "update"]
     assert list((await seller.update(own.id, display_name="Mine")).can) == ["read", "update"]  # nothing changed

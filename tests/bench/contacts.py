@@ -1,0 +1,127 @@
+"""Many contacts at once: made by the resource's own codec and `column_values`, brought in with COPY.
+
+For the bench only: no history and no events are written for them. Each row is what a creation would have stored.
+"""
+
+import asyncio
+import hashlib
+import os
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+import chassis  # noqa: F401 - puts gen/ on the path
+from chassis import codec, keys
+from chassis.db import schema
+from chassis.db.plumbing import plumbing
+from chassis.times import to_timestamp
+from crm.contacts.v1 import contact_pb2, party_pb2
+from services.contacts import store as contacts_store
+from services.identity import store as identity_store
+from tests.bench.company import Company
+
+_CHUNK = 10_000
+_TEAM_SHARE = 0.6
+"""How much of everything belongs to the team: at 1,000,000 it has a 10,000th page of 50."""
+_FIRST, _LAST = datetime(2022, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+_GIVEN = (
+    "Łukasz Agnieszka Michał Zofia Paweł Małgorzata Budi Siti Dewi Agus Wayan Putri Rizky Nurul Ahmad Aisyah Faizal Hafiz"
+    " Emily Oliver Grace Harry Charlotte Jack Amelia George Isla Thomas Żaneta Świętosława"
+).split()
+_SYLLABLES = (
+    "wiś ko no mal dąb szy woź ła ma kraw za san wi ra se ku hi les nu sa u ab is rah has o yu sal zai smi tay bro wil"
+    " e tho john ro wal wri go ma pe ri to"
+).split()
+_ENDINGS = "wski wicz ska toso jaya hayu awan suma ayat tari dullah mail man san nor th lor wn son ns bert ker ght".split()
+_CITIES = [("Warszawa", "PL"), ("Łódź", "PL"), ("Jakarta", "ID"), ("Denpasar", "ID"), ("Johor Bahru", "MY"), ("Leeds", "GB")]
+
+
+def name(chance: random.Random) -> tuple[str, str]:
+    """(given, family) of somebody; about 60,000 different families."""
+    family = chance.choice(_SYLLABLES) + chance.choice(_SYLLABLES) + chance.choice(_ENDINGS)
+    return chance.choice(_GIVEN), family.capitalize()
+
+
+def contact(number: int, of: int, company: Company) -> contact_pb2.Contact:
+    """The contact of this number, as the service would have stored it; the same every time but for its id."""
+    chance = random.Random(number)
+    created = _FIRST + (_LAST - _FIRST) * (number / of)
+    updated = min(_LAST, created + timedelta(seconds=chance.randrange(30 * 86_400)))
+    given, family = name(chance)
+    city, country = chance.choice(_CITIES)
+    mine = chance.random() < _TEAM_SHARE
+    made = contact_pb2.Contact(
+        id=keys.uuid7(created.timestamp()), etag="1", create_time=to_timestamp(created), update_time=to_timestamp(updated),
+        given_name=given, family_name=family, display_name=f"{given} {family}", language="en",
+        owner_id=chance.choice(company.team if mine else company.strangers),
+        party_roles=[party_pb2.PARTY_ROLE_CUSTOMER], lifecycle_stage=party_pb2.LIFECYCLE_STAGE_LEAD,
+    )  # fmt: skip
+    made.phones.add(number=f"+4860{number:07d}")
+    made.emails.add(address=f"c{number}@customers.example")
+    made.addresses.add(city=city, country=country)
+    return made
+
+
+def _records(numbers: Sequence[int], of: int, company: Company) -> Iterator[tuple[Any, ...]]:
+    resource = contacts_store.contacts
+    for number in numbers:
+        made = contact(number, of, company)
+        values = resource.column_values(made)
+        values["custom"] = "{}"
+        yield (
+            company.tenant_id, made.id, 1, made.create_time.ToDatetime(UTC), made.update_time.ToDatetime(UTC), None,
+            made.SerializeToString(), codec.to_json(made).decode(), *(values[column] for column in resource.extra),
+        )  # fmt: skip
+
+
+def _copy(url: str, numbers: Sequence[int], of: int, company: Company) -> None:
+    async def work() -> None:
+        connection = await asyncpg.connect(url)
+        columns = ["tenant_id", "id", "version", "create_time", "update_time", "delete_time", "doc", "json"]
+        try:
+            await connection.copy_records_to_table(
+                "contacts", records=_records(numbers, of, company), columns=[*columns, *contacts_store.contacts.extra]
+            )
+        finally:
+            await connection.close()
+
+    asyncio.run(work())
+
+
+async def load(url: str, company: Company, count: int) -> None:
+    """Puts `count` contacts into the database at `url` (its administrator's), then vacuums and analyses the table."""
+    connection = await asyncpg.connect(url)
+    try:
+        # Building an index over all rows costs a fraction of keeping it while they come; the primary key stays.
+        indexes = await connection.fetch(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'contacts' AND indexname <> 'contacts_pkey'"
+        )
+        for index in indexes:
+            await connection.execute(f"DROP INDEX {index['indexname']}")
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            chunks = [range(at, min(at + _CHUNK, count)) for at in range(0, count, _CHUNK)]
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(*(loop.run_in_executor(pool, _copy, url, chunk, count, company) for chunk in chunks))
+        await connection.execute("SET maintenance_work_mem = '512MB'")
+        for index in indexes:
+            await connection.execute(index["indexdef"])
+        await connection.execute("VACUUM (ANALYZE) contacts")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+def fingerprint() -> str:
+    """Changes when a data directory loaded before would no longer be what this program writes."""
+    known = hashlib.sha256()
+    for metadata in (plumbing(), contacts_store.metadata, identity_store.schema.metadata):
+        known.update("\n".join(schema.ddl(metadata)).encode())
+    known.update(contact_pb2.DESCRIPTOR.serialized_pb + party_pb2.DESCRIPTOR.serialized_pb)
+    for path in (__file__, codec.encode.__file__, contacts_store.parties.__file__):  # type: ignore[attr-defined]
+        with open(path, "rb") as file:
+            known.update(file.read())
+    return known.hexdigest()[:16]

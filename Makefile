@@ -34,6 +34,7 @@ lint: setup gen ## Check style, types and the house rules
 	@$(python) -m ruff check .
 	@$(python) -m mypy
 	@$(python) -m tools.lint
+	@$(python) -m tools.docs --check
 
 test: setup gen ## Run unit, service, contract and end-to-end tests, in parallel
 	@$(pytest) -n auto tests/unit tests/service tests/contract tests/e2e $(ARGS)

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("migrate", help="bring every service's database to this program's version")
     again = commands.add_parser("reindex", help="compute columns and JSON of a resource anew, while it is in use")
-    again.add_argument("resource", help="service.table, e.g. contacts.contacts")
+    again.add_argument("resource", help="service.table")
     letters = commands.add_parser("dead-letters", help="events that could not be processed")
     letters.add_argument("rest", nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)

@@ -32,7 +32,11 @@ _HEADERS: Document = {
         "Nats-Msg-Id",
     ],
     "properties": {
-        "ce-specversion": {"type": "string", "const": "1.0", "description": "The version of CloudEvents."},
+        "ce-specversion": {
+            "type": "string",
+            "const": "1.0",
+            "description": "The version of CloudEvents.",
+        },
         "ce-id": {
             "type": "string",
             "format": "uuid",
@@ -49,7 +53,11 @@ _HEADERS: Document = {
             "type": "string",
             "description": "The id of the record that changed; empty where there is none.",
         },
-        "content-type": {"type": "string", "const": "application/json", "description": "The body's form."},
+        "content-type": {
+            "type": "string",
+            "const": "application/json",
+            "description": "The body's form.",
+        },
         "Nats-Msg-Id": {
             "type": "string",
             "format": "uuid",
@@ -98,7 +106,11 @@ def document(schemas: Schemas, *, version: str) -> Document:
         "operations": operations,
         "components": {
             "messages": messages,
-            "parameters": {"tenant": {"description": "The company's id; a token reads its own company only."}},
+            "parameters": {
+                "tenant": {
+                    "description": "The tenant's id; a token reads its own tenant's events only."
+                }
+            },
             "schemas": {"EventHeaders": _HEADERS, **dict(sorted(schemas.components.items()))},
             "securitySchemes": {
                 "token": {"type": "userPassword", "description": "An API token's id and secret."},

@@ -2,6 +2,7 @@
 
 import hmac
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -157,7 +158,7 @@ class Authentication:
             tenant, user_id, lambda: Rights.of_user(self._directory.of(tenant), user_id)
         )
 
-    def _rights_of_token(self, tenant: str, token_id: str, entry: dict[str, Any]) -> Rights:
+    def _rights_of_token(self, tenant: str, token_id: str, entry: Mapping[str, Any]) -> Rights:
         limits = {"readable": entry.get("readable"), "writable": entry.get("writable"), "methods": entry.get("methods")}
         people = self._directory.of(tenant)
         user_id = entry.get("user_id", "")

@@ -15,7 +15,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from chassis import errors, keys
 
 # Large enough that a thread's switch does not matter, small enough for thousands of readers.
 CHUNK = 256 << 10
+_ABANDONED_S = 86_400
 # An id or a tenant becomes part of a path.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -53,14 +55,23 @@ class BlobStore(Protocol):
     """Where files are kept; every method knows only the given tenant's."""
 
     async def put(
-        self, tenant: str, content: AsyncIterator[bytes], *, type: str, name: str, owner_id: str, max_bytes: int
+        self,
+        tenant: str,
+        content: AsyncIterator[bytes],
+        *,
+        type: str,
+        name: str,
+        owner_id: str,
+        max_bytes: int,
     ) -> Blob:
         """Stores the content durably; BlobTooLarge beyond `max_bytes`, and then nothing is kept."""
 
     async def get(self, tenant: str, id: str) -> Blob:
         """What is known of a file; NotFound if there is none."""
 
-    def read(self, tenant: str, id: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    def read(
+        self, tenant: str, id: str, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` to before `end`, in chunks; NotFound if there is no such file."""
 
     async def copy(self, tenant: str, id: str, *, owner_id: str) -> Blob:
@@ -80,7 +91,14 @@ class LocalBlobStore:
         self._root = root
 
     async def put(
-        self, tenant: str, content: AsyncIterator[bytes], *, type: str, name: str, owner_id: str, max_bytes: int
+        self,
+        tenant: str,
+        content: AsyncIterator[bytes],
+        *,
+        type: str,
+        name: str,
+        owner_id: str,
+        max_bytes: int,
     ) -> Blob:
         home = self._home(tenant)
         id = keys.uuid7()
@@ -92,7 +110,9 @@ class LocalBlobStore:
                 async for chunk in content:
                     size += len(chunk)
                     if size > max_bytes:
-                        raise BlobTooLarge(f"the file is larger than {max_bytes} bytes; the limit is {max_bytes} bytes")
+                        raise BlobTooLarge(
+                            f"the file is larger than {max_bytes} bytes; the limit is {max_bytes} bytes"
+                        )
                     digest.update(chunk)
                     await asyncio.to_thread(file.write, chunk)
                 await asyncio.to_thread(_sync, file)
@@ -105,7 +125,9 @@ class LocalBlobStore:
     async def get(self, tenant: str, id: str) -> Blob:
         return await asyncio.to_thread(_load, self._ref(tenant, id))
 
-    async def read(self, tenant: str, id: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def read(
+        self, tenant: str, id: str, start: int = 0, end: int | None = None
+    ) -> AsyncGenerator[bytes, None]:
         path = self._ref(tenant, id).with_suffix(".bytes")
         try:
             file = await asyncio.to_thread(open, path, "rb")
@@ -115,7 +137,9 @@ class LocalBlobStore:
             await asyncio.to_thread(file.seek, start)
             left = None if end is None else end - start
             while left is None or left > 0:
-                chunk = await asyncio.to_thread(file.read, CHUNK if left is None else min(CHUNK, left))
+                chunk = await asyncio.to_thread(
+                    file.read, CHUNK if left is None else min(CHUNK, left)
+                )
                 if not chunk:
                     return
                 left = None if left is None else left - len(chunk)
@@ -123,7 +147,9 @@ class LocalBlobStore:
 
     async def copy(self, tenant: str, id: str, *, owner_id: str) -> Blob:
         old = await self.get(tenant, id)
-        blob = Blob(keys.uuid7(), old.sha256, old.size, old.type, old.name, owner_id, datetime.now(UTC))
+        blob = Blob(
+            keys.uuid7(), old.sha256, old.size, old.type, old.name, owner_id, datetime.now(UTC)
+        )
         source = self._ref(tenant, id).with_suffix(".bytes")
         try:
             await asyncio.to_thread(_refer, self._home(tenant), source, blob)
@@ -139,6 +165,10 @@ class LocalBlobStore:
         for path in await asyncio.to_thread(lambda: sorted(refs.glob("*/*.json"))):
             with suppress(errors.NotFound):
                 yield await asyncio.to_thread(_load, path)
+
+    async def sweep(self) -> int:
+        """Removes what uploads left behind that were cut off by a crash a day or more ago; returns how many."""
+        return await asyncio.to_thread(_sweep, self._root)
 
     def _home(self, tenant: str) -> Path:
         if not _UUID.fullmatch(tenant):
@@ -194,7 +224,9 @@ def _keep(home: Path, incoming: Path, blob: Blob) -> None:
     _sync_folder(content.parent)
     try:
         _refer(home, source, blob)
-    except FileNotFoundError:  # the last other reference went between the two steps: our own bytes are as good
+    except (
+        FileNotFoundError
+    ):  # the last other reference went between the two steps: our own bytes are as good
         _refer(home, incoming, blob)
 
 
@@ -231,3 +263,12 @@ def _drop(home: Path, ref: Path) -> None:
         # One link is the name under content/ itself. If an upload links here between the two calls, it keeps its bytes.
         if content.stat().st_nlink == 1:
             content.unlink()
+
+
+def _sweep(root: Path) -> int:
+    """Only incoming files: no upload takes a day, so nobody is writing them any more."""
+    oldest = time.time() - _ABANDONED_S
+    stale = [path for path in root.glob("*/incoming/*") if path.stat().st_mtime < oldest]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)

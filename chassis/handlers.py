@@ -81,6 +81,14 @@ class Consumer:
 
 _consumers: list[Consumer] = []
 
+def consumer_of(body: Any) -> Consumer:
+    """What `@on` or `@on_any` noted about a body; TypeError if it is not marked."""
+    found = getattr(body, "consumer", None)
+    if not isinstance(found, Consumer):
+        raise TypeError(f"{body.__module__}.{body.__qualname__} is named as a consumer but has no @on")
+    return found
+
+
 def on(event: type[Message], *, durable: str) -> Callable[[Body], Body]:
     """`@writes` for one event: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever."""
 

@@ -7,7 +7,8 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from chassis import settings as settings_
 from chassis import telemetry
@@ -22,6 +23,7 @@ from chassis.events.consumer import Consumers
 from chassis.events.leader import Leader
 from chassis.events.nats import Nats
 from chassis.events.relay import Relay
+from chassis.handlers import consumer_of
 from chassis.metrics_http import MetricsHttp
 from chassis.rpc.channel import Channel, InProcessChannel, RemoteChannel
 from chassis.rpc.endpoint import Endpoint, endpoints_of
@@ -39,6 +41,7 @@ class Process:
     def __init__(self, settings: Settings, services: Sequence[Service]) -> None:
         self.settings, self.services = settings, services
         self.stop, self.ready = asyncio.Event(), False
+        self._drained = asyncio.Event()  # no RPC runs any more: the relay may end, nothing is committed after it
         self.pools = Pools(settings.connections)
         self.nats = Nats(settings.nats_url, f"akrab-{settings.process}")
         self.directory = Directory(self.nats)
@@ -57,8 +60,8 @@ class Process:
         runtime = Runtime(
             service, self.settings, pools=self.pools, nats=self.nats, directory=self.directory, clock=self.clock,
             authentication=self.authentication, channel=self.channel,
+            process=self,
         )
-        runtime.process = self
         self.runtimes[service.name] = runtime
         for servicer in service.servicers:
             self.endpoints.update(endpoints_of(runtime, servicer))
@@ -84,19 +87,24 @@ class Process:
             for runtime in self.runtimes.values():
                 if runtime.service.on_start is not None:
                     await runtime.service.on_start(runtime)
-            loops = [group.create_task(loop) for loop in self._loops()]
+            own = [group.create_task(loop) for loop in self._own_loops()]
+            leading = [group.create_task(loop) for loop in self._leading_loops()]
             metrics = await self._serve()
             self.ready = True
             log.info("ready", extra={"services": ",".join(self.runtimes)})
             on_ready()
             await self.stop.wait()
             await self._drain()
-            await asyncio.wait(loops, timeout=self.settings.drain_s)
+            if own:
+                await asyncio.wait(own, timeout=self.settings.drain_s)
+            self._drained.set()
+            if leading:
+                await asyncio.wait(leading, timeout=self.settings.drain_s)
             loops_end.set()
             if metrics is not None:
                 await metrics.stop()
             await asyncio.wait([follow], timeout=2)
-            for task in (*loops, follow):
+            for task in (*own, *leading, follow):
                 task.cancel()
         for channel in self._remote.values():
             await channel.close()
@@ -121,17 +129,21 @@ class Process:
             await self._server.set_ready(False)
             await self._server.stop(self.settings.drain_s)
 
-    def _loops(self) -> list[Awaitable[None]]:
-        """What runs beside the RPCs: per database the work of its leader, and each service's own loops."""
-        loops: list[Awaitable[None]] = []
-        for name, runtime in self.runtimes.items():
-            service = runtime.service
-            if service.metadata is not None:
-                loops.append(runtime.wake.run(self.stop))
-                loops.append(runtime.operation_runs.run(self.stop))
-                loops.append(Leader(runtime.background_url, f"{name}-relay").run(self._led(runtime), self.stop))
-            loops += [work(runtime, self.stop) for work in service.background]
+    def _own_loops(self) -> list[Coroutine[Any, Any, None]]:
+        """What every process runs beside the RPCs until it is told to stop; the gateway's HTTP is one of them."""
+        loops = [work(r, self.stop) for r in self.runtimes.values() for work in r.service.background]
+        return loops + [r.operation_runs.run(self.stop) for r in self._with_database()]
+
+    def _leading_loops(self) -> list[Coroutine[Any, Any, None]]:
+        """The loops that end only when nothing is committed any more."""
+        loops = []
+        for runtime in self._with_database():
+            leader = Leader(runtime.background_url, f"{runtime.service.name}-relay")
+            loops += [runtime.wake.run(self._drained), leader.run(self._led(runtime), self._drained)]
         return loops
+
+    def _with_database(self) -> list[Runtime]:
+        return [runtime for runtime in self.runtimes.values() if runtime.service.metadata is not None]
 
     def _led(self, runtime: Runtime) -> list[Callable[..., Awaitable[None]]]:
         """The loops of which a database has one: relay, consumers, timers, operations, cleaning."""
@@ -143,7 +155,7 @@ class Process:
             runtime.timers.run,
             runtime.operation_runs.sweep,
         ]
-        marked = [body.consumer for body in service.consumers]
+        marked = [consumer_of(body) for body in service.consumers]
         if marked:
             works.append(Consumers(self.nats, service.name, marked, runtime.run_event).run)
         return works

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, text
 
 from chassis import errors, telemetry
 from chassis.call import ANYBODY, SYSTEM, Call, Cause, Raw
-from chassis.db.pool import is_lost
+from chassis.db.pool import DRIVER_ERRORS, is_lost
 from chassis.db.statement import Statement
 from chassis.handlers import Rpc, Servicer
 from chassis.kit.save import INSERT_ANSWER, ANSWER_LIFE, Conflict, Key, Replayed, request_hash, write_alone
@@ -24,7 +24,6 @@ from chassis.tx import Draws, EventMeta, Tx, translated
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
-_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 TRIES = 8  # a hot record under many writers needs more than the three that a deadlock needs
 _ANSWER = Statement(
     text(
@@ -62,7 +61,7 @@ async def run_read(servicer: Servicer, rpc: Rpc, request: Message, call: Call) -
         await servicer.runtime.schemas.load(tx)
         answer = await rpc.body(servicer, request, tx)
         return answer if isinstance(answer, Raw) else protected(tx, answer)
-    except _DRIVER as error:
+    except DRIVER_ERRORS as error:
         raise _as_refusal(error) from error
     finally:
         await tx.abort()
@@ -229,7 +228,7 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
             if number == TRIES:
                 raise errors.Aborted("others are changing this record right now; try again") from error
             await asyncio.sleep(random.uniform(0, 0.002 * 2**number))  # jitter keeps rivals apart
-        except _DRIVER as error:
+        except DRIVER_ERRORS as error:
             raise _as_refusal(error) from error
     raise AssertionError("unreachable")
 

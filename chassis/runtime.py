@@ -28,6 +28,7 @@ from chassis.tx import EventMeta, Tx
 
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
+    from chassis.process import Process
     from chassis.rpc.channel import Channel
 
 
@@ -47,11 +48,12 @@ class Runtime:
         clock: Clock,
         authentication: Authentication,
         channel: Callable[[str], "Channel"],
+        process: "Process",
     ) -> None:
         self.service, self.settings = service, settings
-        self.service_settings = settings_.read(service.settings)
+        self.service_settings: Any = settings_.read(service.settings)
         self.pools, self.nats, self.directory, self.clock = pools, nats, directory, clock
-        self.authentication, self.channel = authentication, channel
+        self.authentication, self.channel, self.process = authentication, channel, process
         _, role, background = roles_of(service.name)
         self.database_url = settings.database_url(database_of(service.name), role)
         self.background_url = settings.database_url(database_of(service.name), background)

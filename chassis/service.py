@@ -3,7 +3,7 @@
 import functools
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chassis.runtime import Runtime
 
-Background = Callable[["Runtime", "asyncio.Event"], Awaitable[None]]
+Background = Callable[["Runtime", "asyncio.Event"], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Service:
 
 def names() -> list[str]:
     """Every service of this program, the gateway last."""
-    import services
+    import services  # allow import-direction: manifests are found by name, nothing of them is known here
 
     return [m.name for m in pkgutil.iter_modules(services.__path__)] + ["gateway"]
 

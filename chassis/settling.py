@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 from chassis import contracts
 from chassis.errors import DeadlineExceeded
 from chassis.events.nats import stream_of
+from chassis.handlers import consumer_of
 from chassis.waits import first_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def _is_busy(process: "Process", runtime: "Runtime") -> bool:
     if rows[0][0]:
         return True
     for body in runtime.service.consumers:
-        consumer = body.consumer
+        consumer = consumer_of(body)
         for publisher in contracts.load_all() if consumer.services == ("*",) else consumer.services:
             try:
                 info = await process.nats.js.consumer_info(stream_of(publisher), consumer.durable)

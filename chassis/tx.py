@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from chassis import errors, keys, telemetry
 from chassis.call import Actor, Call, Cause
-from chassis.db.pool import Connection, is_lost
+from chassis.db.pool import DRIVER_ERRORS, Connection, is_lost
 from chassis.db.statement import Statement
 from chassis.rights import Rights
 
@@ -184,7 +184,7 @@ class Tx:
             return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
         except TimeoutError as error:
             raise errors.DeadlineExceeded("the request took longer than its deadline; ask for less") from error
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        except DRIVER_ERRORS as error:
             if is_lost(error):
                 await self._leave(certain=False)
             raise
@@ -261,7 +261,7 @@ class Tx:
             transaction, self._transaction = self._transaction, None
             try:
                 await transaction.rollback()
-            except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+            except DRIVER_ERRORS:
                 await self._leave(certain=False)
         self._transaction = None
         await self._leave()

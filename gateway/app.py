@@ -1,6 +1,7 @@
 """The ASGI application: admit, route, answer, dress, send."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import MutableMapping
 from typing import Any
@@ -36,8 +37,8 @@ class App:
             response = await self._respond(exchange)
             self.edge.dress(exchange, response)
             await _send(exchange, response)
-        except Disconnected:
-            return
+        except (Disconnected, TimeoutError):
+            return  # gone, or as good as gone; the server closes the connection
         finally:
             exchange.release()
 
@@ -55,9 +56,13 @@ class App:
         # This is the interceptor of the HTTP face: a defect must still answer problem+json with its trace id.
         except Exception:
             logger.exception("defect while answering", extra={"trace_id": exchange.trace_id})
-            return problems.problem(errors.Internal("this is a defect of ours; tell us the trace id"), exchange)
+            return problems.problem(
+                errors.Internal("this is a defect of ours; tell us the trace id"), exchange
+            )
 
-    async def call(self, target: Binding | Shared, variables: tuple[str, ...], exchange: Exchange) -> Response:
+    async def call(
+        self, target: Binding | Shared, variables: tuple[str, ...], exchange: Exchange
+    ) -> Response:
         """Transcodes, calls and answers one RPC."""
         raw = b""
         if exchange.method not in ("GET", "HEAD"):
@@ -81,7 +86,8 @@ class App:
 def told(error: errors.CrmError, binding: Binding) -> errors.CrmError:
     """The refusal with its fields named as this method's JSON names them."""
     error.violations = tuple(
-        errors.Violation(transcode.field_of(v.field, binding.body), v.description) for v in error.violations
+        errors.Violation(transcode.field_of(v.field, binding.body), v.description)
+        for v in error.violations
     )
     return error
 
@@ -115,10 +121,17 @@ async def _send(exchange: Exchange, response: Response) -> None:
         headers.append((b"content-type", response.content_type))
     if response.stream is None and response.status != 304:
         headers.append((b"content-length", b"%d" % len(response.body)))
-    start: MutableMapping[str, Any] = {"type": "http.response.start", "status": response.status, "headers": headers}
+    start: MutableMapping[str, Any] = {
+        "type": "http.response.start",
+        "status": response.status,
+        "headers": headers,
+    }
     await exchange.send(start)
     if response.stream is not None and exchange.method != "HEAD":
-        async for chunk in response.stream:
-            async with asyncio.timeout(_SEND_TIMEOUT_S):
-                await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with contextlib.aclosing(response.stream) as stream:
+            async for chunk in stream:
+                async with asyncio.timeout(_SEND_TIMEOUT_S):
+                    await exchange.send(
+                        {"type": "http.response.body", "body": chunk, "more_body": True}
+                    )
     await exchange.send({"type": "http.response.body", "body": response.body})

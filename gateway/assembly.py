@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from chassis import contracts
+import orjson
+
+from chassis import asyncapi, contracts
 from chassis.blobs import LocalBlobStore
 from chassis.events.nats import stream_of
 from chassis.metrics_http import probe
@@ -18,6 +20,7 @@ from gateway.live.hub import Hub
 from gateway.public.forms import Forms
 from gateway.public.visits import Visits, publisher
 from gateway.routes import Binding, Table
+from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
 from gateway.views import card, search
@@ -29,6 +32,7 @@ class Face:
 
     app: App
     hub: Hub
+    store: LocalBlobStore
     settings: Settings
 
 
@@ -55,17 +59,26 @@ def assemble(runtime: Runtime) -> Face:
 
     table.add("GET", card.PATH, card.Card(calls, sessions))
     table.add("GET", search.PATH, search.Search(calls, sessions))
-    table.add("GET", "/v1/events", Events(hub, sessions.authorization, authenticate, max_live=settings.max_live))
+    table.add(
+        "GET",
+        "/v1/events",
+        Events(hub, sessions.authorization, authenticate, max_live=settings.max_live),
+    )
     store = LocalBlobStore(runtime.settings.data_dir / "blobs")
     Files(store, sessions.authorization, authenticate, table, answer).bind()
     forms = Forms(calls, edge)
     forms.bind(table, app.call)
     Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
-    docs.bind(table, lambda: openapi.document(table))
+    docs.bind(table, lambda: openapi.document(table), _asyncapi)
     _bind_probes(table, runtime)
     if runtime.settings.test_clock:
         table.add("POST", clock_door.PATH, clock_door.Advance(runtime, settings.body_timeout_s))
-    return Face(app, hub, settings)
+    return Face(app, hub, store, settings)
+
+
+def _asyncapi() -> bytes:
+    """The events' document; tools.docs writes the same one to docs/."""
+    return orjson.dumps(asyncapi.document(Schemas(), version="1"))
 
 
 def _bind_probes(table: Table, runtime: Runtime) -> None:

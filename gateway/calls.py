@@ -29,9 +29,15 @@ class Calls:
 
     def metadata(self, exchange: Exchange, authorization: str) -> dict[str, str]:
         """What travels beside every message of this exchange; `crm-peer` is ours alone and never copied from the client."""
-        trace = exchange.header(b"traceparent") or f"00-{exchange.trace_id}-{exchange.trace_id[:16]}-01"
-        metadata = {"crm-accept": "json", "x-request-id": exchange.request_id, "crm-peer": exchange.peer,
-                    "traceparent": trace}
+        trace = (
+            exchange.header(b"traceparent") or f"00-{exchange.trace_id}-{exchange.trace_id[:16]}-01"
+        )
+        metadata = {
+            "crm-accept": "json",
+            "x-request-id": exchange.request_id,
+            "crm-peer": exchange.peer,
+            "traceparent": trace,
+        }
         if authorization:
             metadata["authorization"] = authorization
         for name in (b"accept-language", b"user-agent", b"origin"):

@@ -24,7 +24,11 @@ class Advance:
     async def __call__(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
         body = transcode.parse_body(exchange, await exchange.body(self._body_timeout_s))
         seconds = body.get("seconds") if isinstance(body, dict) else None
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _MOST_S:
+        if (
+            not isinstance(seconds, int | float)
+            or isinstance(seconds, bool)
+            or not 0 <= seconds <= _MOST_S
+        ):
             raise errors.InvalidArgument(
                 "say by how much", [Violation("seconds", f"a number from 0 to {_MOST_S}")]
             )

@@ -40,7 +40,10 @@ class Edge:
         self._common_headers = self._common()
 
     def _common(self) -> list[Header]:
-        headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"strict-origin-when-cross-origin")]
+        headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"strict-origin-when-cross-origin"),
+        ]
         if self._https:
             headers.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
         return headers
@@ -64,7 +67,11 @@ class Edge:
     def name(self, exchange: Exchange) -> None:
         # Names need to be distinct, not secret: the generator costs a tenth of what the kernel's does.
         fresh = f"{random.getrandbits(128):032x}"
-        parent = _TRACEPARENT.fullmatch(exchange.header(b"traceparent")) if b"traceparent" in exchange.headers else None
+        parent = (
+            _TRACEPARENT.fullmatch(exchange.header(b"traceparent"))
+            if b"traceparent" in exchange.headers
+            else None
+        )
         exchange.trace_id = parent[1] if parent else fresh
         wanted = exchange.headers.get(b"x-request-id")
         if wanted is not None and _REQUEST_ID.fullmatch(text := wanted.decode("latin-1")):
@@ -74,7 +81,9 @@ class Edge:
 
     def find_peer(self, exchange: Exchange) -> None:
         if self.settings.trusted_proxies:
-            hops = [hop.strip() for hop in exchange.header(b"x-forwarded-for").split(",") if hop.strip()]
+            hops = [
+                hop.strip() for hop in exchange.header(b"x-forwarded-for").split(",") if hop.strip()
+            ]
             if len(hops) >= self.settings.trusted_proxies:
                 exchange.peer = hops[-self.settings.trusted_proxies]
 
@@ -82,14 +91,19 @@ class Edge:
         self.running += 1
         exchange.finish.append(self.leave)
         if self.running > self.settings.max_requests:
-            raise Busy(f"{self.settings.max_requests} requests are being worked on; try again", retry_after_s=1)
+            raise Busy(
+                f"{self.settings.max_requests} requests are being worked on; try again",
+                retry_after_s=1,
+            )
 
     def limit_head(self, exchange: Exchange) -> None:
         headers = exchange.headers
         size = len(exchange.path) + len(exchange.scope["query_string"])
         size += sum(map(len, headers)) + sum(map(len, headers.values()))
         if size > self.settings.max_head_bytes:
-            raise HeadTooLarge(f"address and headers are {size} bytes; the limit is {self.settings.max_head_bytes}")
+            raise HeadTooLarge(
+                f"address and headers are {size} bytes; the limit is {self.settings.max_head_bytes}"
+            )
 
     def limit_address(self, exchange: Exchange) -> None:
         self._addresses.take(network_of(exchange.peer))
@@ -97,7 +111,9 @@ class Edge:
     def limit_token(self, exchange: Exchange) -> None:
         token = exchange.headers.get(b"authorization")
         if token is None:
-            token = exchange.cookie(ACCESS_COOKIE).encode() if b"cookie" in exchange.headers else b""
+            token = (
+                exchange.cookie(ACCESS_COOKIE).encode() if b"cookie" in exchange.headers else b""
+            )
         if token:
             self._tokens.take(token[-32:])
 
@@ -113,12 +129,19 @@ class Edge:
             response.headers.append(_API_CSP)
         if response.header(b"cache-control") is None:
             # A read may be kept by its reader if it asks again each time (ETag); an answer to a command never.
-            response.headers.append(_REVALIDATE if exchange.method == "GET" and response.status < 400 else _NO_STORE)
+            response.headers.append(
+                _REVALIDATE if exchange.method == "GET" and response.status < 400 else _NO_STORE
+            )
 
     def compress(self, exchange: Exchange, response: Response) -> None:
-        if len(response.body) < _GZIP_FROM_BYTES or b"gzip" not in exchange.headers.get(b"accept-encoding", b""):
+        if len(response.body) < _GZIP_FROM_BYTES or b"gzip" not in exchange.headers.get(
+            b"accept-encoding", b""
+        ):
             return
-        if response.content_type.startswith(_GZIP_TYPES) and response.header(b"content-encoding") is None:
+        if (
+            response.content_type.startswith(_GZIP_TYPES)
+            and response.header(b"content-encoding") is None
+        ):
             # Level 1: most of the gain; the rest costs more time here than it saves on the wire.
             response.body = gzip.compress(response.body, compresslevel=1, mtime=0)
             response.headers.append((b"content-encoding", b"gzip"))
@@ -135,7 +158,10 @@ _NO_STORE: Header = (b"cache-control", b"no-store")
 BEFORE: tuple[tuple[Callable[[Edge, Exchange], None], str], ...] = (
     (Edge.name, "first, so that every refusal below carries a request id and a trace id"),
     (Edge.limit_running, "before any work: under overload a polite 503 must stay cheap"),
-    (Edge.find_peer, "the address limit and the services need the client's address, not the proxy's"),
+    (
+        Edge.find_peer,
+        "the address limit and the services need the client's address, not the proxy's",
+    ),
     (Edge.limit_head, "before anything parses query or cookies"),
     (Edge.limit_address, "before the token: inventing tokens must not escape the limit"),
     (Edge.limit_token, "one runaway integration must not slow a whole company"),

@@ -1,7 +1,7 @@
 """One HTTP request with its answer: the only shape that the rooms of the gateway pass to each other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,7 +40,7 @@ class Response:
         *,
         content_type: bytes = JSON,
         headers: list[Header] | None = None,
-        stream: AsyncIterator[bytes] | None = None,
+        stream: AsyncGenerator[bytes, None] | None = None,
     ) -> None:
         self.status = status
         self.body = body
@@ -59,8 +59,20 @@ class Response:
 class Exchange:
     """What is known of one request; `finish` holds what must run when the answer is complete."""
 
-    __slots__ = ("_query", "finish", "headers", "max_body", "method", "path", "peer", "receive", "request_id",
-                 "scope", "send", "trace_id")
+    __slots__ = (
+        "_query",
+        "finish",
+        "headers",
+        "max_body",
+        "method",
+        "path",
+        "peer",
+        "receive",
+        "request_id",
+        "scope",
+        "send",
+        "trace_id",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -68,7 +80,9 @@ class Exchange:
         self.send = send
         self.method: str = scope["method"]
         # The path as sent: %2F inside an id must not become a separator. Only a segment is unquoted.
-        self.path: str = (scope.get("raw_path") or scope["path"].encode()).decode("ascii", "replace")
+        self.path: str = (scope.get("raw_path") or scope["path"].encode()).decode(
+            "ascii", "replace"
+        )
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
@@ -83,6 +97,12 @@ class Exchange:
         while self.finish:
             self.finish.pop()()
 
+    def when_gone(self, hook: Callable[[], None]) -> None:
+        """Calls the hook when the client's connection is lost, where the server can tell (ours does)."""
+        register = self.scope.get("state", {}).get("on_gone")
+        if register is not None:
+            register(hook)
+
     @property
     def query(self) -> list[tuple[str, str]]:
         """The query's pairs in order, blank values kept; raises InvalidArgument on more than 200."""
@@ -90,11 +110,19 @@ class Exchange:
             text = self.scope["query_string"]
             try:
                 self._query = (
-                    parse_qsl(text.decode("utf-8", "strict"), keep_blank_values=True, max_num_fields=200,
-                              errors="strict") if text else []
+                    parse_qsl(
+                        text.decode("utf-8", "strict"),
+                        keep_blank_values=True,
+                        max_num_fields=200,
+                        errors="strict",
+                    )
+                    if text
+                    else []
                 )
             except ValueError:
-                raise errors.InvalidArgument("the query is not readable; use UTF-8 and at most 200 parameters") from None
+                raise errors.InvalidArgument(
+                    "the query is not readable; use UTF-8 and at most 200 parameters"
+                ) from None
         return self._query
 
     def argument(self, name: str, default: str = "") -> str:
@@ -134,7 +162,9 @@ class Exchange:
                 return
 
     def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"the body is larger than the {self.max_body} bytes this path takes; send less")
+        return BodyTooLarge(
+            f"the body is larger than the {self.max_body} bytes this path takes; send less"
+        )
 
     async def body(self, timeout_s: float) -> bytes:
         """The whole body; DeadlineExceeded if the client is too slow, BodyTooLarge if it is too big."""
@@ -142,7 +172,9 @@ class Exchange:
             async with asyncio.timeout(timeout_s):
                 return b"".join([chunk async for chunk in self.chunks()])
         except TimeoutError:
-            raise errors.DeadlineExceeded(f"the body did not arrive within {timeout_s:g} s; send it again") from None
+            raise errors.DeadlineExceeded(
+                f"the body did not arrive within {timeout_s:g} s; send it again"
+            ) from None
 
 
 def answer_json(value: Any, status: int = 200, headers: list[Header] | None = None) -> Response:

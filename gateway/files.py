@@ -30,7 +30,10 @@ _HOLDER = re.compile(r"([a-zA-Z]{1,40})/([0-9a-f-]{36})")
 # What a browser may show by itself; everything else is only offered for saving, because it could run scripts as ours.
 _SHOWN = re.compile(r"image/(png|jpeg|gif|webp|avif)|audio/.+|video/.+|application/pdf|text/plain")
 _MAX_NAME = 255
-_POLICY: Header = (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'")
+_POLICY: Header = (
+    b"content-security-policy",
+    b"default-src 'none'; sandbox; frame-ancestors 'none'",
+)
 
 Authenticate = Callable[[str], Awaitable[tuple[str, Actor, Rights]]]
 
@@ -38,8 +41,14 @@ Authenticate = Callable[[str], Awaitable[tuple[str, Actor, Rights]]]
 class Files:
     """The endpoints; `call` answers one RPC as the exchange's caller."""
 
-    def __init__(self, store: BlobStore, authorization: Callable[[Exchange], str], authenticate: Authenticate,
-                 table: Table, call: Callable[[Binding, tuple[str, ...], Exchange], Any]) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        authorization: Callable[[Exchange], str],
+        authenticate: Authenticate,
+        table: Table,
+        call: Callable[[Binding, tuple[str, ...], Exchange], Any],
+    ) -> None:
         self._store = store
         self._authorization = authorization
         self._authenticate = authenticate
@@ -74,7 +83,10 @@ class Files:
         await self._require_right(exchange, blob, user_id)
         tag = b'"%b"' % blob.sha256.encode()
         headers: list[Header] = [
-            (b"etag", tag), (b"accept-ranges", b"bytes"), _POLICY, (b"cache-control", b"private, no-cache"),
+            (b"etag", tag),
+            (b"accept-ranges", b"bytes"),
+            _POLICY,
+            (b"cache-control", b"private, no-cache"),
             (b"content-disposition", _disposition(blob)),
         ]
         if exchange.headers.get(b"if-none-match") == tag:
@@ -83,8 +95,12 @@ class Files:
         headers.append((b"content-length", b"%d" % (end - start)))
         if status == 206:
             headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, blob.size)))
-        return Response(status, content_type=blob.type.encode("latin-1"), headers=headers,
-                        stream=self._store.read(tenant, blob.id, start, end))
+        return Response(
+            status,
+            content_type=blob.type.encode("latin-1"),
+            headers=headers,
+            stream=self._store.read(tenant, blob.id, start, end),
+        )
 
     async def delete(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
         """Removes a file of the caller's own; records that hold it keep a copy of their own or lose it knowingly."""
@@ -115,7 +131,8 @@ class Files:
         target, variables = self._table.match("GET", f"/v1/{holder}") if named else (None, ())
         if not isinstance(target, Binding):
             raise errors.InvalidArgument(
-                "this is not a record", [Violation("in", f"{holder[:60]!r} is not like contacts/<id>")]
+                "this is not a record",
+                [Violation("in", f"{holder[:60]!r} is not like contacts/<id>")],
             )
         record = await self._call(target, variables, exchange)
         if not _holds(orjson.loads(record), blob.id):
@@ -125,7 +142,11 @@ class Files:
 def _check(name: str, type_: str) -> None:
     violations = []
     if len(name) > _MAX_NAME or any(ord(letter) < 32 or letter in '/\\"' for letter in name):
-        violations.append(Violation("name", f"at most {_MAX_NAME} characters, no slashes, quotes or control characters"))
+        violations.append(
+            Violation(
+                "name", f"at most {_MAX_NAME} characters, no slashes, quotes or control characters"
+            )
+        )
     if not _TYPE.fullmatch(type_):
         violations.append(Violation("Content-Type", f"{type_[:60]!r} is not a media type"))
     if violations:
@@ -146,8 +167,16 @@ def _holds(value: Any, id: str) -> bool:
 
 
 def _json(blob: Blob) -> bytes:
-    return orjson.dumps({"id": blob.id, "name": blob.name, "type": blob.type, "size": str(blob.size),
-                         "sha256": blob.sha256, "createTime": blob.create_time.isoformat().replace("+00:00", "Z")})
+    return orjson.dumps(
+        {
+            "id": blob.id,
+            "name": blob.name,
+            "type": blob.type,
+            "size": str(blob.size),
+            "sha256": blob.sha256,
+            "createTime": blob.create_time.isoformat().replace("+00:00", "Z"),
+        }
+    )
 
 
 def _range(exchange: Exchange, blob: Blob, tag: bytes) -> tuple[int, int, int]:
@@ -162,7 +191,9 @@ def _range(exchange: Exchange, blob: Blob, tag: bytes) -> tuple[int, int, int]:
     else:
         start, end = max(0, blob.size - int(asked[2])), blob.size
     if start >= end:
-        raise RangeUnsatisfiable(f"the file has {blob.size} bytes", metadata={"size": str(blob.size)})
+        raise RangeUnsatisfiable(
+            f"the file has {blob.size} bytes", metadata={"size": str(blob.size)}
+        )
     return start, end, 206
 
 
@@ -171,7 +202,12 @@ def _disposition(blob: Blob) -> bytes:
     kind = "inline" if _SHOWN.fullmatch(blob.type) else "attachment"
     if not blob.name:
         return kind.encode()
-    plain = "".join(letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_" for letter in blob.name)
-    encoded = "".join(chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"%{byte:02X}"
-                      for byte in blob.name.encode())
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\' else "_"
+        for letter in blob.name
+    )
+    encoded = "".join(
+        chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"%{byte:02X}"
+        for byte in blob.name.encode()
+    )
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}".encode()

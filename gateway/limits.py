@@ -50,7 +50,9 @@ class Buckets:
     def _forget(self, now: float) -> None:
         """Drops the keys whose buckets are full again; if all are busy, drops everything rather than grow."""
         full_after_s = self._burst / self._rate
-        self._state = {key: state for key, state in self._state.items() if now - state[1] < full_after_s}
+        self._state = {
+            key: state for key, state in self._state.items() if now - state[1] < full_after_s
+        }
         if len(self._state) >= _MAX_KEYS:
             self._state.clear()
 

@@ -15,7 +15,9 @@ class NotMultipart(errors.InvalidArgument):
     reason = "MULTIPART_MALFORMED"
 
 
-async def first_file(content: AsyncIterator[bytes], content_type: str) -> tuple[str, str, AsyncIterator[bytes]]:
+async def first_file(
+    content: AsyncIterator[bytes], content_type: str
+) -> tuple[str, str, AsyncIterator[bytes]]:
     """(name, media type, bytes) of the first part that has a filename; NotMultipart if there is none."""
     boundary = _parameters(content_type).get("boundary", "")
     if not 1 <= len(boundary) <= 70:
@@ -26,8 +28,17 @@ async def first_file(content: AsyncIterator[bytes], content_type: str) -> tuple[
         head = await reader.head()
         disposition = _parameters(head.get("content-disposition", ""))
         if "filename" in disposition:
-            name = disposition["filename"].encode("latin-1").decode("utf-8", "replace").replace("\\", "/")
-            return name.rpartition("/")[2], head.get("content-type", "application/octet-stream"), reader.part()
+            name = (
+                disposition["filename"]
+                .encode("latin-1")
+                .decode("utf-8", "replace")
+                .replace("\\", "/")
+            )
+            return (
+                name.rpartition("/")[2],
+                head.get("content-type", "application/octet-stream"),
+                reader.part(),
+            )
         async for _ in reader.part():
             pass
         if not await reader.another():
@@ -35,7 +46,10 @@ async def first_file(content: AsyncIterator[bytes], content_type: str) -> tuple[
 
 
 def _parameters(header: str) -> dict[str, str]:
-    return {name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in _PARAMETER.findall(header)}
+    return {
+        name.lower(): re.sub(r"\\(.)", r"\1", quoted) or plain
+        for name, quoted, plain in _PARAMETER.findall(header)
+    }
 
 
 class _Reader:
@@ -65,7 +79,7 @@ class _Reader:
         while True:
             at = self._buffer.find(self._delimiter)
             if at >= 0:
-                found, self._buffer = self._buffer[:at], self._buffer[at + len(self._delimiter):]
+                found, self._buffer = self._buffer[:at], self._buffer[at + len(self._delimiter) :]
                 if found:
                     yield found
                 return

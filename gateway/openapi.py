@@ -15,8 +15,14 @@ from gateway.transcode import query_fields
 Document = dict[str, Any]
 
 _HEADERS: dict[str, tuple[str, str]] = {
-    "etag": ("If-Match", "The etag you saw; the change is refused if the record is another by now."),
-    "request_id": ("Idempotency-Key", "Makes a repetition answer like the first call; kept for 24 hours."),
+    "etag": (
+        "If-Match",
+        "The etag you saw; the change is refused if the record is another by now.",
+    ),
+    "request_id": (
+        "Idempotency-Key",
+        "Makes a repetition answer like the first call; kept for 24 hours.",
+    ),
 }
 
 _PROBLEM: Document = {
@@ -27,7 +33,10 @@ _PROBLEM: Document = {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "The fact, the value and the limit, for the API's user."},
+        "detail": {
+            "type": "string",
+            "description": "The fact, the value and the limit, for the API's user.",
+        },
         "reason": {"type": "string", "description": "A constant to program against."},
         "violations": {
             "type": "array",
@@ -81,13 +90,25 @@ def _frame(paths: dict[str, Document], components: Schemas) -> Document:
             "responses": {
                 "Problem": {
                     "description": "Refused; `reason` says why, `violations` which fields.",
-                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "content": {
+                        "application/problem+json": {
+                            "schema": {"$ref": "#/components/schemas/Problem"}
+                        }
+                    },
                 }
             },
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "Access token or API token."},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "crm_access",
-                           "description": "Set by /v1/auth:login with the header X-CSRF; changes need X-CSRF too."},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Access token or API token.",
+                },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "crm_access",
+                    "description": "Set by /v1/auth:login with the header X-CSRF; changes need X-CSRF too.",
+                },
             },
         },
     }
@@ -125,7 +146,9 @@ def _operation(binding: Binding, components: Schemas, resources: list[str]) -> D
         "responses": {
             "200": {
                 "description": "Done.",
-                "content": {"application/json": {"schema": components.ref(method.output.DESCRIPTOR)}},
+                "content": {
+                    "application/json": {"schema": components.ref(method.output.DESCRIPTOR)}
+                },
             },
             "default": {"$ref": "#/components/responses/Problem"},
         },
@@ -166,7 +189,14 @@ def _parameters(binding: Binding, components: Schemas, resources: list[str]) -> 
         field = _leaf(message, name)
         schema = components.field(field, sent=True)
         schema.pop("readOnly", None)
-        found.append({"name": _plain(name), "in": "path", "required": True, "schema": {"minLength": 1, **schema}})
+        found.append(
+            {
+                "name": _plain(name),
+                "in": "path",
+                "required": True,
+                "schema": {"minLength": 1, **schema},
+            }
+        )
     for field in query_fields(message):
         taken = field.name in binding.variables or field.name == binding.body
         if taken or field.name in _HEADERS or (binding.body == "*" and field.name != "resource"):
@@ -176,8 +206,12 @@ def _parameters(binding: Binding, components: Schemas, resources: list[str]) -> 
             schema["enum"] = resources
         if binding.body == "*" and not resources:
             continue
-        required = field.json_name in schemas.required_of(message) or (field.name == "resource" and bool(resources))
-        found.append({"name": field.json_name, "in": "query", "required": required, "schema": schema})
+        required = field.json_name in schemas.required_of(message) or (
+            field.name == "resource" and bool(resources)
+        )
+        found.append(
+            {"name": field.json_name, "in": "query", "required": required, "schema": schema}
+        )
     for name, (header, text) in _HEADERS.items():
         if name in message.fields_by_name:
             schema = {"type": "string", "maxLength": 100, "pattern": "^[!-~]+$"}

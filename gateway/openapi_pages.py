@@ -8,11 +8,22 @@ _OBJECT = {"type": "object"}
 
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"200": {"description": description, "content": {"application/json": {"schema": schema}}}, **_DEFAULT}
+    return {
+        "200": {"description": description, "content": {"application/json": {"schema": schema}}},
+        **_DEFAULT,
+    }
 
 
-def _query(name: str, description: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+def _query(
+    name: str, description: str, schema: dict[str, Any], *, required: bool = False
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
 
 
 _UNAVAILABLE = {
@@ -24,17 +35,31 @@ _LIST = {"type": "array", "items": _OBJECT}
 
 _CARD = {
     "type": "object",
-    "properties": {"contact": _OBJECT, "company": _OBJECT, "timeline": _LIST, "requests": _LIST,
-                   "unavailable": _UNAVAILABLE},
+    "properties": {
+        "contact": _OBJECT,
+        "company": _OBJECT,
+        "timeline": _LIST,
+        "requests": _LIST,
+        "unavailable": _UNAVAILABLE,
+    },
 }
 _FOUND = {
     "type": "object",
-    "properties": {"contacts": _LIST, "companies": _LIST, "requests": _LIST, "unavailable": _UNAVAILABLE},
+    "properties": {
+        "contacts": _LIST,
+        "companies": _LIST,
+        "requests": _LIST,
+        "unavailable": _UNAVAILABLE,
+    },
 }
 _EVENT = {
     "type": "object",
     "properties": {
-        "id": {"type": "string", "format": "uuid", "description": "The same in every delivery; ignore repetitions."},
+        "id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The same in every delivery; ignore repetitions.",
+        },
         "type": {"type": "string", "examples": ["crm.contacts.v1.RequestReceived"]},
         "time": {"type": "string", "format": "date-time"},
         "kind": {"type": "string"},
@@ -53,52 +78,153 @@ _FILE = {
         "createTime": {"type": "string", "format": "date-time"},
     },
 }
-_BYTES = {"application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}}
-_IN = _query("in", "The record that holds the file, e.g. contacts/<id>; without it only the uploader may read.",
-             {"type": "string", "pattern": "^[a-zA-Z]+/[0-9a-f-]{36}$"})
+_BYTES = {
+    "application/octet-stream": {
+        "schema": {"type": "string", "contentMediaType": "application/octet-stream"}
+    }
+}
+_IN = _query(
+    "in",
+    "The record that holds the file, e.g. contacts/<id>; without it only the uploader may read.",
+    {"type": "string", "pattern": "^[a-zA-Z]+/[0-9a-f-]{36}$"},
+)
 
 PAGES: dict[str, dict[str, Any]] = {
-    "/v1/contacts/{id}/card": {"get": {
-        "operationId": "Gateway_ContactCard", "tags": ["contacts"], "summary": "A contact's whole screen in one call",
-        "parameters": [_ID], "responses": _json("The card.", _CARD)}},
-    "/v1/search": {"get": {
-        "operationId": "Gateway_Search", "tags": ["search"], "summary": "Finds contacts, companies and requests",
-        "parameters": [_query("q", "Part of a name, phone, e-mail or company.",
-                              {"type": "string", "minLength": 1, "maxLength": 200}, required=True)],
-        "responses": _json("Up to ten of each.", _FOUND)}},
-    "/v1/events": {"get": {
-        "operationId": "Gateway_Events", "tags": ["events"], "summary": "What happens, as it happens",
-        "description": "Server-Sent Events; with `Accept: application/json` one page of what happened since `since`.",
-        "parameters": [
-            _query("since", "Where to resume; the same as Last-Event-ID.", {"type": "string", "maxLength": 1000}),
-            _query("types", "Only these event types, comma-separated.", {"type": "string", "maxLength": 2000}),
-            _query("kinds", "Only these kinds, comma-separated.", {"type": "string", "maxLength": 500}),
-            _query("pageSize", "How many events a page has.", {"type": "integer", "minimum": 1, "maximum": 200}),
-        ],
-        "responses": {"200": {"description": "The stream or the page.", "content": {
-            "text/event-stream": {"schema": {"type": "string"}},
-            "application/json": {"schema": {"type": "object", "properties": {
-                "events": {"type": "array", "items": _EVENT}, "next": {"type": "string"},
-                "reset": {"type": "boolean", "description": "Events before these are gone; read the records again."}}}},
-        }}, **_DEFAULT}}},
-    "/v1/files": {"post": {
-        "operationId": "Gateway_UploadFile", "tags": ["files"], "summary": "Uploads a file",
-        "description": "The raw bytes with their Content-Type and `?name=`, or multipart/form-data with one file.",
-        "parameters": [_query("name", "The file's name.", {"type": "string", "maxLength": 255})],
-        "requestBody": {"required": True, "content": {
-            **_BYTES,
-            "multipart/form-data": {"schema": {"type": "object", "required": ["file"], "properties": {
-                "file": {"type": "string", "contentMediaType": "application/octet-stream"}}}},
-        }},
-        "responses": _json("The file.", _FILE)}},
+    "/v1/contacts/{id}/card": {
+        "get": {
+            "operationId": "Gateway_ContactCard",
+            "tags": ["contacts"],
+            "summary": "A contact's whole screen in one call",
+            "parameters": [_ID],
+            "responses": _json("The card.", _CARD),
+        }
+    },
+    "/v1/search": {
+        "get": {
+            "operationId": "Gateway_Search",
+            "tags": ["search"],
+            "summary": "Finds contacts, companies and requests",
+            "parameters": [
+                _query(
+                    "q",
+                    "Part of a name, phone, e-mail or company.",
+                    {"type": "string", "minLength": 1, "maxLength": 200},
+                    required=True,
+                )
+            ],
+            "responses": _json("Up to ten of each.", _FOUND),
+        }
+    },
+    "/v1/events": {
+        "get": {
+            "operationId": "Gateway_Events",
+            "tags": ["events"],
+            "summary": "What happens, as it happens",
+            "description": "Server-Sent Events; with `Accept: application/json` one page of what happened since `since`.",
+            "parameters": [
+                _query(
+                    "since",
+                    "Where to resume; the same as Last-Event-ID.",
+                    {"type": "string", "maxLength": 1000},
+                ),
+                _query(
+                    "types",
+                    "Only these event types, comma-separated.",
+                    {"type": "string", "maxLength": 2000},
+                ),
+                _query(
+                    "kinds",
+                    "Only these kinds, comma-separated.",
+                    {"type": "string", "maxLength": 500},
+                ),
+                _query(
+                    "pageSize",
+                    "How many events a page has.",
+                    {"type": "integer", "minimum": 1, "maximum": 200},
+                ),
+            ],
+            "responses": {
+                "200": {
+                    "description": "The stream or the page.",
+                    "content": {
+                        "text/event-stream": {"schema": {"type": "string"}},
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "events": {"type": "array", "items": _EVENT},
+                                    "next": {"type": "string"},
+                                    "reset": {
+                                        "type": "boolean",
+                                        "description": "Events before these are gone; read the records again.",
+                                    },
+                                },
+                            }
+                        },
+                    },
+                },
+                **_DEFAULT,
+            },
+        }
+    },
+    "/v1/files": {
+        "post": {
+            "operationId": "Gateway_UploadFile",
+            "tags": ["files"],
+            "summary": "Uploads a file",
+            "description": "The raw bytes with their Content-Type and `?name=`, or multipart/form-data with one file.",
+            "parameters": [
+                _query("name", "The file's name.", {"type": "string", "maxLength": 255})
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    **_BYTES,
+                    "multipart/form-data": {
+                        "schema": {
+                            "type": "object",
+                            "required": ["file"],
+                            "properties": {
+                                "file": {
+                                    "type": "string",
+                                    "contentMediaType": "application/octet-stream",
+                                }
+                            },
+                        }
+                    },
+                },
+            },
+            "responses": _json("The file.", _FILE),
+        }
+    },
     "/v1/files/{id}": {
-        "get": {"operationId": "Gateway_ReadFile", "tags": ["files"], "summary": "Reads a file, or a range of it",
-                "parameters": [_ID, _IN, {"name": "Range", "in": "header", "schema": {"type": "string"}}],
-                "responses": {"200": {"description": "The bytes.", "content": {"*/*": {"schema": {"type": "string"}}}},
-                              "206": {"description": "Part of the bytes.",
-                                      "content": {"*/*": {"schema": {"type": "string"}}}}, **_DEFAULT}},
-        "delete": {"operationId": "Gateway_DeleteFile", "tags": ["files"],
-                   "summary": "Deletes a file that no record holds; only its uploader may",
-                   "parameters": [_ID], "responses": _json("Gone.", _OBJECT)},
+        "get": {
+            "operationId": "Gateway_ReadFile",
+            "tags": ["files"],
+            "summary": "Reads a file, or a range of it",
+            "parameters": [
+                _ID,
+                _IN,
+                {"name": "Range", "in": "header", "schema": {"type": "string"}},
+            ],
+            "responses": {
+                "200": {
+                    "description": "The bytes.",
+                    "content": {"*/*": {"schema": {"type": "string"}}},
+                },
+                "206": {
+                    "description": "Part of the bytes.",
+                    "content": {"*/*": {"schema": {"type": "string"}}},
+                },
+                **_DEFAULT,
+            },
+        },
+        "delete": {
+            "operationId": "Gateway_DeleteFile",
+            "tags": ["files"],
+            "summary": "Deletes a file that no record holds; only its uploader may",
+            "parameters": [_ID],
+            "responses": _json("Gone.", _OBJECT),
+        },
     },
 }

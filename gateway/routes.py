@@ -74,7 +74,9 @@ class Table:
     def replace(self, verb: str, template: str, make: Callable[[Target], Handler]) -> None:
         """Puts a handler around what is bound; ValueError if nothing is."""
         segments, custom, _ = parse_template(template)
-        found = _descend(self._root, ["", *("*" if s is None else s for s in segments)], 1, custom, [])
+        found = _descend(
+            self._root, ["", *("*" if s is None else s for s in segments)], 1, custom, []
+        )
         if found is None or verb not in found:
             raise ValueError(f"{verb} {template} is not bound")
         found[verb] = make(found[verb])
@@ -127,7 +129,9 @@ def parse_template(template: str) -> tuple[list[str | None], str, tuple[str, ...
         if part.startswith("{") and part.endswith("}"):
             name = part[1:-1]
             if "=" in name or "*" in name:
-                raise ValueError(f"{template}: patterns inside a variable are not used here; give it one segment")
+                raise ValueError(
+                    f"{template}: patterns inside a variable are not used here; give it one segment"
+                )
             segments.append(None)
             names.append(name)
         elif "{" in part or "*" in part:
@@ -173,7 +177,10 @@ def _share(bound: list[Binding], plurals: dict[str, str]) -> Shared:
     by_service = {binding.method.service: binding for binding in bound}
     if len(by_service) != len(bound):
         raise ValueError(f"{bound[0].verb} {bound[0].template} is bound twice by one service")
-    return Shared({plural: by_service[name] for plural, name in plurals.items() if name in by_service}, tuple(bound))
+    return Shared(
+        {plural: by_service[name] for plural, name in plurals.items() if name in by_service},
+        tuple(bound),
+    )
 
 
 def _service_of_plural() -> dict[str, str]:

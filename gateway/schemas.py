@@ -25,10 +25,21 @@ _TYPES: dict[int, Schema] = {
     FieldDescriptor.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
     FieldDescriptor.TYPE_DOUBLE: {"type": "number", "format": "double"},
     FieldDescriptor.TYPE_FLOAT: {"type": "number", "format": "float"},
-    **dict.fromkeys((FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32), _INT32),
+    **dict.fromkeys(
+        (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32),
+        _INT32,
+    ),
     **dict.fromkeys((FieldDescriptor.TYPE_UINT32, FieldDescriptor.TYPE_FIXED32), _UINT32),
-    **dict.fromkeys((FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_SINT64, FieldDescriptor.TYPE_SFIXED64,
-                     FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_FIXED64), _INT64),
+    **dict.fromkeys(
+        (
+            FieldDescriptor.TYPE_INT64,
+            FieldDescriptor.TYPE_SINT64,
+            FieldDescriptor.TYPE_SFIXED64,
+            FieldDescriptor.TYPE_UINT64,
+            FieldDescriptor.TYPE_FIXED64,
+        ),
+        _INT64,
+    ),
 }
 _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
@@ -79,7 +90,10 @@ class Schemas:
 
     def _object(self, message: Descriptor, *, sent: bool) -> Schema:
         fields = [field for field in message.fields if not (sent and is_read_only(field))]
-        schema: Schema = {"type": "object", "properties": {f.json_name: self.field(f, sent=sent) for f in fields}}
+        schema: Schema = {
+            "type": "object",
+            "properties": {f.json_name: self.field(f, sent=sent) for f in fields},
+        }
         comment = comment_of(message.full_name)
         if comment:
             schema["description"] = comment
@@ -96,8 +110,11 @@ class Schemas:
         rules = field.GetOptions().Extensions[options_pb2.rules]
         if is_map(field):
             value = field.message_type.fields_by_name["value"]
-            schema: Schema = {"type": "object", "additionalProperties": self._single(value, rules, sent=sent),
-                              "maxProperties": rules.max_items or _MAX_ITEMS}
+            schema: Schema = {
+                "type": "object",
+                "additionalProperties": self._single(value, rules, sent=sent),
+                "maxProperties": rules.max_items or _MAX_ITEMS,
+            }
         elif field.is_repeated:
             schema = {"type": "array", "items": self._single(field, rules, sent=sent)}
             if sent:
@@ -111,7 +128,9 @@ class Schemas:
             schema["readOnly"] = True
         return schema
 
-    def _single(self, field: FieldDescriptor, rules: options_pb2.FieldRules, *, sent: bool) -> Schema:
+    def _single(
+        self, field: FieldDescriptor, rules: options_pb2.FieldRules, *, sent: bool
+    ) -> Schema:
         if field.message_type is not None:
             return self.ref(field.message_type, sent=sent)
         if field.enum_type is not None:
@@ -133,7 +152,9 @@ class Schemas:
     def _enum(self, enum: EnumDescriptor) -> Schema:
         name = component_name(enum.full_name)
         if name not in self.components:
-            comments = {value.name: comment_of(f"{enum.full_name}.{value.name}") for value in enum.values}
+            comments = {
+                value.name: comment_of(f"{enum.full_name}.{value.name}") for value in enum.values
+            }
             lines = [f"- `{value}`: {comment}" for value, comment in comments.items() if comment]
             self.components[name] = {
                 "type": "string",
@@ -151,7 +172,9 @@ def component_name(full_name: str) -> str:
 def is_read_only(field: FieldDescriptor) -> bool:
     """True if only the server sets the field."""
     options = field.GetOptions()
-    return bool(options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed])
+    return bool(
+        options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]
+    )
 
 
 def is_map(field: FieldDescriptor) -> bool:

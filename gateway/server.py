@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import resource
 import select
 import socket
 import struct
@@ -37,6 +38,7 @@ _KEEP_ALIVE_S = 75
 # handshake under way when new ones are refused must still complete.
 _QUIET_S = 0.1
 _SO_ATTACH_FILTER = 26
+_MAX_FILES = 65_536
 
 
 class Protocol(HttpToolsProtocol):
@@ -46,6 +48,7 @@ class Protocol(HttpToolsProtocol):
 
     head_bytes = 0
     head_since: float | None = None
+    gone: tuple[Callable[[], None], ...] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,6 +56,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["state"]["on_gone"] = self._on_gone
         if self.head_since is None:
             self.head_since = self.loop.time()
         self.head_bytes = 0
@@ -66,7 +70,11 @@ class Protocol(HttpToolsProtocol):
         if self.head_since is not None:
             self.head_bytes += len(data)
             if self.head_bytes > self.max_head_bytes and not self.transport.is_closing():
-                self._refuse(431, "HEAD_TOO_LARGE", f"the head of a request may have {self.max_head_bytes} bytes")
+                self._refuse(
+                    431,
+                    "HEAD_TOO_LARGE",
+                    f"the head of a request may have {self.max_head_bytes} bytes",
+                )
 
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP is told so in the same form as every other refusal."""
@@ -74,20 +82,32 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, reason: str, detail: str) -> None:
         title = HTTPStatus(status).phrase
-        body = orjson.dumps({
-            "type": f"urn:akrab:problem:{reason.lower().replace('_', '-')}", "title": title, "status": status,
-            "detail": detail, "reason": reason, "violations": [], "traceId": "",
-        })
-        head = (f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n")
+        body = orjson.dumps(
+            {
+                "type": f"urn:akrab:problem:{reason.lower().replace('_', '-')}",
+                "title": title,
+                "status": status,
+                "detail": detail,
+                "reason": reason,
+                "violations": [],
+                "traceId": "",
+            }
+        )
+        head = (
+            f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
         self.transport.write(head.encode() + body)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        gone: Callable[[], None] | None = self.scope["state"].get("gone") if self.scope else None
-        if gone is not None:
-            gone()
+        for hook in self.gone:
+            hook()
+
+    def _on_gone(self, hook: Callable[[], None]) -> None:
+        # A list only for those who have one: idle connections are many.
+        self.gone = (*self.gone, hook)
 
 
 class Server:
@@ -96,22 +116,37 @@ class Server:
     def __init__(self, app: App, *, max_head_bytes: int, head_timeout_s: float) -> None:
         protocol = type("LimitedProtocol", (Protocol,), {"max_head_bytes": max_head_bytes})
         self._config = uvicorn.Config(
-            app, http=protocol, ws="none", lifespan="off", access_log=False, log_config=None,
-            proxy_headers=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE_S,
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
         )
         self._config.load()
         self._state = ServerState()
         self._head_timeout_s = head_timeout_s
         self._protocol = protocol
 
-    async def run(self, listener: socket.socket, stop: asyncio.Event, drain_s: float,
-                  closing: Callable[[], Awaitable[None]]) -> None:
+    async def run(
+        self,
+        listener: socket.socket,
+        stop: asyncio.Event,
+        drain_s: float,
+        closing: Callable[[], Awaitable[None]],
+    ) -> None:
         """Serves until `stop`, then drains: accepts what is queued, ends streams by `closing`, finishes what runs."""
         loop = asyncio.get_running_loop()
         self._tick()
         server = await loop.create_server(
-            lambda: self._protocol(config=self._config, server_state=self._state, app_state={}, _loop=loop),
-            sock=listener, backlog=_BACKLOG,
+            lambda: self._protocol(
+                config=self._config, server_state=self._state, app_state={}, _loop=loop
+            ),
+            sock=listener,
+            backlog=_BACKLOG,
         )
         try:
             while not stop.is_set():
@@ -131,7 +166,11 @@ class Server:
         self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
         late = asyncio.get_running_loop().time() - self._head_timeout_s
         for connection in list(self._state.connections):
-            if isinstance(connection, Protocol) and connection.head_since is not None and connection.head_since < late:
+            if (
+                isinstance(connection, Protocol)
+                and connection.head_since is not None
+                and connection.head_since < late
+            ):
                 connection.transport.close()
 
     async def _finish(self, drain_s: float) -> None:
@@ -143,21 +182,38 @@ class Server:
             for task in late:
                 task.cancel()
             if late:
-                logger.warning("requests cut off by the end of the drain", extra={"requests": len(late)})
+                logger.warning(
+                    "requests cut off by the end of the drain", extra={"requests": len(late)}
+                )
         for connection in list(self._state.connections):
             connection.transport.close()
 
 
 async def serve(runtime: Runtime, stop: asyncio.Event) -> None:
     """The gateway's background task: serves HTTP until `stop`, then drains. Raises OSError if a stranger has the port."""
+    _allow_connections()
     face = assemble(runtime)
     listener = reuse_port_socket(runtime.settings.bind, runtime.settings.port)
-    server = Server(face.app, max_head_bytes=face.settings.max_head_bytes, head_timeout_s=face.settings.head_timeout_s)
+    server = Server(
+        face.app,
+        max_head_bytes=face.settings.max_head_bytes,
+        head_timeout_s=face.settings.head_timeout_s,
+    )
     feeds_stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(face.hub.run(feeds_stop))
-        await server.run(listener, stop, runtime.settings.drain_s, face.hub.close)
+        group.create_task(face.store.sweep())
+        # The process waits drain_s for everything; what is cut off must be cut off before that, and said so.
+        await server.run(listener, stop, max(0.5, runtime.settings.drain_s - 1), face.hub.close)
         feeds_stop.set()
+
+
+def _allow_connections() -> None:
+    """As many open files as the system lets us have: the usual 1,024 would be used up by a thousand live streams."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _empty_queue(listener: socket.socket) -> None:
@@ -188,7 +244,9 @@ def _refuse_handshakes(listener: socket.socket) -> bool:
     code = ctypes.create_string_buffer(program, len(program))
     try:
         listener.setsockopt(
-            socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", len(program) // 8, ctypes.addressof(code))
+            socket.SOL_SOCKET,
+            _SO_ATTACH_FILTER,
+            struct.pack("HL", len(program) // 8, ctypes.addressof(code)),
         )
     except OSError:
         return False

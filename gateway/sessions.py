@@ -68,9 +68,13 @@ class Sessions:
         elif name in (_LOGIN, _REFRESH) and CSRF_HEADER in exchange.headers:
             answer = orjson.loads(response.body)
             access, refresh = answer.pop("accessToken", ""), answer.pop("refreshToken", "")
-            response.headers.append(self._cookie(ACCESS_COOKIE, access, _ACCESS_PATH, answer.get("expiresIn", 0)))
             response.headers.append(
-                self._cookie(REFRESH_COOKIE, refresh, _REFRESH_PATH, answer.get("refreshExpiresIn", 0))
+                self._cookie(ACCESS_COOKIE, access, _ACCESS_PATH, answer.get("expiresIn", 0))
+            )
+            response.headers.append(
+                self._cookie(
+                    REFRESH_COOKIE, refresh, _REFRESH_PATH, answer.get("refreshExpiresIn", 0)
+                )
             )
             response.body = orjson.dumps(answer)
 
@@ -78,12 +82,21 @@ class Sessions:
         """Cookies to clear with a refusal: a session that cannot be renewed or signed out of is over for this browser."""
         if error.code != errors.Unauthenticated.code or b"cookie" not in exchange.headers:
             return []
-        return self.cleared() if binding.method.full_name in (_REFRESH, _LOGOUT, _LOGOUT_EVERYWHERE) else []
+        return (
+            self.cleared()
+            if binding.method.full_name in (_REFRESH, _LOGOUT, _LOGOUT_EVERYWHERE)
+            else []
+        )
 
     def cleared(self) -> list[Header]:
-        return [self._cookie(ACCESS_COOKIE, "", _ACCESS_PATH, 0), self._cookie(REFRESH_COOKIE, "", _REFRESH_PATH, 0)]
+        return [
+            self._cookie(ACCESS_COOKIE, "", _ACCESS_PATH, 0),
+            self._cookie(REFRESH_COOKIE, "", _REFRESH_PATH, 0),
+        ]
 
     def _cookie(self, name: str, value: str, path: str, max_age_s: int) -> Header:
         secure = "; Secure" if self._secure else ""
-        text = f"{name}={value}; Path={path}; Max-Age={int(max_age_s)}; HttpOnly; SameSite=Lax{secure}"
+        text = (
+            f"{name}={value}; Path={path}; Max-Age={int(max_age_s)}; HttpOnly; SameSite=Lax{secure}"
+        )
         return b"set-cookie", text.encode("latin-1")

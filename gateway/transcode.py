@@ -25,12 +25,19 @@ _BOOLS = {"true": True, "1": True, "": True, "false": False, "0": False}
 # What a caller sends back from a resource he read, and the server keeps for itself.
 _NOT_UPDATED = ("id", "etag")
 # Messages whose JSON is one text, so that a query parameter can carry them.
-_TEXT_MESSAGES = {"google.protobuf.Timestamp", "google.protobuf.FieldMask", "google.protobuf.Duration"} | {
-    f"google.protobuf.{kind}Value" for kind in ("String", "Int32", "Int64", "UInt32", "UInt64", "Bool", "Double", "Float")
+_TEXT_MESSAGES = {
+    "google.protobuf.Timestamp",
+    "google.protobuf.FieldMask",
+    "google.protobuf.Duration",
+} | {
+    f"google.protobuf.{kind}Value"
+    for kind in ("String", "Int32", "Int64", "UInt32", "UInt64", "Bool", "Double", "Float")
 }
 
 
-def request_bytes(binding: Binding, variables: tuple[str, ...], exchange: Exchange, body: bytes) -> bytes:
+def request_bytes(
+    binding: Binding, variables: tuple[str, ...], exchange: Exchange, body: bytes
+) -> bytes:
     """The serialized request message; raises InvalidArgument with every violation of path, query and body."""
     descriptor = binding.method.input.DESCRIPTOR
     if binding.verb == "GET" and len(variables) == 1 and not exchange.scope["query_string"]:
@@ -57,13 +64,19 @@ def decode(binding: Binding, variables: tuple[str, ...], exchange: Exchange, bod
             mask = _mask(part, target.message_type)
         value[target.json_name] = part
     elif body not in (None, {}):
-        raise errors.InvalidArgument("this method takes no body; send the values in the path and the query")
+        raise errors.InvalidArgument(
+            "this method takes no body; send the values in the path and the query"
+        )
     _put_query(descriptor, exchange, value)
     for name, text in zip(binding.variables, variables, strict=True):
         _put(value, _resolve(descriptor, name)[0], text)
     _put_headers(descriptor, exchange, value)
     message = from_json(value, binding.method.input, binding.body)
-    if mask is not None and "update_mask" in descriptor.fields_by_name and "updateMask" not in value:
+    if (
+        mask is not None
+        and "update_mask" in descriptor.fields_by_name
+        and "updateMask" not in value
+    ):
         message.update_mask.paths.extend(mask)  # type: ignore[attr-defined]
     return message
 
@@ -73,12 +86,16 @@ def parse_body(exchange: Exchange, body: bytes) -> Any:
     if not body:
         return None
     kind = exchange.header(b"content-type").partition(";")[0].strip().lower()
-    if kind in ("", "application/json") or (kind.startswith("application/") and kind.endswith("+json")):
+    if kind in ("", "application/json") or (
+        kind.startswith("application/") and kind.endswith("+json")
+    ):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
             where = f"line {error.lineno} column {error.colno}"
-            raise errors.InvalidArgument(f"the body is not valid JSON at {where}: {error.msg}") from None
+            raise errors.InvalidArgument(
+                f"the body is not valid JSON at {where}: {error.msg}"
+            ) from None
     raise UnsupportedType(f"the body is {kind[:60]!r}; send application/json")
 
 
@@ -87,7 +104,9 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200, errors="strict")
     except ValueError:
-        raise errors.InvalidArgument("the form is not readable; use UTF-8 and at most 200 fields") from None
+        raise errors.InvalidArgument(
+            "the form is not readable; use UTF-8 and at most 200 fields"
+        ) from None
 
 
 def from_json(value: dict[str, Any], message_class: type[Message], body_field: str = "") -> Message:
@@ -108,7 +127,11 @@ def refused(error: codec.DecodeError, body_field: str = "") -> errors.InvalidArg
 def field_of(path: str, body_field: str) -> str:
     """A violation's path as the HTTP caller knows it: JSON names, and without the request message around the body."""
     parts = path.split(".")
-    if body_field not in ("", "*") and len(parts) > 1 and parts[0] in (body_field, camel(body_field)):
+    if (
+        body_field not in ("", "*")
+        and len(parts) > 1
+        and parts[0] in (body_field, camel(body_field))
+    ):
         parts = parts[1:]
     if "custom" in parts:  # behind it are the tenant's own keys
         at = parts.index("custom") + 1
@@ -173,7 +196,11 @@ def _put_headers(descriptor: Descriptor, exchange: Exchange, value: dict[str, An
 
 def _items(field: FieldDescriptor, text: str) -> list[Any]:
     """A repeated field takes `ids=a&ids=b` and, where commas cannot be meant, `ids=a,b`."""
-    return [_value(field, part) for part in text.split(",") if part] if field.name == "ids" else [_value(field, text)]
+    return (
+        [_value(field, part) for part in text.split(",") if part]
+        if field.name == "ids"
+        else [_value(field, text)]
+    )
 
 
 def _value(field: FieldDescriptor, text: str) -> Any:
@@ -222,7 +249,9 @@ def _find(descriptor: Descriptor, name: str) -> tuple[tuple[str, ...], FieldDesc
             return None
         path.append(field.json_name)
         inside = field.message_type
-    if field is None or (field.message_type is not None and field.message_type.full_name not in _TEXT_MESSAGES):
+    if field is None or (
+        field.message_type is not None and field.message_type.full_name not in _TEXT_MESSAGES
+    ):
         return None
     return tuple(path), field
 

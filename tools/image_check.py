@@ -16,7 +16,7 @@ from pathlib import Path
 
 import grpc
 import httpx
-import nkeys
+from chassis import nkey
 
 from chassis.testing.servers import NatsServer, PostgresServer, free_port, scratch
 
@@ -199,7 +199,7 @@ def _ask_grpc_health(name: str, port: int) -> None:
 @contextlib.contextmanager
 def _servers(directory: Path) -> Iterator[tuple[PostgresServer, NatsServer]]:
     """PostgreSQL and NATS of this run, ended with it."""
-    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_ACCOUNT).decode()
+    seed = nkey.new_account_seed()
     with contextlib.ExitStack() as stack:
         for name in ("postgres", "nats"):
             (directory / name).mkdir()

@@ -40,14 +40,20 @@ async def connect(url: str, application: str = "akrab", *, timeout_s: float = 10
     return raw
 
 
+DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
+"""All that the driver raises."""
+
+_LOST = (
+    OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError, asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # what a statement meets on a connection that the server has just ended
+)  # fmt: skip
+
+
 def is_lost(error: BaseException) -> bool:
     """True if the error means that the server or the connection is gone, not that the statement was wrong."""
-    return isinstance(
-        error,
-        OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.ConnectionDoesNotExistError
-        | asyncpg.PostgresConnectionError | asyncpg.AdminShutdownError | asyncpg.CannotConnectNowError
-        | asyncpg.TooManyConnectionsError | asyncpg.CrashShutdownError,
-    )
+    # The driver's own refusal of an argument is an InterfaceError too, and a ValueError.
+    return isinstance(error, _LOST) and not isinstance(error, ValueError)
 
 
 class Pools:
@@ -70,18 +76,21 @@ class Pools:
         Raises Unavailable when the database is down or no connection is free before the deadline (monotonic seconds).
         """
         wanted = tenant or ""
-        connection = await self._take(url, wanted, deadline)
-        if connection.tenant != wanted:
+        for _ in range(self._budget + 1):  # connections that died while nobody used them are passed over
+            connection = await self._take(url, wanted, deadline)
+            if connection.tenant == wanted:
+                return connection
             connection.tenant = None  # not certain until the server has answered
             try:
                 await connection.raw.execute(_SET_TENANT, wanted)
-            except BaseException as error:
+            except BaseException as error:  # allow broad-except: only a lost connection is tried again
                 self.give(connection, certain=False)
-                if is_lost(error):
-                    raise errors.Unavailable("the database is down; try again", retry_after_s=2) from error
-                raise
+                if not is_lost(error):
+                    raise
+                continue
             connection.tenant = wanted
-        return connection
+            return connection
+        raise errors.Unavailable("the database is down; try again", retry_after_s=2)
 
     def give(self, connection: Connection, *, certain: bool = True) -> None:
         """Returns a connection; one whose transaction or tenant is not certain is closed instead."""
@@ -136,8 +145,8 @@ class Pools:
         self._waiters.append(waiter)
         began = time.monotonic()
         try:
-            timeout = 10.0 if deadline is None else max(0.0, deadline - began)
-            await asyncio.wait_for(waiter, timeout)
+            async with asyncio.timeout(10.0 if deadline is None else max(0.0, deadline - began)):
+                await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
                 self._wake_one()  # was told of a free connection and cannot use it: the next one can

@@ -39,7 +39,9 @@ from chassis.waits import first_of
 log = logging.getLogger(__name__)
 
 RETRY_DELAYS_S = (1.0, 5.0, 30.0, 120.0, 600.0)  # six tries
-CONCURRENCY = 16  # of one consumer; each uses a database connection while it runs
+CONCURRENCY = (
+    4  # of one consumer: each takes a database connection from the process's budget while it runs
+)
 _PROGRESS_S = 10.0  # a third of the ack wait
 _LONGEST_PAUSE_S = 5.0
 

@@ -224,7 +224,7 @@ async def command(nats_url: str, arguments: Sequence[str]) -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     for name, text in _ACTIONS.items():
         action = actions.add_parser(name, help=text)
-        action.add_argument("service", help="the service whose consumer failed, e.g. contacts")
+        action.add_argument("service", help="the service whose consumer failed")
         if name != "list":
             action.add_argument("number", type=int, help="the letter's number in `list`")
     given = parser.parse_args(arguments)

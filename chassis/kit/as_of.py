@@ -69,5 +69,5 @@ def values_of(resource: "Resource[Any]", message: Any) -> dict[str, Any]:
 def _matches(resource: "Resource[Any]", query: listing.Query, values: dict[str, Any]) -> bool:
     if not query.words and not query.prefix:
         return True
-    text = values[resource.open_search if query.open_search else resource.search]
+    text = values[resource.searched_column(query.open_search)]
     return all(word in text for word in query.words) and text.startswith(query.prefix)

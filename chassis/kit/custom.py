@@ -174,7 +174,8 @@ async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | N
 
 
 def _is_empty(value: Value) -> bool:
-    return codec.to_dict(value) in (None, "", [])
+    given: Any = codec.to_dict(value)  # a Value becomes whatever it holds
+    return given in (None, "", [])
 
 
 def _problem(field: pb.CustomField, value: Value) -> str:

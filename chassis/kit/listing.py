@@ -239,7 +239,7 @@ def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
 def _scopes(resource: "Resource[Any]", owners: Any, departments: Any, me: Any) -> tuple[Any, Any, Any]:
     v, names = resource.view.c, resource.scope_columns
     mine = v.owner_id == owners.any_() if "owner_id" in names else false()
-    queued = false()
+    queued: Any = false()
     if "department_id" in names:
         queued = v.department_id == departments.any_()
         if "owner_id" in names:
@@ -251,7 +251,7 @@ def _scopes(resource: "Resource[Any]", owners: Any, departments: Any, me: Any) -
 def _searched(resource: "Resource[Any]", query: Query) -> list[Any]:
     if not query.words and not query.prefix:
         return []
-    text = resource.view.c[resource.open_search if query.open_search else resource.search]
+    text = resource.view.c[resource.searched_column(query.open_search)]
     found = [text.like(bindparam(f"word{n}", type_=String)) for n in range(len(query.words))]
     if query.prefix:
         found.append(func.left(text, literal_column("64")).like(bindparam("prefix", type_=String)))

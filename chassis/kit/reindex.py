@@ -32,7 +32,7 @@ def find(name: str) -> Resource[Any]:
         metadata = services.load(service).metadata
         if metadata is not None and table in metadata.tables and "resource" in metadata.tables[table].info:
             return metadata.tables[table].info["resource"]  # type: ignore[no-any-return]
-    raise UnknownResource(f"{name} is not a resource; name it as service.table, e.g. contacts.contacts")
+    raise UnknownResource(f"{name} is not a resource; name it as service.table")
 
 
 async def reindex(raw: asyncpg.Connection, resource: Resource[Any]) -> int:

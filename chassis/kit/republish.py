@@ -10,7 +10,7 @@ from chassis.tx import Tx
 
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
-    from chassis.operations import OperationRun
+    from chassis.operation_runs import OperationRun
     from chassis.service import Service
 
 _BATCH = 200

@@ -280,6 +280,11 @@ class Resource(Generic[M]):
             return custom_values.order_of(values[field.column], order.field.removeprefix(CUSTOM), field.kind)
         return values[field.order_column]
 
+    def searched_column(self, openly: bool) -> str:
+        """The column that text search reads; only asked where there is one."""
+        assert self.search is not None
+        return self.open_search if openly else self.search
+
     def searches_openly(self, tx: Tx) -> bool:
         """True if text search must use the column without hidden parts."""
         if not self.open_search:

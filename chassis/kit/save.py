@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from chassis import codec, contracts, telemetry
+from chassis.events.outbox import check_size
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx, translated
 from crm.common.v1 import common_pb2
@@ -324,7 +325,7 @@ def _event_row(tx: Tx, event: Any, save: Save | None) -> OutboxRow:
     if save is not None:
         change.version = save.old + 1
         change.changed_fields.extend(save.changed)
-    body = event_body(event, change, save and json_of(tx, save))
+    body = event_body(event, change, json_of(tx, save) if save is not None else None)
     record = f"{save.resource.name}/{save.message.id}" if save else _record_of(event)
     return event_row(tx, event.DESCRIPTOR.full_name, record, body)
 
@@ -350,6 +351,7 @@ def event_body(event: Any, change: common_pb2.Change, resource_json: bytes | Non
 
 def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
     """An outbox row with the CloudEvents 1.0 headers of NATS binary mode."""
+    check_size(body)
     service, event_id = contracts.service_of(type_name), tx.new_id()
     headers = {
         "ce-specversion": "1.0", "ce-id": event_id, "ce-type": type_name, "ce-source": f"/{service}",

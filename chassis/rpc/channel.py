@@ -79,6 +79,8 @@ class RemoteChannel(_Stubs):
             ("grpc.lb_policy_name", "round_robin"),  # a headless Service names every replica
             ("grpc.keepalive_time_ms", 20_000),
             ("grpc.max_receive_message_length", 32 << 20),
+            ("grpc.max_metadata_size", 1 << 20),  # a refusal of many fields travels in the trailers
+            ("grpc.absolute_max_metadata_size", 1 << 20),
             ("grpc.use_local_subchannel_pool", 1),
         ]
         self._channel = grpc.aio.insecure_channel(address, options=options)
@@ -97,7 +99,7 @@ class RemoteChannel(_Stubs):
         try:
             data = await call
         except grpc.aio.AioRpcError as error:
-            raise _error_of(error) from None
+            raise _error_of(error, method) from None
         return data, {key: value for key, value in await call.trailing_metadata() if isinstance(value, str)}
 
     async def close(self) -> None:
@@ -105,10 +107,12 @@ class RemoteChannel(_Stubs):
         await self._channel.close()
 
 
-def _error_of(error: grpc.aio.AioRpcError) -> errors.CrmError:
+def _error_of(error: grpc.aio.AioRpcError, method: str) -> errors.CrmError:
     for key, value in error.trailing_metadata() or ():
         if key == _STATUS_KEY:
             return errors.from_status(status_pb2.Status.FromString(value))
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return errors.Unavailable(f"{method} is not served here")
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return errors.Unavailable("this part is down; try again", retry_after_s=2)
     return errors.from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))

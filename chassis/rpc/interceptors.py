@@ -145,5 +145,5 @@ def ordered(runtime: "Runtime") -> tuple[Interceptor, ...]:
 def compose(interceptors: tuple[Interceptor, ...], body: Next) -> Next:
     """The body with the interceptors around it, composed once per method."""
     for interceptor in reversed(interceptors):
-        body = functools.partial(interceptor, next=body)
+        body = functools.partial(interceptor, next=body)  # type: ignore[call-arg]  # mypy knows only positional names
     return body

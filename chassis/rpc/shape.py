@@ -118,6 +118,7 @@ def _repeated_check(
     field: FieldDescriptor, rules: options_pb2.FieldRules, of_value: Check | None, *, is_map: bool, ours: bool
 ) -> Check:
     name, most = field.name, rules.max_items or _MOST_ITEMS
+    check_map = _map_check(rules) if is_map else None
 
     def check_repeated(message: Any, path: str, found: list[Violation]) -> None:
         values = getattr(message, name)
@@ -128,8 +129,8 @@ def _repeated_check(
         if len(values) > most:
             found.append(Violation(path, f"has {len(values)} items, at most {most} are allowed"))
             return
-        if is_map:
-            _check_map(values, path, found)
+        if check_map is not None:
+            check_map(values, path, found)
             return
         for index, value in enumerate(values):
             if of_value is not None:
@@ -140,18 +141,24 @@ def _repeated_check(
     return check_repeated
 
 
-def _check_map(values: Any, path: str, found: list[Violation]) -> None:
+def _map_check(rules: options_pb2.FieldRules) -> Check:
     """Keys and texts without NUL, which no database column holds; numbers that JSON has; messages by their own rules."""
-    for key, value in values.items():
-        if isinstance(key, str) and (len(key) > _LONGEST_KEY or "\x00" in key):
-            found.append(Violation(path, f"the key {_shown(key)} is longer than {_LONGEST_KEY} characters or has a NUL"))
-        elif isinstance(value, struct_pb2.Value):
-            if problem := _value_problem(value):
-                found.append(Violation(f"{path}.{key}", problem))
-        elif isinstance(value, str):
-            _text_check(options_pb2.FieldRules())(value, f"{path}.{key}", found)
-        elif isinstance(value, Message):
-            _checker(value.DESCRIPTOR)(value, f"{path}.{key}.", found)
+    check_text = _text_check(rules)
+
+    def check_map(values: Any, path: str, found: list[Violation]) -> None:
+        for key, value in values.items():
+            at = f"{path}.{key}"
+            if isinstance(key, str) and (len(key) > _LONGEST_KEY or "\x00" in key):
+                found.append(Violation(path, f"the key {_shown(key)} has a NUL or more than {_LONGEST_KEY} characters"))
+            elif isinstance(value, struct_pb2.Value):
+                if problem := _value_problem(value):
+                    found.append(Violation(at, problem))
+            elif isinstance(value, str):
+                check_text(value, at, found)
+            elif isinstance(value, Message):
+                _checker(value.DESCRIPTOR)(value, f"{at}.", found)
+
+    return check_map
 
 
 def _value_problem(value: struct_pb2.Value) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -29,8 +29,8 @@ from chassis.testing import servers
 from chassis.timers import timers_table
 
 
-def background_database() -> str:
-    """The URL of a new database with outbox, inbox, timers, operations and a table `effects` for what tests do."""
+def background_tables() -> str:
+    """The SQL that makes outbox, inbox, timers, operations and a table `effects` for what tests do."""
     metadata = MetaData()
     for make in (outbox_table, inbox_table, timers_table, operations_table):
         make(metadata)
@@ -46,8 +46,13 @@ def background_database() -> str:
     statements.append(
         "CREATE TABLE effects (seq bigserial PRIMARY KEY, tenant_id uuid, what text NOT NULL)"
     )
+    return ";\n".join(statements)
+
+
+def background_database() -> str:
+    """The URL of a new database with the background tables, in the run's PostgreSQL."""
     name = servers.create_database()
-    servers.run_sql(";\n".join(statements), name)
+    servers.run_sql(background_tables(), name)
     return servers.postgres_url(name)
 
 
@@ -139,7 +144,7 @@ async def nats_connection(url: str = "") -> AsyncIterator[Nats]:
 @asynccontextmanager
 async def running(
     *coroutines: Coroutine[Any, Any, Any],
-) -> AsyncIterator[list["asyncio.Task[Any]"]]:
+) -> AsyncIterator[Sequence["asyncio.Future[Any]"]]:
     """Run beside the block; cancelled at its end. A failure in them fails the block."""
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coroutine) for coroutine in coroutines]

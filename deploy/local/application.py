@@ -31,9 +31,18 @@ def environment(installation: Installation, endpoints: Endpoints) -> dict[str, s
     }
     if installation.setup_token is not None:
         told["CRM_SETUP_TOKEN"] = installation.setup_token
-    inherited = {name: value for name, value in settings.environment.items() if not name.startswith("PG")}
+    # PG* would change how drivers connect; what `make` exports empty was not set by anybody.
+    inherited = {
+        name: value
+        for name, value in settings.environment.items()
+        if not name.startswith("PG") and (value or not name.startswith("CRM_"))
+    }
     # What the caller set wins over what we made: an existing cluster's secret, for instance.
-    chosen = {name: inherited[name] for name in ("CRM_SECRET", "CRM_NATS_CALLOUT_SEED") if inherited.get(name)}
+    chosen = {
+        name: inherited[name]
+        for name in ("CRM_SECRET", "CRM_NATS_CALLOUT_SEED")
+        if inherited.get(name)
+    }
     return inherited | told | chosen
 
 
@@ -116,9 +125,13 @@ def say_welcome(installation: Installation) -> None:
     elif installation.setup_token is not None:
         body = f'{{"token": "{installation.setup_token}", ...}}'
         screen.say(f"  Set it up once at   {settings.url}/setup#{installation.setup_token}")
-        screen.say(f"  or with             curl -X POST {settings.url}/v1/setup -d {shlex.quote(body)}")
+        screen.say(
+            f"  or with             curl -X POST {settings.url}/v1/setup -d {shlex.quote(body)}"
+        )
     screen.say(f"  API documentation   {settings.url}/docs")
-    screen.say(f"  Data                {settings.data}   (addresses and process ids: run.json there)")
+    screen.say(
+        f"  Data                {settings.data}   (addresses and process ids: run.json there)"
+    )
     screen.say("  Backup              make backup")
     screen.say("\nCtrl-C stops it; the data stays.")
 
@@ -129,7 +142,9 @@ async def http_status(port: int, path: str, timeout_s: float = 5.0) -> int | Non
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
-                request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+                request = (
+                    f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+                )
                 writer.write(request.encode())
                 words = (await reader.readline()).split()
             finally:
@@ -151,7 +166,9 @@ def _say_demo(settings: Settings, demo: dict[str, object]) -> None:
         screen.say(f"  {line}")
 
 
-def _program(installation: Installation, endpoints: Endpoints, name: str, module: str, verb: str) -> Child:
+def _program(
+    installation: Installation, endpoints: Endpoints, name: str, module: str, verb: str
+) -> Child:
     return Child(
         name=name,
         argv=(sys.executable, "-m", module, verb),

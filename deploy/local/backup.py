@@ -76,7 +76,9 @@ async def backup(settings: Settings, to: Path | None) -> Path:
         raise Refusal(f"{target} exists: choose another name with TO=.")
     if not (settings.data / "data-version").exists():
         raise Refusal(f"{settings.data} holds no Akrab data: nothing to back up.")
-    with locked(settings.data / "backup.lock", f"A backup of {settings.data} is already being made"):
+    with locked(
+        settings.data / "backup.lock", f"A backup of {settings.data} is already being made"
+    ):
         for abandoned in settings.data.glob(".backup-*"):
             shutil.rmtree(abandoned)
         with tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.data) as name:
@@ -87,7 +89,9 @@ async def backup(settings: Settings, to: Path | None) -> Path:
                 await asyncio.to_thread(_pack, folder, target, manifest)
     tables = sum(len(one) for one in manifest["databases"].values())
     screen.say(f"\nBacked up {tables} tables to {target}")
-    screen.say(f"State hash {manifest['state_hash']}. The file holds all data and keys: keep it safe.")
+    screen.say(
+        f"State hash {manifest['state_hash']}. The file holds all data and keys: keep it safe."
+    )
     return target
 
 
@@ -98,7 +102,8 @@ async def _collect(settings: Settings, endpoints: Endpoints, folder: Path) -> di
     async with streams.connected(endpoints.nats) as nats:
         async with screen.step("Saving streams"):
             saved = {
-                name: await streams.save(nats, name, folder / "streams") for name in await streams.last_sequences(nats)
+                name: await streams.save(nats, name, folder / "streams")
+                for name in await streams.last_sequences(nats)
             }
         async with _cut(endpoints, lambda: streams.last_sequences(nats)) as cut:
             # Files that came since the first look; those that went since are kept by the first.
@@ -117,7 +122,8 @@ async def _collect(settings: Settings, endpoints: Endpoints, folder: Path) -> di
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "state_hash": statehash.overall(states),
         "databases": {
-            database: {name: asdict(state) for name, state in tables.items()} for database, tables in states.items()
+            database: {name: asdict(state) for name, state in tables.items()}
+            for database, tables in states.items()
         },
         "streams": sorted(cut.sequences),
     }
@@ -127,7 +133,9 @@ async def database_names(url: str) -> list[str]:
     """The databases of the services (`crm_...`) on the server at `url`."""
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch(r"SELECT datname FROM pg_database WHERE datname LIKE 'crm\_%' ORDER BY datname")
+        rows = await connection.fetch(
+            r"SELECT datname FROM pg_database WHERE datname LIKE 'crm\_%' ORDER BY datname"
+        )
     finally:
         await connection.close()
     return [row[0] for row in rows]
@@ -141,7 +149,9 @@ async def _cut(endpoints: Endpoints, sequences: Any) -> AsyncIterator[Cut]:
             names = await database_names(endpoints.postgres)
             for name in names:
                 await _hold_outbox(await _connection(moment, endpoints.postgres, name), name)
-            connections = {name: await _connection(stack, endpoints.postgres, name) for name in names}
+            connections = {
+                name: await _connection(stack, endpoints.postgres, name) for name in names
+            }
             snapshots = {}
             for name, connection in connections.items():
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -165,7 +175,9 @@ async def _hold_outbox(connection: asyncpg.Connection, database: str) -> None:
             # SHARE: readers go on, writers wait for us and we for those that already write.
             await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
         except asyncpg.LockNotAvailableError:
-            raise Refusal(f"A write in {database} did not end within {LOCK_WAIT_S} s: try the backup again.") from None
+            raise Refusal(
+                f"A write in {database} did not end within {LOCK_WAIT_S} s: try the backup again."
+            ) from None
 
 
 async def _save_databases(
@@ -238,7 +250,7 @@ def _pack(folder: Path, target: Path, manifest: dict[str, Any]) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            with tarfile.open(fileobj=file, mode="w", dereference=True) as tar:
+            with tarfile.open(fileobj=file, mode="w") as tar:
                 tar.add(folder / "manifest.json", "manifest.json")
                 for path in sorted(folder.rglob("*")):
                     if path.is_file() and path.name != "manifest.json":

@@ -70,7 +70,9 @@ def _binds(port: int, *options: int) -> bool:
             probe.bind(("127.0.0.1", port))
             probe.listen(1)
         except PermissionError:
-            raise Refusal(f"Port {port} may only be used by root: choose one above 1023 with CRM_PORT=.") from None
+            raise Refusal(
+                f"Port {port} may only be used by root: choose one above 1023 with CRM_PORT=."
+            ) from None
         except OSError:
             return False
     return True

@@ -116,7 +116,9 @@ class Process:
         hurried = asyncio.create_task(hurry.wait()) if hurry is not None else None
         try:
             waiting = {self.exited} | ({hurried} if hurried else set())
-            await asyncio.wait(waiting, timeout=self.child.stop_within_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                waiting, timeout=self.child.stop_within_s, return_when=asyncio.FIRST_COMPLETED
+            )
             if hurried is not None and hurried.done() and not self.exited.done():
                 self.send(self.child.hurry_signal)
                 await self.wait(KILLED_EXIT_S)

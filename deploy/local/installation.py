@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deploy.local import nkey
+from chassis import nkey
 from deploy.local.errors import Refusal
 from deploy.local.files import read_json, write_private, write_private_json
 from deploy.local.settings import Settings, akrab_version
@@ -91,7 +91,9 @@ def check(data: Path) -> bool:
     except NotADirectoryError:
         raise Refusal(f"{data} is not a directory: choose another with CRM_DATA_DIR=.") from None
     except PermissionError:
-        raise Refusal(f"{data} may not be read by you: choose another with CRM_DATA_DIR=.") from None
+        raise Refusal(
+            f"{data} may not be read by you: choose another with CRM_DATA_DIR=."
+        ) from None
     if not any(name not in _LITTER and not name.startswith(".") for name in entries):
         return False
     owner = data.stat().st_uid
@@ -146,7 +148,9 @@ def opened(settings: Settings) -> Iterator[Installation]:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(settings.data / "lock", f"Akrab already runs with {settings.data}"):
         if not check(settings.data):
-            write_private_json(settings.data / "data-version", {"format": FORMAT, "akrab": akrab_version()})
+            write_private_json(
+                settings.data / "data-version", {"format": FORMAT, "akrab": akrab_version()}
+            )
         if not (settings.data / "secrets.json").exists():
             _make(settings)
         yield Installation(settings, _secrets(settings.data), _remembered(settings.data))

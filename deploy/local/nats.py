@@ -7,7 +7,8 @@ import nats as nats_client
 import nats.errors
 from nats.aio.client import Client
 
-from deploy.local import checks, nkey
+from chassis.nkey import AccountKey
+from deploy.local import checks
 from deploy.local.children import Child
 from deploy.local.errors import Refusal
 from deploy.local.files import write_private
@@ -81,7 +82,7 @@ class Nats:
                 account=ACCOUNT,
                 user=USER,
                 password=self._installation.secrets.nats_password,
-                issuer=nkey.account_public_key(self._callout_seed()),
+                issuer=AccountKey(self._callout_seed()).public_key,
             ),
         )
         return Child(

@@ -9,6 +9,7 @@ before leaves what was there as it was.
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import tarfile
@@ -44,7 +45,9 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> None:
     checks.disk(data, checks.NEEDED_BYTES + source.stat().st_size * 3)
     occupied = data.exists() and any(True for _ in data.iterdir())
     if occupied and not force:
-        raise Refusal(f"{data} is not empty: restore elsewhere with CRM_DATA_DIR=, or move it aside with FORCE=1.")
+        raise Refusal(
+            f"{data} is not empty: restore elsewhere with CRM_DATA_DIR=, or move it aside with FORCE=1."
+        )
     draft = data.with_name(f".{data.name}.restoring")
     with ExitStack() as held:
         if occupied:
@@ -79,7 +82,9 @@ async def _fill(draft: Settings, source: Path, manifest: Mapping[str, Any]) -> N
     # Ports and the state of the database files are this machine's, not the backup's.
     demo = read_json(draft.data / "installation.json").get("demo", "none")
     write_private_json(draft.data / "installation.json", asdict(Remembered(demo=demo)))
-    write_private_json(draft.data / "data-version", {"format": installation.FORMAT, "akrab": akrab_version()})
+    write_private_json(
+        draft.data / "data-version", {"format": installation.FORMAT, "akrab": akrab_version()}
+    )
     with opened(draft) as made:
         async with servers_of(made) as endpoints:
             await _load_databases(draft, endpoints, unpacked / "databases", manifest)
@@ -88,10 +93,14 @@ async def _fill(draft: Settings, source: Path, manifest: Mapping[str, Any]) -> N
     await asyncio.to_thread(shutil.rmtree, unpacked)
 
 
-async def _load_databases(settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]) -> None:
+async def _load_databases(
+    settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]
+) -> None:
     present = await backup.database_names(endpoints.postgres)
     if present:
-        raise Refusal(f"The PostgreSQL server already has {', '.join(present)}: restore into an empty one.")
+        raise Refusal(
+            f"The PostgreSQL server already has {', '.join(present)}: restore into an empty one."
+        )
     await _keep_missing_roles(endpoints.postgres, folder / "globals.sql")
     await backup.run_tool(
         settings, endpoints.postgres, "psql", "--no-psqlrc", "--quiet",
@@ -144,7 +153,9 @@ async def _compare(endpoints: Endpoints, manifest: Mapping[str, Any]) -> None:
                 await connection.close()
     different = statehash.differences(wanted, found)
     if different or statehash.overall(found) != manifest["state_hash"]:
-        raise Refusal(f"State hash NOT equal, nothing was put in place: {'; '.join(different) or 'the manifest'}.")
+        raise Refusal(
+            f"State hash NOT equal, nothing was put in place: {'; '.join(different) or 'the manifest'}."
+        )
 
 
 def _manifest(source: Path) -> dict[str, Any]:
@@ -167,12 +178,18 @@ def _manifest(source: Path) -> dict[str, Any]:
 def _unpack(source: Path, folder: Path) -> None:
     """Write the tar's regular files under `folder`, for us only; no name may lead out of it."""
     folder.mkdir(mode=0o700)
+    folder = folder.resolve()
     with tarfile.open(source, "r:") as tar:
         for member in tar:
             place = (folder / member.name).resolve()
-            if not member.isfile() or not place.is_relative_to(folder.resolve()):
+            first = (folder / member.linkname).resolve()
+            inside = place.is_relative_to(folder) and first.is_relative_to(folder)
+            if not inside or not (member.isfile() or member.islnk()):
                 raise Refusal(f"{source} holds {member.name!r}, which no backup of ours does.")
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if member.islnk():  # stored files share their content by hard links
+                os.link(first, place)
+                continue
             content = tar.extractfile(member)
             assert content is not None
             with open(place, "xb") as file:

@@ -80,7 +80,9 @@ def _count(environment: Mapping[str, str], name: str, default: int) -> int:
     return _whole_number(environment, name, default, low=1, high=64)
 
 
-def _whole_number(environment: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
+def _whole_number(
+    environment: Mapping[str, str], name: str, default: int, *, low: int, high: int
+) -> int:
     text = environment.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
         raise Refusal(f"{name}={text} cannot be used: give a whole number from {low} to {high}.")

@@ -68,7 +68,9 @@ def differences(
         before, after = wanted.get(database, {}), found.get(database, {})
         for name in sorted(before.keys() | after.keys()):
             if before.get(name) != after.get(name):
-                lines.append(f"{database} {name}: {_count(after, name)}, {_count(before, name)} expected")
+                lines.append(
+                    f"{database} {name}: {_count(after, name)}, {_count(before, name)} expected"
+                )
     return lines
 
 

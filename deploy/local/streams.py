@@ -106,9 +106,13 @@ async def _load_tail(client: Client, stream: str, folder: Path) -> None:
             if message["sequence"] <= newest:
                 continue
             headers = {
-                name: value for name, value in message["headers"].items() if not name.lower().startswith(_EXPECTATIONS)
+                name: value
+                for name, value in message["headers"].items()
+                if not name.lower().startswith(_EXPECTATIONS)
             }
-            await jetstream.publish(message["subject"], base64.b64decode(message["data"]), headers=headers or None)
+            await jetstream.publish(
+                message["subject"], base64.b64decode(message["data"]), headers=headers or None
+            )
 
 
 async def _chunks(subscription: Any, stream: str) -> AsyncIterator[bytes]:
@@ -121,7 +125,9 @@ async def _chunks(subscription: Any, stream: str) -> AsyncIterator[bytes]:
         if not message.data:
             status = (message.headers or {}).get("Status", "")
             if status not in ("", "200", "204"):
-                raise Refusal(f"NATS could not finish stream {stream} (status {status}): try again.")
+                raise Refusal(
+                    f"NATS could not finish stream {stream} (status {status}): try again."
+                )
             return
         if message.reply:
             await message.respond(b"")

@@ -112,7 +112,9 @@ class Supervised:
 class Supervisor:
     """One run of the installation in `installation`, from the first start to the last stop."""
 
-    def __init__(self, installation: Installation, children: Children, migration: Migration) -> None:
+    def __init__(
+        self, installation: Installation, children: Children, migration: Migration
+    ) -> None:
         self._migrate = migration
         self._installation = installation
         self._settings = installation.settings
@@ -259,7 +261,9 @@ async def _end(name: str, identity: Identity) -> None:
     else:
         signals = [(signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0)]
     if not await end_leftover(identity, *signals):
-        raise Refusal(f"{name} of an earlier run (process {identity.pid}) does not end: end it by hand.")
+        raise Refusal(
+            f"{name} of an earlier run (process {identity.pid}) does not end: end it by hand."
+        )
 
 
 def shorten(log: Path, *, limit: int = 20 * 2**20) -> None:

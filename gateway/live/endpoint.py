@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from nats.errors import Error as NatsError
 
@@ -33,8 +33,14 @@ class TooManyStreams(errors.Unavailable):
 class Events:
     """The endpoint; `authorization` finds the caller's token."""
 
-    def __init__(self, hub: Hub, authorization: Callable[[Exchange], str],
-                 authenticate: Authenticate, *, max_live: int) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        authorization: Callable[[Exchange], str],
+        authenticate: Authenticate,
+        *,
+        max_live: int,
+    ) -> None:
         self._hub = hub
         self._authorization = authorization
         self._authenticate = authenticate
@@ -49,9 +55,11 @@ class Events:
         if b"application/json" in accept and b"text/event-stream" not in accept:
             return await self._page(exchange, client, position)
         if self._hub.count >= self._max_live:
-            raise TooManyStreams(f"{self._max_live} live streams are open here; try again", retry_after_s=5)
+            raise TooManyStreams(
+                f"{self._max_live} live streams are open here; try again", retry_after_s=5
+            )
         exchange.release()  # a stream must not occupy a place among the running requests
-        exchange.scope.setdefault("state", {})["gone"] = lambda: client.end(b"")
+        exchange.when_gone(lambda: client.end(b""))
         return Response(
             content_type=b"text/event-stream",
             headers=[(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")],
@@ -61,21 +69,29 @@ class Events:
     async def _client(self, exchange: Exchange) -> Client:
         authorization = self._authorization(exchange)
         if not authorization:
-            raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>' or the session's cookie")
+            raise errors.Unauthenticated(
+                "sign in first: send 'Authorization: Bearer <token>' or the session's cookie"
+            )
         tenant, _, rights = await self._authenticate(authorization)
         if not rights.allows_method(METHOD):
             raise errors.PermissionDenied(f"this API token may not read events; it lacks {METHOD}")
-        types, kinds = (frozenset(filter(None, exchange.argument(name).split(","))) for name in ("types", "kinds"))
-        return Client(authorization, tenant, rights, types, kinds, asyncio.get_running_loop().time())
+        types, kinds = (
+            frozenset(filter(None, exchange.argument(name).split(",")))
+            for name in ("types", "kinds")
+        )
+        return Client(
+            authorization, tenant, rights, types, kinds, asyncio.get_running_loop().time()
+        )
 
-    async def _stream(self, client: Client, position: Position) -> AsyncIterator[bytes]:
+    async def _stream(self, client: Client, position: Position) -> AsyncGenerator[bytes, None]:
         hub = self._hub
         hub.join(client)
         try:
             until = hub.position()
             # A herd that was cut off together must not come back together.
             yield b"retry: %d\n: welcome\nid: %b\n\n" % (
-                random.randint(500, 3000), format_position(position or until).encode()
+                random.randint(500, 3000),
+                format_position(position or until).encode(),
             )
             if position:
                 async for frame in self._replay(client, position, until):
@@ -87,7 +103,9 @@ class Events:
         finally:
             hub.leave(client)
 
-    async def _replay(self, client: Client, position: Position, until: Position) -> AsyncIterator[bytes]:
+    async def _replay(
+        self, client: Client, position: Position, until: Position
+    ) -> AsyncIterator[bytes]:
         """What the client missed; what happens meanwhile waits in its queue, so nothing is lost and nothing comes twice."""
         if any(sequence > until.get(stream, sequence) for stream, sequence in position.items()):
             yield GONE
@@ -100,7 +118,9 @@ class Events:
                         told = True
                         yield GONE
                     if client.wants(event):
-                        yield frame_of(format_position(position).encode(), event.shown_to(client.rights))
+                        yield frame_of(
+                            format_position(position).encode(), event.shown_to(client.rights)
+                        )
         except (errors.Unavailable, NatsError, TimeoutError):
             client.end(CLOSING)
         else:
@@ -121,24 +141,36 @@ class Events:
                 if shown or position == until:
                     break
         except (NatsError, TimeoutError) as error:
-            raise errors.Unavailable("the event streams do not answer; try again", retry_after_s=2) from error
+            raise errors.Unavailable(
+                "the event streams do not answer; try again", retry_after_s=2
+            ) from error
         return _page_of(shown, position, gone=gone)
 
-    async def _round(self, client: Client, position: Position, until: Position, shown: list[bytes], size: int) -> bool:
+    async def _round(
+        self, client: Client, position: Position, until: Position, shown: list[bytes], size: int
+    ) -> bool:
         """One batch of each stream, merged by time up to where every stream is known; moves `position`."""
         batches: list[list[LiveEvent]] = []
         ends: dict[str, int] = {}
         gone = False
         for stream, end in until.items():
             if position[stream] < end:
-                events, ends[stream], lost = await self._hub.past(stream, client.tenant, position[stream], end)
+                events, ends[stream], lost = await self._hub.past(
+                    stream, client.tenant, position[stream], end
+                )
                 batches.append(events)
                 gone = gone or lost
                 if not events:  # only what no reader ever gets
                     position[stream] = ends[stream]
         # Behind the last event of a batch that is not its stream's last, something earlier than the others may follow.
-        horizon = min((batch[-1].time for batch in batches if batch and ends[batch[-1].stream] < until[batch[-1].stream]),
-                      default="")
+        horizon = min(
+            (
+                batch[-1].time
+                for batch in batches
+                if batch and ends[batch[-1].stream] < until[batch[-1].stream]
+            ),
+            default="",
+        )
         for event in heapq.merge(*batches, key=lambda e: e.time):
             if len(shown) >= size:
                 return gone
@@ -156,7 +188,8 @@ def _page_size(exchange: Exchange) -> int:
     text = exchange.argument("pageSize") or exchange.argument("page_size") or str(_PAGE_SIZE)
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MAX_PAGE_SIZE:
         raise errors.InvalidArgument(
-            f"pageSize is {text[:20]!r}", [Violation("pageSize", f"a number from 1 to {_MAX_PAGE_SIZE}")]
+            f"pageSize is {text[:20]!r}",
+            [Violation("pageSize", f"a number from 1 to {_MAX_PAGE_SIZE}")],
         )
     return int(text)
 
@@ -164,4 +197,6 @@ def _page_size(exchange: Exchange) -> int:
 def _page_of(shown: list[bytes], position: Position, *, gone: bool) -> Response:
     reset = b"true" if gone else b"false"
     next = format_position(position).encode()
-    return Response(200, b'{"events":[' + b",".join(shown) + b'],"next":"' + next + b'","reset":' + reset + b"}")
+    return Response(
+        200, b'{"events":[' + b",".join(shown) + b'],"next":"' + next + b'","reset":' + reset + b"}"
+    )

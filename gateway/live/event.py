@@ -55,7 +55,11 @@ def plan_of(type_name: str) -> Plan | None:
         record = field.message_type
     carried = []
     for field in descriptor.fields:
-        resource = contracts.resource_option(field.message_type) if field.message_type is not None else None
+        resource = (
+            contracts.resource_option(field.message_type)
+            if field.message_type is not None
+            else None
+        )
         if resource is not None and not field.is_repeated:
             carried.append(Carried(field.json_name, resource.object, field.message_type))
     # An event without its record (a visit) has nobody as owner: only who may read all of that object gets it.
@@ -66,10 +70,27 @@ def plan_of(type_name: str) -> Plan | None:
 class LiveEvent:
     """One event as it came from its stream."""
 
-    __slots__ = ("_scope", "_shown", "id", "plan", "raw", "sequence", "stream", "subject", "tenant", "time")
+    __slots__ = (
+        "_scope",
+        "_shown",
+        "id",
+        "plan",
+        "raw",
+        "sequence",
+        "stream",
+        "subject",
+        "tenant",
+        "time",
+    )
 
     def __init__(
-        self, stream: str, sequence: int, tenant: str, plan: Plan, headers: dict[str, str], raw: bytes
+        self,
+        stream: str,
+        sequence: int,
+        tenant: str,
+        plan: Plan,
+        headers: dict[str, str],
+        raw: bytes,
     ) -> None:
         self.stream = stream
         self.sequence = sequence
@@ -96,7 +117,10 @@ class LiveEvent:
         """The event as JSON, without what is hidden from the reader; computed once for all readers with the same limits."""
         readable = rights.readable
         limits = tuple(
-            (rights.hidden(c.object), None if readable is None else readable.get(c.object, frozenset()))
+            (
+                rights.hidden(c.object),
+                None if readable is None else readable.get(c.object, frozenset()),
+            )
             for c in self.plan.carried
         )
         shown = self._shown.get(limits)
@@ -113,8 +137,16 @@ class LiveEvent:
         changed = data.get("change", {}).get("changedFields")
         if changed:
             data["change"]["changedFields"] = _names_shown(changed, limits)
-        return orjson.dumps({"id": self.id, "type": self.plan.type, "time": self.time, "kind": self.plan.kind,
-                             "subject": self.subject, "data": data})
+        return orjson.dumps(
+            {
+                "id": self.id,
+                "type": self.plan.type,
+                "time": self.time,
+                "kind": self.plan.kind,
+                "subject": self.subject,
+                "data": data,
+            }
+        )
 
     def _scope_of_record(self) -> tuple[str, str, tuple[str, ...]]:
         record: Any = orjson.loads(self.raw)
@@ -122,16 +154,26 @@ class LiveEvent:
             record = record.get(key) if isinstance(record, dict) else None
         if not self.plan.path or not isinstance(record, dict):
             return "", "", ()
-        return record.get("ownerId", ""), record.get("departmentId", ""), tuple(record.get("followerIds", ()))
+        return (
+            record.get("ownerId", ""),
+            record.get("departmentId", ""),
+            tuple(record.get("followerIds", ())),
+        )
 
 
-def _limit(record: dict[str, Any], descriptor: Descriptor, hidden: frozenset[str], readable: Any) -> None:
+def _limit(
+    record: dict[str, Any], descriptor: Descriptor, hidden: frozenset[str], readable: Any
+) -> None:
     record.pop("custom", None)
     known = [path for path in hidden if codec.has_path(descriptor, path)]
     if known:
         codec.hide_dict(record, descriptor, known)
     if readable is not None:
-        kept = {descriptor.fields_by_name[p].json_name for p in readable if p in descriptor.fields_by_name}
+        kept = {
+            descriptor.fields_by_name[p].json_name
+            for p in readable
+            if p in descriptor.fields_by_name
+        }
         for key in [key for key in record if key not in kept and key not in ("id", "etag")]:
             del record[key]
 
@@ -151,4 +193,7 @@ def _names_shown(changed: list[str], limits: tuple[Any, ...]) -> list[str]:
 def is_republished(raw: bytes) -> bool:
     """True if this is a record's current state sent again, which is no news to anybody watching."""
     # The text decides almost always; only a message that has it somewhere is parsed.
-    return b'"republished":true' in raw and orjson.loads(raw).get("change", {}).get("republished") is True
+    return (
+        b'"republished":true' in raw
+        and orjson.loads(raw).get("change", {}).get("republished") is True
+    )

@@ -30,7 +30,9 @@ _ABSENT_PAUSE_S = 2.0
 class Feed:
     """Hands every message of one stream to `on_message(stream, sequence, msg)`, in order, once."""
 
-    def __init__(self, nats: Nats, stream: str, on_message: Callable[[str, int, Msg], None]) -> None:
+    def __init__(
+        self, nats: Nats, stream: str, on_message: Callable[[str, int, Msg], None]
+    ) -> None:
         self.stream = stream
         self.last = 0
         self.first = 0
@@ -65,7 +67,9 @@ class Feed:
         if self.last > state.last_seq:
             log.warning("stream %s was made anew; live readers begin again", self.stream)
             self.last = self.first = 0
-        start = self.last + 1 if self.first else max(1, state.first_seq, state.last_seq - RECENT + 1)
+        start = (
+            self.last + 1 if self.first else max(1, state.first_seq, state.last_seq - RECENT + 1)
+        )
         self.first = self.first or start
         self.last = max(self.last, start - 1)
         self._target, self._expected = state.last_seq, 1
@@ -76,11 +80,20 @@ class Feed:
         subscription = await client.subscribe(inbox, cb=self._receive)
         consumer = ""
         try:
-            info = await self._nats.js.add_consumer(self.stream, ConsumerConfig(
-                deliver_subject=inbox, deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start,
-                ack_policy=AckPolicy.NONE, max_deliver=1, idle_heartbeat=_HEARTBEAT_S, mem_storage=True, num_replicas=1,
-                inactive_threshold=30.0,
-            ))
+            info = await self._nats.js.add_consumer(
+                self.stream,
+                ConsumerConfig(
+                    deliver_subject=inbox,
+                    deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+                    opt_start_seq=start,
+                    ack_policy=AckPolicy.NONE,
+                    max_deliver=1,
+                    idle_heartbeat=_HEARTBEAT_S,
+                    mem_storage=True,
+                    num_replicas=1,
+                    inactive_threshold=30.0,
+                ),
+            )
             consumer = info.name
             while not stop.is_set() and not self._broken.is_set():
                 self._alive.clear()

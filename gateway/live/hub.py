@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from nats.aio.msg import Msg
+from prometheus_client import Gauge
 
 from chassis import errors
 from chassis.call import Actor
@@ -18,6 +19,8 @@ from gateway.live.feed import RECENT, Feed
 from gateway.live.position import Position, format_position
 
 log = logging.getLogger(__name__)
+
+STREAMS = Gauge("akrab_live_streams", "Live streams held by this process.")
 
 Authenticate = Callable[[str], Awaitable[tuple[str, Actor, Rights]]]
 
@@ -46,6 +49,7 @@ class Client:
         "_size",
         "_wake",
         "authorization",
+        "checked_at",
         "heard_at",
         "kinds",
         "last_words",
@@ -54,14 +58,21 @@ class Client:
         "types",
     )
 
-    def __init__(self, authorization: str, tenant: str, rights: Rights, types: frozenset[str], kinds: frozenset[str],
-                 now: float) -> None:
+    def __init__(
+        self,
+        authorization: str,
+        tenant: str,
+        rights: Rights,
+        types: frozenset[str],
+        kinds: frozenset[str],
+        now: float,
+    ) -> None:
         self.authorization = authorization
         self.tenant = tenant
         self.rights = rights
         self.types = types
         self.kinds = kinds
-        self.heard_at = now
+        self.checked_at = self.heard_at = now
         self.last_words: bytes | None = None
         self._frames: list[bytes] = []
         self._size = 0
@@ -72,7 +83,11 @@ class Client:
         plan = event.plan
         if self.kinds and plan.kind not in self.kinds:
             return False
-        if self.types and plan.type not in self.types and plan.type.rpartition(".")[2] not in self.types:
+        if (
+            self.types
+            and plan.type not in self.types
+            and plan.type.rpartition(".")[2] not in self.types
+        ):
             return False
         return event.visible_to(self.rights)
 
@@ -142,7 +157,9 @@ class Hub:
                 for feed in self._feeds.values():
                     await feed.caught_up.wait()
         except TimeoutError:
-            raise errors.Unavailable("the event streams do not answer; try again", retry_after_s=2) from None
+            raise errors.Unavailable(
+                "the event streams do not answer; try again", retry_after_s=2
+            ) from None
 
     def position(self) -> Position:
         """Where this process is in all streams."""
@@ -152,6 +169,7 @@ class Hub:
         """From now on the client gets what happens."""
         self._tenants.setdefault(client.tenant, set()).add(client)
         self.count += 1
+        STREAMS.inc()
         if self.closing:
             client.end(CLOSING)
 
@@ -161,6 +179,7 @@ class Hub:
         if client in clients:
             clients.discard(client)
             self.count -= 1
+            STREAMS.dec()
         if not clients:
             self._tenants.pop(client.tenant, None)
 
@@ -170,23 +189,35 @@ class Hub:
         for client in self._all():
             client.end(CLOSING)
 
-    async def past(self, stream: str, tenant: str, after: int, until: int) -> tuple[list[LiveEvent], int, bool]:
+    async def past(
+        self, stream: str, tenant: str, after: int, until: int
+    ) -> tuple[list[LiveEvent], int, bool]:
         """A batch of a tenant's events in (after, until]: (events, the sequence read up to, whether some before are gone)."""
         recent = self._recent.get(stream)
         if recent is not None and self._covered.get(stream, until + 1) <= after + 1:
-            return [e for e in recent if after < e.sequence <= until and e.tenant == tenant], until, False
+            return (
+                [e for e in recent if after < e.sequence <= until and e.tenant == tenant],
+                until,
+                False,
+            )
         service = stream.lower()
         state = (await self.nats.js.stream_info(stream)).state
         stored = await replay.read(self.nats, stream, f"crm.{tenant}.{service}.>", after, _BATCH)
         events = [
-            event for message in stored
+            event
+            for message in stored
             if message.sequence <= until
-            and (event := _event_of(stream, message.sequence, tenant, message.headers, message.data)) is not None
+            and (
+                event := _event_of(stream, message.sequence, tenant, message.headers, message.data)
+            )
+            is not None
         ]
         read_to = until if len(stored) < _BATCH else min(stored[-1].sequence, until)
         return events, read_to, state.first_seq > after + 1
 
-    async def since(self, tenant: str, position: Position, until: Position) -> AsyncIterator[tuple[LiveEvent, bool]]:
+    async def since(
+        self, tenant: str, position: Position, until: Position
+    ) -> AsyncIterator[tuple[LiveEvent, bool]]:
         """A tenant's events between two positions, stream by stream, moving `position` along; (event, is history gone)."""
         for stream, end in until.items():
             after = position.get(stream, 0)
@@ -226,11 +257,16 @@ class Hub:
             changed, self._changed = self._changed, set()
             doubtful = []
             for client in self._all():
-                late = now - client.heard_at >= HEARTBEAT_S
-                if late:
+                if now - client.heard_at >= HEARTBEAT_S:
                     client.heard_at = now
                     client.push(ping)
-                if late or client.tenant in changed or _INSTALLATION in changed:
+                # Without a change only time can end a session: its token expires.
+                if (
+                    client.tenant in changed
+                    or _INSTALLATION in changed
+                    or now - client.checked_at >= HEARTBEAT_S
+                ):
+                    client.checked_at = now
                     doubtful.append(self._check(client))
             # Together: a refusal of a token made just now waits for the directory, and must not hold up the others.
             await asyncio.gather(*doubtful)
@@ -251,7 +287,9 @@ def frame_of(id: bytes, shown: bytes) -> bytes:
     return b"id: " + id + b"\ndata: " + shown + b"\n\n"
 
 
-def _event_of(stream: str, sequence: int, tenant: str, headers: dict[str, str], raw: bytes) -> LiveEvent | None:
+def _event_of(
+    stream: str, sequence: int, tenant: str, headers: dict[str, str], raw: bytes
+) -> LiveEvent | None:
     plan = plan_of(headers.get("ce-type", ""))
     if plan is None or is_republished(raw):
         return None

@@ -35,7 +35,9 @@ async def read(nats: Nats, stream: str, subject: str, after: int, most: int) -> 
     try:
         subscription = await client.subscribe(inbox)
         try:
-            await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
+            await client.publish(
+                f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox
+            )
             found: list[Stored] = []
             async with asyncio.timeout(_BATCH_S):
                 while True:
@@ -47,7 +49,9 @@ async def read(nats: Nats, stream: str, subject: str, after: int, most: int) -> 
         finally:
             await subscription.unsubscribe()
     except (NatsError, TimeoutError, OSError) as error:
-        raise errors.Unavailable("the event streams do not answer; try again", retry_after_s=2) from error
+        raise errors.Unavailable(
+            "the event streams do not answer; try again", retry_after_s=2
+        ) from error
 
 
 def _is_end(message: Msg) -> bool:

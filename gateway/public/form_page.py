@@ -10,45 +10,74 @@ from chassis import errors
 # What the page itself says, where the tenant's own words are not; languages of the people we serve.
 _TEXTS: dict[str, dict[str, str]] = {
     "en": {
-        "send": "Send", "thanks": "Thank you!", "received": "We have received your request.", "required": "required",
-        "choose": "Choose…", "empty": "Leave this field empty", "title": "Contact us",
+        "send": "Send",
+        "thanks": "Thank you!",
+        "received": "We have received your request.",
+        "required": "required",
+        "choose": "Choose…",
+        "empty": "Leave this field empty",
+        "title": "Contact us",
         "wrong": "Something is missing or not readable. Please look at the marked fields.",
         "busy": "Too many requests came from your address. Please wait a minute and send again; what you typed is below.",
         "down": "We could not receive your request just now. Please send it again in a moment; what you typed is below.",
-        "refused": "This request could not be taken.", "absent": "There is no such form, or it is closed.",
+        "refused": "This request could not be taken.",
+        "absent": "There is no such form, or it is closed.",
         "unavailable": "This form is not reachable just now. Please try again in a moment.",
     },
     "pl": {
-        "send": "Wyślij", "thanks": "Dziękujemy!", "received": "Otrzymaliśmy Twoje zgłoszenie.", "required": "wymagane",
-        "choose": "Wybierz…", "empty": "Zostaw to pole puste", "title": "Napisz do nas",
+        "send": "Wyślij",
+        "thanks": "Dziękujemy!",
+        "received": "Otrzymaliśmy Twoje zgłoszenie.",
+        "required": "wymagane",
+        "choose": "Wybierz…",
+        "empty": "Zostaw to pole puste",
+        "title": "Napisz do nas",
         "wrong": "Czegoś brakuje lub nie da się odczytać. Sprawdź zaznaczone pola.",
         "busy": "Z Twojego adresu przyszło zbyt wiele zgłoszeń. Odczekaj minutę i wyślij ponownie; treść jest poniżej.",
         "down": "Nie mogliśmy teraz przyjąć zgłoszenia. Wyślij je ponownie za chwilę; treść jest poniżej.",
-        "refused": "Nie można było przyjąć zgłoszenia.", "absent": "Nie ma takiego formularza lub jest zamknięty.",
+        "refused": "Nie można było przyjąć zgłoszenia.",
+        "absent": "Nie ma takiego formularza lub jest zamknięty.",
         "unavailable": "Formularz jest chwilowo niedostępny. Spróbuj ponownie za chwilę.",
     },
     "id": {
-        "send": "Kirim", "thanks": "Terima kasih!", "received": "Permintaan Anda telah kami terima.", "required": "wajib",
-        "choose": "Pilih…", "empty": "Biarkan kolom ini kosong", "title": "Hubungi kami",
+        "send": "Kirim",
+        "thanks": "Terima kasih!",
+        "received": "Permintaan Anda telah kami terima.",
+        "required": "wajib",
+        "choose": "Pilih…",
+        "empty": "Biarkan kolom ini kosong",
+        "title": "Hubungi kami",
         "wrong": "Ada yang kurang atau tidak terbaca. Periksa kolom yang ditandai.",
         "busy": "Terlalu banyak permintaan dari alamat Anda. Tunggu semenit lalu kirim lagi; isian Anda ada di bawah.",
         "down": "Permintaan belum dapat kami terima. Silakan kirim lagi sebentar lagi; isian Anda ada di bawah.",
-        "refused": "Permintaan ini tidak dapat diterima.", "absent": "Formulir tidak ada atau sudah ditutup.",
+        "refused": "Permintaan ini tidak dapat diterima.",
+        "absent": "Formulir tidak ada atau sudah ditutup.",
         "unavailable": "Formulir sedang tidak dapat dibuka. Silakan coba lagi sebentar lagi.",
     },
     "ms": {
-        "send": "Hantar", "thanks": "Terima kasih!", "received": "Permintaan anda telah kami terima.", "required": "wajib",
-        "choose": "Pilih…", "empty": "Biarkan ruang ini kosong", "title": "Hubungi kami",
+        "send": "Hantar",
+        "thanks": "Terima kasih!",
+        "received": "Permintaan anda telah kami terima.",
+        "required": "wajib",
+        "choose": "Pilih…",
+        "empty": "Biarkan ruang ini kosong",
+        "title": "Hubungi kami",
         "wrong": "Ada yang kurang atau tidak dapat dibaca. Sila semak ruang yang ditanda.",
         "busy": "Terlalu banyak permintaan dari alamat anda. Tunggu seminit dan hantar lagi; isian anda ada di bawah.",
         "down": "Permintaan belum dapat kami terima. Sila hantar lagi sebentar nanti; isian anda ada di bawah.",
-        "refused": "Permintaan ini tidak dapat diterima.", "absent": "Borang ini tiada atau telah ditutup.",
+        "refused": "Permintaan ini tidak dapat diterima.",
+        "absent": "Borang ini tiada atau telah ditutup.",
         "unavailable": "Borang ini tidak dapat dibuka buat masa ini. Sila cuba sebentar nanti.",
     },
 }
 
 _INPUT_TYPES = {"TYPE_PHONE": ("tel", "tel"), "TYPE_EMAIL": ("email", "email")}
-_COMPLETE = {"MEANING_NAME": "name", "MEANING_PHONE": "tel", "MEANING_EMAIL": "email", "MEANING_COMPANY_NAME": "organization"}
+_COMPLETE = {
+    "MEANING_NAME": "name",
+    "MEANING_PHONE": "tel",
+    "MEANING_EMAIL": "email",
+    "MEANING_COMPANY_NAME": "organization",
+}
 _HIDDEN = ("_request_id", "_first_touch", "_last_touch", "_visitor_id")
 
 
@@ -73,7 +102,8 @@ def render(form: dict[str, Any], answers: dict[str, str], wrong: dict[str, str],
     key = escape(form.get("formKey", ""), quote=True)
     fields = "\n".join(_field(field, words, answers, wrong) for field in form.get("fields", ()))
     hidden = "\n".join(
-        f'<input type="hidden" name="{name}" value="{escape(answers.get(name, ""), quote=True)}">' for name in _HIDDEN
+        f'<input type="hidden" name="{name}" value="{escape(answers.get(name, ""), quote=True)}">'
+        for name in _HIDDEN
     )
     notice = f'<p class="alert" role="alert">{escape(alert)}</p>' if alert else ""
     button = escape(form.get("submitText") or words["send"])
@@ -93,7 +123,9 @@ def thanks(form: dict[str, Any], text: str) -> str:
     """What the visitor sees afterwards."""
     words = texts(form)
     lines = escape(text or form.get("thankYouText") or words["received"]).replace("\n", "<br>")
-    return _document(form, words["thanks"], f'<h1>{words["thanks"]}</h1>\n<p role="status">{lines}</p>')
+    return _document(
+        form, words["thanks"], f'<h1>{words["thanks"]}</h1>\n<p role="status">{lines}</p>'
+    )
 
 
 def refused(code: int) -> str:
@@ -103,7 +135,9 @@ def refused(code: int) -> str:
     return _document({}, words["title"], f'<p class="alert" role="alert">{text}</p>')
 
 
-def _field(field: dict[str, Any], words: dict[str, str], answers: dict[str, str], wrong: dict[str, str]) -> str:
+def _field(
+    field: dict[str, Any], words: dict[str, str], answers: dict[str, str], wrong: dict[str, str]
+) -> str:
     key = escape(field.get("key", ""), quote=True)
     kind = field.get("type", "TYPE_TEXT")
     error = wrong.get(field.get("key", ""))
@@ -130,17 +164,22 @@ def _control(kind: str, attributes: str, value: str, choices: Any, words: dict[s
         return f'<input type="checkbox" {attributes} value="yes"{" checked" if value else ""}>'
     if kind == "TYPE_CHOICE":
         options = "".join(
-            f'<option{" selected" if choice == value else ""}>{escape(choice)}</option>' for choice in choices
+            f"<option{' selected' if choice == value else ''}>{escape(choice)}</option>"
+            for choice in choices
         )
         return f'<select {attributes}><option value="">{words["choose"]}</option>{options}</select>'
     type_, mode = _INPUT_TYPES.get(kind, ("text", "text"))
     quoted = escape(value, quote=True)
-    return f'<input type="{type_}" inputmode="{mode}" {attributes} maxlength="1000" value="{quoted}">'
+    return (
+        f'<input type="{type_}" inputmode="{mode}" {attributes} maxlength="1000" value="{quoted}">'
+    )
 
 
 def _document(form: dict[str, Any], title: str, body: str, key: str = "") -> str:
     language = escape(form.get("language") or "en", quote=True)
-    script = f'<script src="/v1/public/snippet.js" data-form-key="{key}" defer></script>' if key else ""
+    script = (
+        f'<script src="/v1/public/snippet.js" data-form-key="{key}" defer></script>' if key else ""
+    )
     return f"""<!doctype html>
 <html lang="{language}">
 <head>

@@ -49,7 +49,9 @@ class Forms:
         self._edge = edge
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
-    def bind(self, table: Table, call: Callable[[Any, tuple[str, ...], Exchange], Awaitable[Response]]) -> None:
+    def bind(
+        self, table: Table, call: Callable[[Any, tuple[str, ...], Exchange], Awaitable[Response]]
+    ) -> None:
         """Adds the pages, and CORS and posted forms around the transcoded intake."""
         table.add("GET", PAGE, self.page)
         table.add("POST", PAGE, self.submit)
@@ -58,7 +60,7 @@ class Forms:
         def around(target: Any) -> Handler:
             async def handle(exchange: Exchange, variables: tuple[str, ...]) -> Response:
                 form = await self.form(exchange, variables[0])
-                cors = cors_of(exchange, form)
+                cors = self.cors(exchange, form)
                 if _is_form(exchange):
                     response = await self.submit(exchange, variables)
                 else:
@@ -89,9 +91,12 @@ class Forms:
 
     async def preflight(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
         """A browser asks whether another site's page may send the form."""
-        headers = cors_of(exchange, await self.form(exchange, variables[0]))
-        headers += [(b"access-control-allow-methods", b"GET, POST"), (b"access-control-max-age", b"600"),
-                    (b"access-control-allow-headers", b"content-type, idempotency-key")]
+        headers = self.cors(exchange, await self.form(exchange, variables[0]))
+        headers += [
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-max-age", b"600"),
+            (b"access-control-allow-headers", b"content-type, idempotency-key"),
+        ]
         return Response(204, headers=headers)
 
     async def page(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
@@ -107,7 +112,9 @@ class Forms:
     async def submit(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
         """A posted HTML form: a page for people, JSON for programs that ask for it."""
         if not _is_form(exchange):
-            raise problems.UnsupportedType("send application/x-www-form-urlencoded, or JSON to /v1/public/forms")
+            raise problems.UnsupportedType(
+                "send application/x-www-form-urlencoded, or JSON to /v1/public/forms"
+            )
         pairs = transcode.parse_form(await exchange.body(self._edge.settings.body_timeout_s))
         form: dict[str, Any] | None = None
         try:
@@ -121,13 +128,38 @@ class Forms:
             return Response(200, orjson.dumps(receipt))
         return _html(exchange, form, form_page.thanks(form, receipt.get("thankYouText", "")))
 
-    async def _take(self, exchange: Exchange, form: dict[str, Any], pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    def cors(self, exchange: Exchange, form: dict[str, Any]) -> list[Header]:
+        """The headers that let the asking page read the answer; OriginRefused for a site that is not the form's."""
+        origin = exchange.header(b"origin")
+        if not origin or self._is_own(exchange):
+            return []
+        allowed = form.get("allowedOrigins", [])
+        if allowed and origin.lower() not in allowed:
+            raise OriginRefused(
+                f"pages of {origin[:100]} may not send this form; add the site to its allowed origins"
+            )
+        return [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"vary", b"origin"),
+            (b"access-control-expose-headers", b"retry-after, x-request-id"),
+        ]
+
+    def _is_own(self, exchange: Exchange) -> bool:
+        """True if the request comes from a page of this gateway, by its own name or by the one a proxy gave it."""
+        host = urlsplit(exchange.header(b"origin")).netloc
+        return host in (exchange.header(b"host"), urlsplit(self._edge.settings.public_url).netloc)
+
+    async def _take(
+        self, exchange: Exchange, form: dict[str, Any], pairs: list[tuple[str, str]]
+    ) -> dict[str, Any]:
         body = body_of(form, pairs)
         message = transcode.from_json(body, intake_pb2.SubmitFormRequest)
         metadata = self._calls.metadata(exchange, "")
-        if _is_own(exchange):
+        if self._is_own(exchange):
             metadata.pop("origin", None)
-        receipt: dict[str, Any] = orjson.loads(await self._calls.ask(_SERVICE + "SubmitForm", message, metadata))
+        receipt: dict[str, Any] = orjson.loads(
+            await self._calls.ask(_SERVICE + "SubmitForm", message, metadata)
+        )
         return receipt
 
 
@@ -166,8 +198,13 @@ def _parsed_touch(text: str) -> dict[str, Any]:
 def _touch_of(exchange: Exchange) -> str:
     """The arrival that the page's own address tells; the snippet, where it runs, knows of earlier ones."""
     touch: dict[str, Any] = {}
-    names = {"utm_source": "utmSource", "utm_medium": "utmMedium", "utm_campaign": "utmCampaign",
-             "utm_term": "utmTerm", "utm_content": "utmContent"}
+    names = {
+        "utm_source": "utmSource",
+        "utm_medium": "utmMedium",
+        "utm_campaign": "utmCampaign",
+        "utm_term": "utmTerm",
+        "utm_content": "utmContent",
+    }
     for key, value in exchange.query:
         if key in names:
             touch[names[key]] = value[:300]
@@ -176,23 +213,6 @@ def _touch_of(exchange: Exchange) -> str:
     if referrer := exchange.header(b"referer"):
         touch["referrer"] = referrer[:4000]
     return orjson.dumps(touch).decode() if touch else ""
-
-
-def cors_of(exchange: Exchange, form: dict[str, Any]) -> list[Header]:
-    """The headers that let the asking page read the answer; OriginRefused for a site that is not the form's."""
-    origin = exchange.header(b"origin")
-    if not origin or _is_own(exchange):
-        return []
-    allowed = form.get("allowedOrigins", [])
-    if allowed and origin.lower() not in allowed:
-        raise OriginRefused(f"pages of {origin[:100]} may not send this form; add the site to its allowed origins")
-    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin"),
-            (b"access-control-expose-headers", b"retry-after, x-request-id")]
-
-
-def _is_own(exchange: Exchange) -> bool:
-    """True if the request comes from a page of this gateway."""
-    return urlsplit(exchange.header(b"origin")).netloc == exchange.header(b"host")
 
 
 def _is_form(exchange: Exchange) -> bool:
@@ -204,7 +224,10 @@ def _wants_page(exchange: Exchange) -> bool:
 
 
 def _refused_page(
-    exchange: Exchange, form: dict[str, Any] | None, pairs: list[tuple[str, str]], error: errors.CrmError
+    exchange: Exchange,
+    form: dict[str, Any] | None,
+    pairs: list[tuple[str, str]],
+    error: errors.CrmError,
 ) -> Response:
     """The page again with all that was typed and what is wrong with it; without the form's definition a plain one."""
     if form is None or isinstance(error, errors.NotFound):
@@ -220,10 +243,14 @@ def _html(
     """A page that may stand in a frame on the form's sites, loads only our own style and snippet, and posts only here."""
     origins = (form or {}).get("allowedOrigins") or ["*"]
     framers = " ".join(origin for origin in origins if not set(origin) & set(" ;,'\"\r\n"))
-    policy = ("default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-              f"form-action 'self'; base-uri 'none'; frame-ancestors {framers}")
-    headers: list[Header] = [(b"content-security-policy", policy.encode("ascii", "ignore")),
-                             (b"cache-control", b"no-store")]
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        f"form-action 'self'; base-uri 'none'; frame-ancestors {framers}"
+    )
+    headers: list[Header] = [
+        (b"content-security-policy", policy.encode("ascii", "ignore")),
+        (b"cache-control", b"no-store"),
+    ]
     status = 200
     if error is not None:
         refusal = problems.problem(error, exchange)

@@ -25,7 +25,9 @@ class Card:
         self._sessions = sessions
 
     async def __call__(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
-        parts = Parts(self._calls, self._calls.metadata(exchange, self._sessions.authorization(exchange)))
+        parts = Parts(
+            self._calls, self._calls.metadata(exchange, self._sessions.authorization(exchange))
+        )
         id = variables[0]
         timeline = timeline_pb2.ListContactTimelineRequest(id=id, page_size=_TIMELINE_SIZE)
         # The id stands inside a filter: only what looks like one may get there.
@@ -37,16 +39,26 @@ class Card:
             parts.many(_CONTACTS + "ListContactTimeline", timeline, "entries"),
             parts.many(_CONTACTS + "ListRequests", requests, "requests"),
         )
-        return Response(200, parts.compose({
-            "contact": contact, "company": company, "timeline": entries, "requests": open_requests,
-        }))
+        return Response(
+            200,
+            parts.compose(
+                {
+                    "contact": contact,
+                    "company": company,
+                    "timeline": entries,
+                    "requests": open_requests,
+                }
+            ),
+        )
 
     async def _person(self, parts: Parts, id: str) -> tuple[bytes, Any]:
         contact = await parts.needed(_CONTACTS + "GetContact", contact_pb2.GetContactRequest(id=id))
         company_id = orjson.loads(contact).get("companyId", "")
         if not company_id:
             return contact, None
-        return contact, await parts.one(_CONTACTS + "GetCompany", company_pb2.GetCompanyRequest(id=company_id))
+        return contact, await parts.one(
+            _CONTACTS + "GetCompany", company_pb2.GetCompanyRequest(id=company_id)
+        )
 
 
 _ID_LETTERS = frozenset("0123456789abcdefABCDEF-")

@@ -27,15 +27,30 @@ class Search:
         q = exchange.argument("q").strip()
         if not q or len(q) > _MAX_LENGTH:
             raise errors.InvalidArgument(
-                "say what to search for", [Violation("q", f"a text of 1 to {_MAX_LENGTH} characters")]
+                "say what to search for",
+                [Violation("q", f"a text of 1 to {_MAX_LENGTH} characters")],
             )
         authorization = self._sessions.authorization(exchange)
         if not authorization:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
         parts = Parts(self._calls, self._calls.metadata(exchange, authorization))
         contacts, companies, requests = await together(
-            parts.many(_CONTACTS + "ListContacts", contact_pb2.ListContactsRequest(q=q, page_size=_EACH), "contacts"),
-            parts.many(_CONTACTS + "ListCompanies", company_pb2.ListCompaniesRequest(q=q, page_size=_EACH), "companies"),
-            parts.many(_CONTACTS + "ListRequests", request_pb2.ListRequestsRequest(q=q, page_size=_EACH), "requests"),
+            parts.many(
+                _CONTACTS + "ListContacts",
+                contact_pb2.ListContactsRequest(q=q, page_size=_EACH),
+                "contacts",
+            ),
+            parts.many(
+                _CONTACTS + "ListCompanies",
+                company_pb2.ListCompaniesRequest(q=q, page_size=_EACH),
+                "companies",
+            ),
+            parts.many(
+                _CONTACTS + "ListRequests",
+                request_pb2.ListRequestsRequest(q=q, page_size=_EACH),
+                "requests",
+            ),
         )
-        return Response(200, parts.compose({"contacts": contacts, "companies": companies, "requests": requests}))
+        return Response(
+            200, parts.compose({"contacts": contacts, "companies": companies, "requests": requests})
+        )

@@ -66,7 +66,11 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         "accountant",
         "Accountant",
         "Sees every customer and keeps what invoices need.",
-        (*_EVERYBODY, *_rows(_CUSTOMERS, READ, "all"), *_rows(("company",), ("create", "update"), "all")),
+        (
+            *_EVERYBODY,
+            *_rows(_CUSTOMERS, READ, "all"),
+            *_rows(("company",), ("create", "update"), "all"),
+        ),
     ),
     BuiltInRole(
         "observer",

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from google.protobuf import json_format
 
 from chassis.times import to_datetime
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from services.identity import rules
 
 Entry = dict[str, Any]
@@ -22,7 +22,9 @@ def tenant(message: tenant_pb2.Tenant) -> Entry:
         "currency": message.currency,
         "features_off": list(message.features_off),
         "retention_days": message.retention.event_days,
-        "settings": {key: json_format.MessageToDict(value) for key, value in message.settings.items()},
+        "settings": {
+            key: json_format.MessageToDict(value) for key, value in message.settings.items()
+        },
     }
 
 
@@ -37,7 +39,9 @@ def user(message: user_pb2.User) -> Entry:
         "role_ids": list(message.role_ids),
         "language": message.language,
         "time_zone": message.time_zone,
-        "working_hours": [{"weekday": h.weekday, "start": h.start, "end": h.end} for h in message.working_hours],
+        "working_hours": [
+            {"weekday": h.weekday, "start": h.start, "end": h.end} for h in message.working_hours
+        ],
         "away_from": _epoch(message, "away_from"),
         "away_until": _epoch(message, "away_until"),
         "delegate_id": message.delegate_id,

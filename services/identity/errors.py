@@ -10,21 +10,27 @@ class SetupTokenWrong(errors.PermissionDenied):
     reason = "SETUP_TOKEN_WRONG"
 
     def __init__(self) -> None:
-        super().__init__("this is not the set-up token; open the link that the installation printed when it started")
+        super().__init__(
+            "this is not the set-up token; open the link that the installation printed when it started"
+        )
 
 
 class SetupDone(errors.FailedPrecondition):
     reason = "SETUP_DONE"
 
     def __init__(self) -> None:
-        super().__init__("this installation already has a company; sign in, or ask its administrator for an invitation")
+        super().__init__(
+            "this installation already has a company; sign in, or ask its administrator for an invitation"
+        )
 
 
 class SignUpClosed(errors.PermissionDenied):
     reason = "SIGN_UP_CLOSED"
 
     def __init__(self) -> None:
-        super().__init__("this installation does not let companies sign up; its operator allows it by CRM_SIGNUP=1")
+        super().__init__(
+            "this installation does not let companies sign up; its operator allows it by CRM_SIGNUP=1"
+        )
 
 
 class WrongCredentials(errors.Unauthenticated):
@@ -38,7 +44,9 @@ class TooManyAttempts(errors.ResourceExhausted):
     reason = "TOO_MANY_ATTEMPTS"
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"too many attempts to sign in; try again in {wait_s:.0f} seconds", retry_after_s=wait_s)
+        super().__init__(
+            f"too many attempts to sign in; try again in {wait_s:.0f} seconds", retry_after_s=wait_s
+        )
 
 
 class RefreshTokenInvalid(errors.Unauthenticated):
@@ -52,14 +60,18 @@ class RefreshTokenReused(errors.Unauthenticated):
     reason = "REFRESH_TOKEN_REUSED"
 
     def __init__(self) -> None:
-        super().__init__("this refresh token was used before; the session was ended for safety, sign in again")
+        super().__init__(
+            "this refresh token was used before; the session was ended for safety, sign in again"
+        )
 
 
 class LinkInvalid(errors.FailedPrecondition):
     reason = "LINK_INVALID"
 
     def __init__(self) -> None:
-        super().__init__("this link is unknown, was used or has ended; ask your administrator for a new one")
+        super().__init__(
+            "this link is unknown, was used or has ended; ask your administrator for a new one"
+        )
 
 
 class PasswordWeak(errors.InvalidArgument):
@@ -73,35 +85,47 @@ class PasswordWrong(errors.FailedPrecondition):
     reason = "PASSWORD_WRONG"
 
     def __init__(self) -> None:
-        super().__init__("the old password is wrong", [Violation("old_password", "is not your password")])
+        super().__init__(
+            "the old password is wrong", [Violation("old_password", "is not your password")]
+        )
 
 
 class EmailTaken(errors.AlreadyExists):
     reason = "EMAIL_TAKEN"
 
     def __init__(self) -> None:
-        super().__init__("another user signs in with this e-mail; choose another", [Violation("email", "is taken")])
+        super().__init__(
+            "another user signs in with this e-mail; choose another",
+            [Violation("email", "is taken")],
+        )
 
 
 class NameTaken(errors.AlreadyExists):
     reason = "NAME_TAKEN"
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"another {kind} has this name; choose another", [Violation("name", "is taken")])
+        super().__init__(
+            f"another {kind} has this name; choose another", [Violation("name", "is taken")]
+        )
 
 
 class UserStateWrong(errors.FailedPrecondition):
     reason = "USER_STATE_WRONG"
 
     def __init__(self, state: str, wanted: str) -> None:
-        super().__init__(f"the user is {state}; this needs a user who is {wanted}", [Violation("state", f"is {state}")])
+        super().__init__(
+            f"the user is {state}; this needs a user who is {wanted}",
+            [Violation("state", f"is {state}")],
+        )
 
 
 class LastAdministrator(errors.FailedPrecondition):
     reason = "LAST_ADMINISTRATOR"
 
     def __init__(self) -> None:
-        super().__init__("the company would have no administrator; make somebody else administrator first")
+        super().__init__(
+            "the company would have no administrator; make somebody else administrator first"
+        )
 
 
 class NotYourself(errors.FailedPrecondition):
@@ -116,7 +140,9 @@ class GrantNotHeld(errors.PermissionDenied):
 
     def __init__(self, grants: Iterable[str], field: str) -> None:
         named = ", ".join(grants)
-        super().__init__(f"you cannot give away rights that you do not have: {named}", [Violation(field, named)])
+        super().__init__(
+            f"you cannot give away rights that you do not have: {named}", [Violation(field, named)]
+        )
 
 
 class ReferenceUnknown(errors.FailedPrecondition):
@@ -124,7 +150,8 @@ class ReferenceUnknown(errors.FailedPrecondition):
 
     def __init__(self, unknown: dict[str, str]) -> None:
         super().__init__(
-            "the record names others that do not exist: " + ", ".join(f"{f}={id}" for f, id in unknown.items()),
+            "the record names others that do not exist: "
+            + ", ".join(f"{f}={id}" for f, id in unknown.items()),
             [Violation(field, f"{id} does not exist") for field, id in unknown.items()],
         )
 
@@ -153,7 +180,9 @@ class DepartmentInUse(errors.FailedPrecondition):
     reason = "DEPARTMENT_IN_USE"
 
     def __init__(self, users: int, departments: int) -> None:
-        super().__init__(f"{users} users and {departments} departments are still in it; move them first")
+        super().__init__(
+            f"{users} users and {departments} departments are still in it; move them first"
+        )
 
 
 class RoleBuiltIn(errors.FailedPrecondition):
@@ -203,7 +232,8 @@ class OwnerNotActive(errors.FailedPrecondition):
 
     def __init__(self) -> None:
         super().__init__(
-            "a token works for an active user; choose one", [Violation("owner_id", "is not an active user")]
+            "a token works for an active user; choose one",
+            [Violation("owner_id", "is not an active user")],
         )
 
 
@@ -211,7 +241,9 @@ class KeysRotatedRecently(errors.FailedPrecondition):
     reason = "KEYS_ROTATED_RECENTLY"
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__(f"the signing key is new; it can be replaced again in {wait_s:.0f} seconds")
+        super().__init__(
+            f"the signing key is new; it can be replaced again in {wait_s:.0f} seconds"
+        )
 
 
 class CallerIsToken(errors.PermissionDenied):

@@ -1,18 +1,25 @@
 """A new company: its record, the roles that every company begins with, and its first administrator."""
 
-from chassis.tx import Tx
 from crm.identity.v1 import role_pb2, session_pb2, tenant_pb2, user_pb2
+
+from chassis.tx import Tx
 from services.identity import passwords, rules, saving, store
 from services.identity.builtin_roles import BUILT_IN, BuiltInRole
 
 
 def check(administrator: session_pb2.NewAdministrator) -> None:
     """Raises PasswordWeak."""
-    passwords.check(administrator.password, email=administrator.email, field="administrator.password")
+    passwords.check(
+        administrator.password, email=administrator.email, field="administrator.password"
+    )
 
 
 async def found(
-    tx: Tx, tenant_id: str, company: session_pb2.NewCompany, administrator: session_pb2.NewAdministrator, hash: str
+    tx: Tx,
+    tenant_id: str,
+    company: session_pb2.NewCompany,
+    administrator: session_pb2.NewAdministrator,
+    hash: str,
 ) -> session_pb2.SetupResponse:
     """Makes the company in a transaction that has entered `tenant_id`; EmailTaken if the administrator works elsewhere."""
     tenant = tenant_pb2.Tenant(

@@ -1,5 +1,6 @@
 """Making, replacing and forgetting signing keys (I9)."""
 
+import itertools
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,11 @@ async def ensure(tx: "Tx", settings: "Settings", now: datetime) -> None:
     if not known or now - known[0].create_time >= ROTATE_EVERY:
         await _make(tx, settings, now)
     # A key was last used a little after its successor was made.
-    retired = [older.kid for newer, older in zip(known, known[1:], strict=False) if now - newer.create_time >= KEEP_PUBLIC]
+    retired = [
+        older.kid
+        for newer, older in itertools.pairwise(known)
+        if now - newer.create_time >= KEEP_PUBLIC
+    ]
     if retired:
         await store.drop_retired_keys(tx, retired)
         for kid in retired:
@@ -36,7 +41,9 @@ async def ensure(tx: "Tx", settings: "Settings", now: datetime) -> None:
 
 def put(tx: "Tx", key: SigningKey) -> None:
     """Tells every process the key's public half."""
-    tx.directory_put("key", key.kid, {"kid": key.kid, "public_pem": key.public_pem, "alg": signing.ALGORITHM})
+    tx.directory_put(
+        "key", key.kid, {"kid": key.kid, "public_pem": key.public_pem, "alg": signing.ALGORITHM}
+    )
 
 
 async def _make(tx: "Tx", settings: "Settings", now: datetime) -> SigningKey:

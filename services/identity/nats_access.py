@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import nkeys
+from chassis.nkey import AccountKey
 
 CALLOUT_SUBJECT = "$SYS.REQ.USER.AUTH"
 ACCOUNT = "CRM"
@@ -40,7 +40,9 @@ def parse_request(token: bytes) -> AuthRequest:
     body = token.split(b".")[1]
     nats = json.loads(urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]
     options = nats.get("connect_opts", {})
-    return AuthRequest(nats["server_id"]["id"], nats["user_nkey"], options.get("user", ""), options.get("pass", ""))
+    return AuthRequest(
+        nats["server_id"]["id"], nats["user_nkey"], options.get("user", ""), options.get("pass", "")
+    )
 
 
 def subjects_of(tenant_id: str) -> str:
@@ -65,7 +67,9 @@ def permissions(token_id: str, streams: Iterable[str]) -> tuple[list[str], list[
     return publish, [f"{inbox_prefix(token_id)}.>"]
 
 
-def admission(request: AuthRequest, *, issuer: nkeys.KeyPair, streams: Iterable[str], now_s: int, until_s: int) -> bytes:
+def admission(
+    request: AuthRequest, *, issuer: AccountKey, streams: Iterable[str], now_s: int, until_s: int
+) -> bytes:
     """The signed answer that lets the client in with exactly the permissions of its token until `until_s`."""
     publish, subscribe = permissions(request.user, streams)
     user: Claims = {
@@ -87,12 +91,14 @@ def admission(request: AuthRequest, *, issuer: nkeys.KeyPair, streams: Iterable[
     return _answer(request, {"jwt": _signed(user, issuer, now_s).decode()}, issuer, now_s)
 
 
-def refusal(request: AuthRequest, *, issuer: nkeys.KeyPair, now_s: int) -> bytes:
+def refusal(request: AuthRequest, *, issuer: AccountKey, now_s: int) -> bytes:
     """The signed answer that keeps the client out; it says nothing about why."""
     return _answer(request, {"error": "not authorised"}, issuer, now_s)
 
 
-def _answer(request: AuthRequest, outcome: Mapping[str, str], issuer: nkeys.KeyPair, now_s: int) -> bytes:
+def _answer(
+    request: AuthRequest, outcome: Mapping[str, str], issuer: AccountKey, now_s: int
+) -> bytes:
     claims: Claims = {
         "aud": request.server_id,
         "sub": request.user_nkey,
@@ -101,8 +107,8 @@ def _answer(request: AuthRequest, outcome: Mapping[str, str], issuer: nkeys.KeyP
     return _signed(claims, issuer, now_s)
 
 
-def _signed(claims: Claims, issuer: nkeys.KeyPair, now_s: int) -> bytes:
-    full = {"jti": uuid.uuid4().hex, "iat": now_s, "iss": issuer.public_key.decode(), **claims}
+def _signed(claims: Claims, issuer: AccountKey, now_s: int) -> bytes:
+    full = {"jti": uuid.uuid4().hex, "iat": now_s, "iss": issuer.public_key, **claims}
     head = _encoded(json.dumps({"typ": "JWT", "alg": "ed25519-nkey"}).encode())
     body = head + b"." + _encoded(json.dumps(full).encode())
     return body + b"." + _encoded(issuer.sign(body))

@@ -9,26 +9,31 @@ import hmac
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import nkeys
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import Error as JetStreamError
-from nats.js.errors import NotFoundError
+from chassis.nkey import AccountKey
+from nats.aio.msg import Msg  # allow publish-or-commit: no events
+from nats.errors import Error as NatsError  # allow publish-or-commit: no events
+from nats.js.api import (  # allow publish-or-commit: no events
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+)  # allow publish-or-commit: no events
+from nats.js.errors import Error as JetStreamError  # allow publish-or-commit: no events
+from nats.js.errors import NotFoundError  # allow publish-or-commit: no events
 
 from chassis import errors, keys
 from chassis.call import Cause
 from chassis.waits import first_of
 from services.identity import nats_access, store
-from services.identity.directory_entries import Entry
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
 log = logging.getLogger(__name__)
+Entry = Mapping[str, Any]  # of the directory
 
 _QUEUE = "identity-callout"  # one of several identity processes answers
 _LOOK_EVERY_S = 20.0  # new streams are noticed by looking
@@ -40,7 +45,7 @@ async def answer_callouts(runtime: "Runtime", stop: asyncio.Event) -> None:
     seed = runtime.settings.nats_callout_seed
     if not seed:
         return
-    issuer = nkeys.from_seed(seed.encode())
+    issuer = AccountKey(seed)
 
     async def answer(message: Msg) -> None:
         request = nats_access.parse_request(message.data)
@@ -51,7 +56,9 @@ async def answer_callouts(runtime: "Runtime", stop: asyncio.Event) -> None:
             return
         streams = await event_streams(runtime)
         await message.respond(
-            nats_access.admission(request, issuer=issuer, streams=streams, now_s=now_s, until_s=until_s)
+            nats_access.admission(
+                request, issuer=issuer, streams=streams, now_s=now_s, until_s=until_s
+            )
         )
 
     await runtime.nats.client.subscribe(nats_access.CALLOUT_SUBJECT, queue=_QUEUE, cb=answer)
@@ -65,7 +72,11 @@ def _admitted_until(runtime: "Runtime", request: nats_access.AuthRequest, now_s:
     except errors.NotFound:
         return 0
     entry = runtime.directory.of(tenant_id).token(token_id)
-    known = entry is not None and hmac.compare_digest(entry["hash"], digest) and token_id == request.user
+    known = (
+        entry is not None
+        and hmac.compare_digest(entry["hash"], digest)
+        and token_id == request.user
+    )
     if entry is None or not known or not _reads(runtime, tenant_id, entry, now_s):
         return 0
     return min(now_s + nats_access.USER_LIFE_S, entry["expires"] or now_s + nats_access.USER_LIFE_S)
@@ -75,14 +86,21 @@ def _reads(runtime: "Runtime", tenant_id: str, entry: Entry, now_s: int) -> bool
     """True if the token is for NATS, has not ended and works for an active user."""
     user = runtime.directory.of(tenant_id).user(entry["user_id"])
     return bool(
-        entry.get("nats") and (not entry["expires"] or entry["expires"] > now_s) and user and user["state"] == "active"
+        entry.get("nats")
+        and (not entry["expires"] or entry["expires"] > now_s)
+        and user
+        and user["state"] == "active"
     )
 
 
 async def event_streams(runtime: "Runtime") -> list[str]:
     """The names of the streams that hold companies' events."""
     found = await runtime.nats.js.streams_info()
-    return [info.config.name for info in found if _holds_events(info.config.subjects) and info.config.name]
+    return [
+        info.config.name
+        for info in found
+        if _holds_events(info.config.subjects) and info.config.name
+    ]
 
 
 def _holds_events(subjects: list[str] | None) -> bool:
@@ -99,7 +117,9 @@ class Consumers:
     async def run(self, stop: asyncio.Event) -> None:
         """Keeps them like the directory until `stop`."""
         self._changed.set()
-        self._runtime.directory.on_change(lambda tenant, kind, id: self._changed.set() if kind == "token" else None)
+        self._runtime.directory.on_change(
+            lambda tenant, kind, id: self._changed.set() if kind == "token" else None
+        )
         while not stop.is_set():
             await first_of(self._changed, stop, timeout_s=_LOOK_EVERY_S)
             self._changed.clear()
@@ -116,7 +136,9 @@ class Consumers:
             there = {name for name in await self._names(stream) if _is_token_id(name)}
             for token_id, (tenant_id, entry) in wanted.items():
                 if token_id not in there:
-                    await self._runtime.nats.js.add_consumer(stream, consumer_config(tenant_id, token_id, entry))
+                    await self._runtime.nats.js.add_consumer(
+                        stream, consumer_config(tenant_id, token_id, entry)
+                    )
             for name in there - wanted.keys():
                 await self._drop_if_ended(stream, name)
 
@@ -140,8 +162,12 @@ class Consumers:
         try:
             info = await self._runtime.nats.js.consumer_info(stream, token_id)
             tenant_id = (info.config.filter_subject or "").split(".")[1]
-            token = await self._runtime.run_system(tenant_id, Cause("timer"), lambda tx: store.api_tokens.find(tx, token_id))
-            if token is None or (token.HasField("expire_time") and token.expire_time.seconds <= time.time()):
+            token = await self._runtime.run_system(
+                tenant_id, Cause("timer"), lambda tx: store.api_tokens.find(tx, token_id)
+            )
+            if token is None or (
+                token.HasField("expire_time") and token.expire_time.seconds <= time.time()
+            ):
                 await self._runtime.nats.js.delete_consumer(stream, token_id)
         except NotFoundError:
             pass  # another identity process was faster

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from chassis.errors import Violation
 from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
+
+from chassis.errors import Violation
 from services.identity import errors
 from services.identity.features import FEATURES
 
@@ -15,22 +16,30 @@ MAX_DEPTH = 12
 ADMINISTRATOR = "administrator"
 """The key of the built-in role that may do everything and that a company never loses."""
 
-SCOPE_NAMES = {
-    role_pb2.SCOPE_OWN: "own",
-    role_pb2.SCOPE_TEAM: "team",
-    role_pb2.SCOPE_SUBTREE: "subtree",
-    role_pb2.SCOPE_ALL: "all",
+SCOPES: dict[str, role_pb2.Scope] = {
+    "own": role_pb2.SCOPE_OWN,
+    "team": role_pb2.SCOPE_TEAM,
+    "subtree": role_pb2.SCOPE_SUBTREE,
+    "all": role_pb2.SCOPE_ALL,
 }
-SCOPES = {name: number for number, name in SCOPE_NAMES.items()}
+SCOPE_NAMES: dict[int, str] = {number: name for name, number in SCOPES.items()}
 
-STATE_NAMES = {
+STATE_NAMES: dict[int, str] = {
     user_pb2.USER_STATE_INVITED: "invited",
     user_pb2.USER_STATE_ACTIVE: "active",
     user_pb2.USER_STATE_DEACTIVATED: "deactivated",
 }
 
 OWN_PROFILE = frozenset(
-    {"name", "language", "time_zone", "working_hours", "phone", "photo_file_id", "signature_file_id"}
+    {
+        "name",
+        "language",
+        "time_zone",
+        "working_hours",
+        "phone",
+        "photo_file_id",
+        "signature_file_id",
+    }
 )
 """What everybody may change of himself."""
 
@@ -74,10 +83,14 @@ def _working_hours(new: user_pb2.User) -> Iterable[Violation]:
     stretches = sorted(new.working_hours, key=lambda h: (h.weekday, h.start))
     for index, hours in enumerate(stretches):
         if hours.end <= hours.start:
-            yield Violation("working_hours", f"day {hours.weekday}: {hours.end} is not after {hours.start}")
+            yield Violation(
+                "working_hours", f"day {hours.weekday}: {hours.end} is not after {hours.start}"
+            )
         before = stretches[index - 1] if index else None
         if before is not None and before.weekday == hours.weekday and before.end > hours.start:
-            yield Violation("working_hours", f"day {hours.weekday}: {before.end} and {hours.start} overlap")
+            yield Violation(
+                "working_hours", f"day {hours.weekday}: {before.end} and {hours.start} overlap"
+            )
     copies = [user_pb2.WorkingHours(weekday=h.weekday, start=h.start, end=h.end) for h in stretches]
     del new.working_hours[:]
     new.working_hours.extend(copies)
@@ -94,7 +107,11 @@ def _absence(new: user_pb2.User) -> Iterable[Violation]:
 
 
 def unknown_references(
-    new: user_pb2.User, *, departments: Collection[str], roles: Collection[str], users: Collection[str]
+    new: user_pb2.User,
+    *,
+    departments: Collection[str],
+    roles: Collection[str],
+    users: Collection[str],
 ) -> dict[str, str]:
     """Field -> id for each department, role or delegate that the user names and that does not exist."""
     unknown = {f"role_ids[{i}]": id for i, id in enumerate(new.role_ids) if id not in roles}
@@ -105,19 +122,29 @@ def unknown_references(
     return unknown
 
 
-def require_state(current: user_pb2.User, *allowed: int) -> None:
+def require_state(current: user_pb2.User, *allowed: user_pb2.UserState) -> None:
     """Raises UserStateWrong unless the user is in one of the states."""
     if current.state not in allowed:
-        raise errors.UserStateWrong(STATE_NAMES[current.state], " or ".join(STATE_NAMES[s] for s in allowed))
+        raise errors.UserStateWrong(
+            STATE_NAMES[current.state], " or ".join(STATE_NAMES[s] for s in allowed)
+        )
 
 
-def loses_administrator(old: user_pb2.User | None, new: user_pb2.User, administrator_ids: Collection[str]) -> bool:
+def loses_administrator(
+    old: user_pb2.User | None, new: user_pb2.User, administrator_ids: Collection[str]
+) -> bool:
     """True if `old` worked as an administrator and `new` does not: then another one must be left."""
-    return old is not None and _administers(old, administrator_ids) and not _administers(new, administrator_ids)
+    return (
+        old is not None
+        and _administers(old, administrator_ids)
+        and not _administers(new, administrator_ids)
+    )
 
 
 def _administers(one: user_pb2.User, administrator_ids: Collection[str]) -> bool:
-    return one.state == user_pb2.USER_STATE_ACTIVE and not set(administrator_ids).isdisjoint(one.role_ids)
+    return one.state == user_pb2.USER_STATE_ACTIVE and not set(administrator_ids).isdisjoint(
+        one.role_ids
+    )
 
 
 # --- departments ----------------------------------------------------------------------------------------------------------
@@ -157,7 +184,10 @@ def grant_rows(grants: Iterable[role_pb2.Grant]) -> list[dict[str, str]]:
 
 def grants(rows: Iterable[Mapping[str, str]]) -> list[role_pb2.Grant]:
     """The inverse of `grant_rows`."""
-    return [role_pb2.Grant(object=r["object"], action=r["action"], scope=SCOPES[r["scope"]]) for r in rows]
+    return [
+        role_pb2.Grant(object=r["object"], action=r["action"], scope=SCOPES[r["scope"]])
+        for r in rows
+    ]
 
 
 def role(new: role_pb2.Role, old: role_pb2.Role | None) -> None:
@@ -179,10 +209,14 @@ def widest(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
     for row in rows:
         key = (row["object"], row["action"])
         best[key] = max(best.get(key, 0), SCOPES[row["scope"]])
-    return [{"object": o, "action": a, "scope": SCOPE_NAMES[s]} for (o, a), s in sorted(best.items())]
+    return [
+        {"object": o, "action": a, "scope": SCOPE_NAMES[s]} for (o, a), s in sorted(best.items())
+    ]
 
 
-def not_held(scope_of: Callable[[str, str], str | None], wanted: Iterable[Mapping[str, str]]) -> list[str]:
+def not_held(
+    scope_of: Callable[[str, str], str | None], wanted: Iterable[Mapping[str, str]]
+) -> list[str]:
     """The wanted grants that the giver's rights do not include, as `object.action (scope)`.
 
     `scope_of(object, action)` is the giver's widest scope, None for nothing; "*" asks for a grant of everything.
@@ -218,7 +252,9 @@ def api_token(new: api_token_pb2.ApiToken, old: api_token_pb2.ApiToken | None) -
         for object, allowed in getattr(new, name).items():
             wrong = [path for path in allowed.fields if not _FIELD.fullmatch(path)]
             if wrong:
-                violations.append(Violation(f"{name}.{object}", f"{', '.join(wrong)} is not a field"))
+                violations.append(
+                    Violation(f"{name}.{object}", f"{', '.join(wrong)} is not a field")
+                )
     violations += _nats(new)
     if violations:
         raise errors.ValueInvalid(violations)

@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from crm.identity.v1 import api_token_pb2, department_pb2, events_pb2, role_pb2, tenant_pb2, user_pb2
+from crm.identity.v1 import (
+    api_token_pb2,
+    department_pb2,
+    events_pb2,
+    role_pb2,
+    tenant_pb2,
+    user_pb2,
+)
+
 from services.identity import directory_entries, store
 
 if TYPE_CHECKING:
@@ -40,7 +48,11 @@ async def put_token(tx: "Tx", token: api_token_pb2.ApiToken) -> None:
 
 
 def session_ended(
-    tx: "Tx", user_id: str, session_id: str, reason: "events_pb2.SessionRevokedReason", now: datetime
+    tx: "Tx",
+    user_id: str,
+    session_id: str,
+    reason: "events_pb2.SessionRevokedReason",
+    now: datetime,
 ) -> None:
     """Tells every process and every listener that a session ended."""
     tx.directory_put("session", session_id, {"revoked": int(now.timestamp())})
@@ -48,7 +60,11 @@ def session_ended(
 
 
 async def end_sessions(
-    tx: "Tx", user_id: str, reason: "events_pb2.SessionRevokedReason", now: datetime, besides: str = ""
+    tx: "Tx",
+    user_id: str,
+    reason: "events_pb2.SessionRevokedReason",
+    now: datetime,
+    besides: str = "",
 ) -> int:
     """Ends all living sessions of a user, except one, and returns how many."""
     ended = await store.end_sessions(tx, user_id, now, besides)

@@ -12,5 +12,10 @@ service = Service(
     metadata=metadata,
     settings=Settings,
     on_start=tasks.start,
-    background=[tasks.beat, tasks.watch_over, nats_tasks.answer_callouts, nats_tasks.keep_consumers],
+    background=[
+        tasks.beat,
+        tasks.watch_over,
+        nats_tasks.answer_callouts,
+        nats_tasks.keep_consumers,
+    ],
 )

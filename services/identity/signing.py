@@ -39,18 +39,35 @@ def new_key(kid: str, sealing_key: bytes, now: datetime) -> SigningKey:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     nonce = os.urandom(_NONCE)
-    return SigningKey(kid, public.decode(), nonce + AESGCM(sealing_key).encrypt(nonce, raw, kid.encode()), now)
+    return SigningKey(
+        kid, public.decode(), nonce + AESGCM(sealing_key).encrypt(nonce, raw, kid.encode()), now
+    )
 
 
 def unseal(key: SigningKey, sealing_key: bytes) -> Ed25519PrivateKey:
     """The private half; raises cryptography's InvalidTag if CRM_SECRET is not the one it was sealed with."""
     nonce, sealed = key.sealed[:_NONCE], key.sealed[_NONCE:]
-    return Ed25519PrivateKey.from_private_bytes(AESGCM(sealing_key).decrypt(nonce, sealed, key.kid.encode()))
+    return Ed25519PrivateKey.from_private_bytes(
+        AESGCM(sealing_key).decrypt(nonce, sealed, key.kid.encode())
+    )
 
 
 def access_token(
-    private: Ed25519PrivateKey, kid: str, *, user_id: str, tenant_id: str, session_id: str, now_s: int, life_s: int
+    private: Ed25519PrivateKey,
+    kid: str,
+    *,
+    user_id: str,
+    tenant_id: str,
+    session_id: str,
+    now_s: int,
+    life_s: int,
 ) -> str:
     """A signed JWT (RFC 7519) for one session."""
-    claims = {"sub": user_id, "tid": tenant_id, "sid": session_id, "iat": now_s, "exp": now_s + life_s}
+    claims = {
+        "sub": user_id,
+        "tid": tenant_id,
+        "sid": session_id,
+        "iat": now_s,
+        "exp": now_s + life_s,
+    }
     return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"kid": kid})

@@ -69,8 +69,13 @@ class RefreshToken:
 
     def signed(self, key: bytes) -> str:
         """The text, sealed with HMAC-SHA256; the same generation always has the same text."""
-        body = _TOKEN.pack(uuid.UUID(self.tenant_id).bytes, uuid.UUID(self.session_id).bytes, self.generation)
-        return _PREFIX + urlsafe_b64encode(body + hmac.digest(key, body, hashlib.sha256)).rstrip(b"=").decode()
+        body = _TOKEN.pack(
+            uuid.UUID(self.tenant_id).bytes, uuid.UUID(self.session_id).bytes, self.generation
+        )
+        return (
+            _PREFIX
+            + urlsafe_b64encode(body + hmac.digest(key, body, hashlib.sha256)).rstrip(b"=").decode()
+        )
 
 
 def parse_refresh_token(text: str, key: bytes) -> RefreshToken | None:
@@ -81,7 +86,9 @@ def parse_refresh_token(text: str, key: bytes) -> RefreshToken | None:
     except ValueError:
         return None
     body, seal = raw[: _TOKEN.size], raw[_TOKEN.size :]
-    if not text.startswith(_PREFIX) or not hmac.compare_digest(hmac.digest(key, body, hashlib.sha256), seal):
+    if not text.startswith(_PREFIX) or not hmac.compare_digest(
+        hmac.digest(key, body, hashlib.sha256), seal
+    ):
         return None
     tenant, session, generation = _TOKEN.unpack(body)
     return RefreshToken(str(uuid.UUID(bytes=tenant)), str(uuid.UUID(bytes=session)), generation)
@@ -97,7 +104,13 @@ class Renewal(Enum):
 
 
 def renewal(
-    generation: int, *, newest: int, renewed: datetime, expires: datetime, revoked: bool, now: datetime
+    generation: int,
+    *,
+    newest: int,
+    renewed: datetime,
+    expires: datetime,
+    revoked: bool,
+    now: datetime,
 ) -> Renewal:
     """Decides about a token of `generation` of a session whose newest generation was made at `renewed`."""
     if revoked or now >= expires or generation > newest:

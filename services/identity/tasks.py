@@ -40,7 +40,9 @@ async def watch_over(runtime: "Runtime", stop: asyncio.Event) -> None:
     waited_s = 0.0
     while not await first_of(stop, timeout_s=_LOOK_EVERY_S):
         waited_s += _LOOK_EVERY_S
-        lost = runtime.directory.fresh and not runtime.directory.of(directory.INSTALLATION).entries("key")
+        lost = runtime.directory.fresh and not runtime.directory.of(directory.INSTALLATION).entries(
+            "key"
+        )
         if lost or waited_s >= _COMPARE_EVERY_S:
             waited_s = 0.0
             await _keep_keys(runtime)
@@ -61,7 +63,11 @@ async def _keep_keys(runtime: "Runtime") -> None:
 async def compare(runtime: "Runtime") -> None:
     """Puts right whatever in the directory differs from the database, company by company."""
     after = INSTALLATION
-    while page := await runtime.run_system(INSTALLATION, _CAUSE, lambda tx, after=after: store.companies(tx, after)):
+
+    async def next_page(tx: "Tx") -> list[str]:
+        return await store.companies(tx, after)
+
+    while page := await runtime.run_system(INSTALLATION, _CAUSE, next_page):
         for tenant_id in page:
             await runtime.run_system(tenant_id, _CAUSE, _compare_one)
         after = page[-1]
@@ -94,6 +100,8 @@ async def _wanted(tx: "Tx") -> dict[str, dict[str, Entry]]:
         "user": await entries(store.users, directory_entries.user),
         "department": await entries(store.departments, directory_entries.department),
         "role": await entries(store.roles, directory_entries.role),
-        "token": {token.id: directory_entries.api_token(token, hashes[token.id]) for token in tokens},
+        "token": {
+            token.id: directory_entries.api_token(token, hashes[token.id]) for token in tokens
+        },
         "session": {id: {"revoked": int(moment.timestamp())} for id, moment in ended},
     }

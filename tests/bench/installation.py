@@ -1,5 +1,6 @@
 """An installation that the bench starts with `deploy.local`, exactly as `make run` does, and ends."""
 
+import asyncio
 import json
 import os
 import select
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from chassis.waits import first_of
 from deploy.local import application
 from deploy.local.installation import reading
 from deploy.local.privilege import die_with_parent
@@ -34,6 +36,11 @@ def until(found: Callable[[], T], what: str, deadline_s: float = _DEADLINE_S, ev
             raise TimeoutError(f"{what}: not within {deadline_s:.0f} s")
         select.select([], [], [], every_s)
     return answer
+
+
+async def moment(seconds: float = 0.1) -> None:
+    """Between two looks at what other processes do."""
+    await first_of(asyncio.Event(), timeout_s=seconds)
 
 
 def free_ports() -> int:

@@ -31,7 +31,11 @@ def events() -> list[Descriptor]:
 def files() -> list[descriptor_pb2.FileDescriptorProto]:
     """Our contracts with their comments."""
     data = (ROOT / "gen" / "descriptors.binpb").read_bytes()
-    return [file for file in descriptor_pb2.FileDescriptorSet.FromString(data).file if file.package.startswith("crm.")]
+    return [
+        file
+        for file in descriptor_pb2.FileDescriptorSet.FromString(data).file
+        if file.package.startswith("crm.")
+    ]
 
 
 def compiled(name: str, text: str) -> tuple[descriptor_pb2.FileDescriptorProto, FileDescriptor]:

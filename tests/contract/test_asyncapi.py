@@ -9,27 +9,42 @@ from typing import Any
 import jsonschema
 import orjson
 import pytest
-from descriptors import events
+from crm.options.v1 import options_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from chassis import asyncapi, codec
-from crm.options.v1 import options_pb2
 from gateway.schemas import Schemas
+from tests.contract.descriptors import events
 from tools.docs.__main__ import documents, main
 
 Document = dict[str, Any]
-_REF = {"type": "object", "required": ["$ref"], "properties": {"$ref": {"type": "string"}}, "additionalProperties": False}
+_REF = {
+    "type": "object",
+    "required": ["$ref"],
+    "properties": {"$ref": {"type": "string"}},
+    "additionalProperties": False,
+}
 
 
 def _map_of(value: Document) -> Document:
     names = {"pattern": r"^[A-Za-z0-9._-]+$"}
-    return {"type": "object", "minProperties": 1, "propertyNames": names, "additionalProperties": value}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": names,
+        "additionalProperties": value,
+    }
 
 
 def _object(required: str, **properties: Document) -> Document:
-    return {"type": "object", "required": required.split(), "properties": properties, "additionalProperties": False}
+    return {
+        "type": "object",
+        "required": required.split(),
+        "properties": properties,
+        "additionalProperties": False,
+    }
 
 
 # The parts of the specification's 3.0.0 schema that the document uses; closed, so that a wrong name is found.
@@ -70,9 +85,16 @@ def faults(document: Document) -> Iterator[str]:
         if _at(document, ref) is None:
             yield f"{place}: {ref} leads nowhere"
     addresses = [channel.get("address", "") for channel in document["channels"].values()]
-    yield from (f"{address}: the address of several channels" for address in sorted(set(addresses)) if addresses.count(address) > 1)
+    yield from (
+        f"{address}: the address of several channels"
+        for address in sorted(set(addresses))
+        if addresses.count(address) > 1
+    )
     for name, channel in document["channels"].items():
-        if set(re.findall(r"{(\w+)}", channel.get("address", ""))) != channel.get("parameters", {}).keys():
+        if (
+            set(re.findall(r"{(\w+)}", channel.get("address", "")))
+            != channel.get("parameters", {}).keys()
+        ):
             yield f"{name}: the address has other parameters than the channel"
     for name, schema in document["components"]["schemas"].items():
         try:
@@ -110,8 +132,12 @@ def test_the_document_is_valid(document: Document) -> None:
 
 def test_faults_are_found(document: Document) -> None:
     broken = copy.deepcopy(document)
-    broken["channels"]["contacts.ContactCreated"]["address"] = "crm.{tenant}.contacts.ContactUpdated"
-    broken["channels"]["contacts.FormCreated"]["parameters"] = {"who": {"$ref": "#/components/parameters/who"}}
+    broken["channels"]["contacts.ContactCreated"]["address"] = (
+        "crm.{tenant}.contacts.ContactUpdated"
+    )
+    broken["channels"]["contacts.FormCreated"]["parameters"] = {
+        "who": {"$ref": "#/components/parameters/who"}
+    }
     broken["components"]["schemas"]["contacts.Contact"]["type"] = "thing"
     del broken["operations"]["contacts.ContactCreated"]["action"]
 
@@ -132,12 +158,18 @@ def test_every_event_has_a_channel_with_its_subject(document: Document) -> None:
 
 
 def test_every_event_is_described(document: Document) -> None:
-    assert [name for name, message in document["components"]["messages"].items() if not message["summary"]] == []
+    assert [
+        name
+        for name, message in document["components"]["messages"].items()
+        if not message["summary"]
+    ] == []
 
 
 def _validator(document: Document, schema: Document) -> jsonschema.Draft7Validator:
     whole = {**schema, "components": document["components"]}
-    return jsonschema.Draft7Validator(whole, format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER)
+    return jsonschema.Draft7Validator(
+        whole, format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER
+    )
 
 
 @pytest.mark.parametrize("event", events(), ids=lambda event: event.name)
@@ -222,7 +254,10 @@ def _scalar(field: FieldDescriptor, rules: options_pb2.FieldRules) -> Any:
 
 def test_stale_documents_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", "--folder", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == "docs: events.md, asyncapi.json stale; run python -m tools.docs\n"
+    assert (
+        capsys.readouterr().err
+        == "docs: events.md, asyncapi.json stale; run python -m tools.docs\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
     assert main(["--folder", str(tmp_path)]) == 0
@@ -237,7 +272,10 @@ def test_the_page_names_publishers_and_listeners() -> None:
 
     assert "- **contacts** (`contacts-timeline`) hears every event of every service." in page
     line = next(line for line in page.splitlines() if line.startswith("| `TenantCreated`"))
-    assert line == "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`) |"
+    assert (
+        line
+        == "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`) |"
+    )
 
 
 @pytest.mark.parametrize("name", ["events.md", "asyncapi.json"])

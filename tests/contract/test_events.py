@@ -1,10 +1,10 @@
 """Every event keeps the rules, and each rule fires on a bad sample."""
 
 import pytest
-from descriptors import compiled, events, methods, resources
 from google.protobuf.descriptor import Descriptor, FileDescriptor
 
 from chassis import contracts
+from tests.contract.descriptors import compiled, events, methods, resources
 from tools.contracts import events as rules
 from tools.contracts import unexcused
 
@@ -113,7 +113,11 @@ def test_every_change_of_every_resource_has_an_event() -> None:
 def test_named_facts_exist_and_the_events_they_replace_do_not() -> None:
     known = contracts.events()
 
-    assert [old for old, new in NAMED.items() if old in known or f"{old.rpartition('.')[0]}.{new}" not in known] == []
+    assert [
+        old
+        for old, new in NAMED.items()
+        if old in known or f"{old.rpartition('.')[0]}.{new}" not in known
+    ] == []
 
 
 def test_changes_without_event_are_found(sample: FileDescriptor, bad: list[Descriptor]) -> None:

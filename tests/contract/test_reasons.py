@@ -4,12 +4,12 @@ import importlib
 import pkgutil
 
 import pytest
-from descriptors import compiled
 
 import chassis
 import gateway
 import services
 from chassis import errors
+from tests.contract.descriptors import compiled
 from tools.contracts import reasons
 
 SERVICES = [module.name for module in pkgutil.iter_modules(services.__path__)]
@@ -26,7 +26,10 @@ def test_reasons_of_the_chassis_are_those_of_the_common_contract() -> None:
 def test_reasons_of_the_gateway_are_those_of_its_contract() -> None:
     from crm.gateway.v1 import reasons_pb2
 
-    assert list(reasons.differences(reasons.given_by_code(gateway), reasons_pb2.Reason.DESCRIPTOR)) == []
+    assert (
+        list(reasons.differences(reasons.given_by_code(gateway), reasons_pb2.Reason.DESCRIPTOR))
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -62,11 +65,14 @@ class _LostToo(errors.NotFound):
 
 
 def test_differences_are_found() -> None:
-    _, file = compiled("reason_sample.proto", """
+    _, file = compiled(
+        "reason_sample.proto",
+        """
         syntax = "proto3";
         package crm.reason_sample.v1;
         enum Reason { REASON_UNSPECIFIED = 0; REASON_LOST = 1; REASON_BORED = 2; }
-    """)
+    """,
+    )
     given = reasons.reasons_of([_Late, _VeryLate, _Lost, _LostToo])
     here = __name__
 

@@ -1,10 +1,10 @@
 """Every stored message keeps the rules, and each rule fires on a bad sample."""
 
 import pytest
-from descriptors import compiled, methods, resources
 from google.protobuf.descriptor import Descriptor, FileDescriptor
 
 from chassis import contracts
+from tests.contract.descriptors import compiled, methods, resources
 from tools.contracts import resources as rules
 from tools.contracts import unexcused
 from tools.contracts.walk import reachable
@@ -81,7 +81,9 @@ def test_every_part_of_a_resource_is_stored_or_computed() -> None:
     assert list(rules.computed_fields(m for _, m in reachable(resources(), computed=False))) == []
 
 
-def test_parts_that_are_not_stored_are_found(both: list[Descriptor], sample: FileDescriptor) -> None:
+def test_parts_that_are_not_stored_are_found(
+    both: list[Descriptor], sample: FileDescriptor
+) -> None:
     assert list(rules.stored_parts(both[:1])) == []
     assert list(rules.stored_parts(both[1:])) == [
         "crm.resource_sample.v1.Bad.locks: holds crm.resource_sample.v1.Lock, which is not (stored) = true",
@@ -114,7 +116,12 @@ def test_references_are_uuids_by_name_and_rule() -> None:
     }
     sent = {method.input_type.full_name: method.input_type for method in methods()}
 
-    assert unexcused(rules.references(m for _, m in reachable([*resources(), *sent.values()])), excuses) == []
+    assert (
+        unexcused(
+            rules.references(m for _, m in reachable([*resources(), *sent.values()])), excuses
+        )
+        == []
+    )
 
 
 def test_references_without_rule_or_name_are_found(sample: FileDescriptor) -> None:

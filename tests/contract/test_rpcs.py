@@ -1,10 +1,10 @@
 """Every RPC of every contract keeps the rules, and each rule fires on a bad sample."""
 
 import pytest
-from descriptors import compiled, files, methods, resources
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 
 from chassis import contracts
+from tests.contract.descriptors import compiled, files, methods, resources
 from tools.contracts import rpcs, unexcused
 from tools.contracts.walk import uncommented
 
@@ -74,7 +74,9 @@ def test_everything_has_a_comment() -> None:
 
 
 def test_missing_comments_are_found() -> None:
-    file, _ = compiled("comment_sample.proto", """
+    file, _ = compiled(
+        "comment_sample.proto",
+        """
         syntax = "proto3";
         package crm.comment_sample.v1;
         message Bare { // beside
@@ -86,11 +88,19 @@ def test_missing_comments_are_found() -> None:
           oneof either { string left = 3; } }
         // Served.
         service Served { rpc Call(Bare) returns (Bare); }
-    """)
+    """,
+    )
 
     assert list(uncommented([file])) == [
         f"crm.comment_sample.v1.{name}"
-        for name in ("Bare", "Bare.said", "Bare.mute", "Bare.left", "Bare.Kind.KIND_ONE", "Served.Call")
+        for name in (
+            "Bare",
+            "Bare.said",
+            "Bare.mute",
+            "Bare.left",
+            "Bare.Kind.KIND_ONE",
+            "Served.Call",
+        )
     ]
 
 
@@ -144,7 +154,9 @@ def test_a_tenant_in_a_request_is_found(bad: list[MethodDescriptor]) -> None:
 
 
 def test_every_list_is_paged() -> None:
-    excuses = {f"{_IDENTITY}.ListFeatures": "the features of the program itself, a handful that no tenant adds to"}
+    excuses = {
+        f"{_IDENTITY}.ListFeatures": "the features of the program itself, a handful that no tenant adds to"
+    }
 
     assert unexcused(rpcs.lists(methods()), excuses) == []
 
@@ -200,7 +212,9 @@ def test_every_resource_has_standard_methods() -> None:
     assert contracts.resources().keys() >= {"contact", "user", "custom_field"}
 
 
-def test_misshapen_standard_methods_are_found(sample: FileDescriptor, bad: list[MethodDescriptor]) -> None:
+def test_misshapen_standard_methods_are_found(
+    sample: FileDescriptor, bad: list[MethodDescriptor]
+) -> None:
     gate = sample.message_types_by_name["Gate"]
 
     assert list(rpcs.standard_shapes(bad, [gate])) == [

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import chassis  # noqa: F401  puts the generated contracts on the path
+
 
 def unexcused(findings: Iterable[str], excuses: Mapping[str, str]) -> list[str]:
     """The findings about names that no excuse covers, and the excuses that nothing needs any more.
@@ -11,4 +13,6 @@ def unexcused(findings: Iterable[str], excuses: Mapping[str, str]) -> list[str]:
     found = list(findings)
     names = {finding.split(":")[0] for finding in found}
     open_ones = [finding for finding in found if finding.split(":")[0] not in excuses]
-    return open_ones + [f"{name}: the excuse is not needed any more" for name in excuses if name not in names]
+    return open_ones + [
+        f"{name}: the excuse is not needed any more" for name in excuses if name not in names
+    ]

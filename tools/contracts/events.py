@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
+from crm.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_computed, is_snake, option, value_message
 
 _PAST = {"Create": "Created", "Update": "Updated", "Delete": "Deleted", "Undelete": "Undeleted"}
@@ -22,7 +22,11 @@ def options(events: Iterable[Descriptor], guards: frozenset[str]) -> Iterator[st
         said = option(event, options_pb2.event)
         assert isinstance(said, options_pb2.Event)
         first = event.fields_by_number.get(1)
-        if first is None or first.name != "change" or first.message_type.full_name != "crm.common.v1.Change":
+        if (
+            first is None
+            or first.name != "change"
+            or first.message_type.full_name != "crm.common.v1.Change"
+        ):
             yield f"{event.full_name}: field 1 is not crm.common.v1.Change change"
         if not is_snake(said.kind):
             yield f"{event.full_name}: kind {said.kind!r} must be lower_snake"
@@ -45,11 +49,15 @@ def _paths(event: Descriptor, said: options_pb2.Event) -> Iterator[str]:
     if not said.resource:
         return
     field = event.fields_by_name.get(said.resource)
-    carried = option(field.message_type, options_pb2.resource) if field is not None and field.message_type else None
+    carried = (
+        option(field.message_type, options_pb2.resource)
+        if field is not None and field.message_type
+        else None
+    )
     if carried is None:
         yield f"{event.full_name}: resource {said.resource} is not a field that holds a resource"
-    elif carried.object != said.guard:  # type: ignore[attr-defined]
-        yield f"{event.full_name}: carries a {carried.object} but is guarded by {said.guard}"  # type: ignore[attr-defined]
+    elif carried.object != said.guard:
+        yield f"{event.full_name}: carries a {carried.object} but is guarded by {said.guard}"
 
 
 def _kind_at(message: Descriptor, path: str) -> str:
@@ -59,7 +67,11 @@ def _kind_at(message: Descriptor, path: str) -> str:
     if field is None:
         return ""
     if rest:
-        return _kind_at(field.message_type, rest) if field.message_type is not None and not field.is_repeated else ""
+        return (
+            _kind_at(field.message_type, rest)
+            if field.message_type is not None and not field.is_repeated
+            else ""
+        )
     if field.type != field.TYPE_STRING:
         return ""
     return "repeated string" if field.is_repeated else "string"
@@ -84,12 +96,18 @@ def carried(events: Iterable[Descriptor]) -> Iterator[str]:
                 yield f"{field.full_name}: is computed for a reader; an event has none"
             if inner is None or inner.full_name.startswith("google."):
                 continue
-            if not option(inner, options_pb2.stored) and option(inner, options_pb2.resource) is None:
+            if (
+                not option(inner, options_pb2.stored)
+                and option(inner, options_pb2.resource) is None
+            ):
                 yield f"{field.full_name}: {inner.full_name} is neither a resource nor (stored) = true"
 
 
 def every_change_has_one(
-    methods: Iterable[MethodDescriptor], resources: Iterable[Descriptor], events: Iterable[Descriptor], named: Mapping[str, str]
+    methods: Iterable[MethodDescriptor],
+    resources: Iterable[Descriptor],
+    events: Iterable[Descriptor],
+    named: Mapping[str, str],
 ) -> Iterator[str]:
     """What Create, Update, Delete, Undelete and Republish of a resource publish exists in the same package.
 
@@ -102,9 +120,13 @@ def every_change_has_one(
     by_name = {resource.name: resource for resource in resources}
     for package, names in offered.items():
         for resource in by_name.values():
-            plural = option(resource, options_pb2.resource).plural  # type: ignore[union-attr,attr-defined]
+            plural = option(resource, options_pb2.resource).plural
             wanted = [past for verb, past in _PAST.items() if f"{verb}{resource.name}" in names]
-            wanted += [past for verb, past in _ALSO.items() if f"{verb}{plural[:1].upper()}{plural[1:]}" in names]
+            wanted += [
+                past
+                for verb, past in _ALSO.items()
+                if f"{verb}{plural[:1].upper()}{plural[1:]}" in names
+            ]
             for past in dict.fromkeys(wanted):
                 event = f"{package}.{resource.name}{past}"
                 if event not in known and f"{package}.{named.get(event, '')}" not in known:

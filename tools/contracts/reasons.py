@@ -11,12 +11,18 @@ from google.protobuf.descriptor import EnumDescriptor
 from chassis.errors import CrmError
 
 
-def given_by_code(root: ModuleType, leave_out: tuple[str, ...] = ()) -> dict[str, set[type[CrmError]]]:
+def given_by_code(
+    root: ModuleType, leave_out: tuple[str, ...] = ()
+) -> dict[str, set[type[CrmError]]]:
     """reason -> the error classes below a package that give it themselves; imports every module of the package."""
     for module in pkgutil.walk_packages(root.__path__, f"{root.__name__}."):
-        if not any(part in module.name.split(".") for part in (*leave_out, "__main__", "migrations")):
+        if not any(
+            part in module.name.split(".") for part in (*leave_out, "__main__", "migrations")
+        ):
             importlib.import_module(module.name)
-    return reasons_of(cls for cls in _descendants(CrmError) if cls.__module__.startswith(f"{root.__name__}."))
+    return reasons_of(
+        cls for cls in _descendants(CrmError) if cls.__module__.startswith(f"{root.__name__}.")
+    )
 
 
 def reasons_of(classes: Iterable[type[CrmError]]) -> dict[str, set[type[CrmError]]]:

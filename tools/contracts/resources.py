@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 
+from crm.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_computed, is_snake, option, reachable, type_of
 
 _TIME = "google.protobuf.Timestamp"
-_FIRST = (("id", "string"), ("etag", "string"), ("create_time", _TIME), ("update_time", _TIME), ("delete_time", _TIME))
+_FIRST = (
+    ("id", "string"),
+    ("etag", "string"),
+    ("create_time", _TIME),
+    ("update_time", _TIME),
+    ("delete_time", _TIME),
+)
 _SECRETS = {"password", "passwords", "secret", "secrets", "token", "tokens", "hash", "hashes"}
 
 
@@ -25,13 +31,13 @@ def common_fields(resources: Iterable[Descriptor]) -> Iterator[str]:
         last = resource.fields[-1]
         if (last.name, type_of(last)) != ("can", "repeated string") or not is_computed(last):
             yield f"{resource.full_name}: the last field is not repeated string can [(computed) = true]"
-        if not is_snake(named.object):  # type: ignore[union-attr,attr-defined]
-            yield f"{resource.full_name}: object {named.object!r} must be lower_snake"  # type: ignore[union-attr,attr-defined]
-        if not named.plural.isalpha() or not named.plural[:1].islower():  # type: ignore[union-attr,attr-defined]
-            yield f"{resource.full_name}: plural {named.plural!r} must be lowerCamel"  # type: ignore[union-attr,attr-defined]
+        if not is_snake(named.object):
+            yield f"{resource.full_name}: object {named.object!r} must be lower_snake"
+        if not named.plural.isalpha() or not named.plural[:1].islower():
+            yield f"{resource.full_name}: plural {named.plural!r} must be lowerCamel"
         custom = resource.fields_by_name.get("custom")
-        if (custom is not None) != named.custom_fields:  # type: ignore[union-attr,attr-defined]
-            yield f"{resource.full_name}: custom_fields says {named.custom_fields}, the field custom is {'there' if custom else 'absent'}"  # type: ignore[union-attr,attr-defined]
+        if (custom is not None) != named.custom_fields:
+            yield f"{resource.full_name}: custom_fields says {named.custom_fields}, the field custom is {'there' if custom else 'absent'}"
 
 
 def stored_parts(resources: Iterable[Descriptor]) -> Iterator[str]:
@@ -70,7 +76,7 @@ def references(messages: Iterable[Descriptor]) -> Iterator[str]:
             if field.type != FieldDescriptor.TYPE_STRING or message.GetOptions().map_entry:
                 continue
             rules = option(field, options_pb2.rules)
-            is_uuid = rules is not None and rules.format == options_pb2.FORMAT_UUID  # type: ignore[attr-defined]
+            is_uuid = rules is not None and rules.format == options_pb2.FORMAT_UUID
             name = field.name
             named = name in ("id", "ids") or name.endswith("_ids" if field.is_repeated else "_id")
             # Of a call: any text that makes a repetition recognisable. In Link it is a record.

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from crm.options.v1 import options_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_snake, option, reachable, type_of
 
 # Every service with custom fields binds these; the gateway routes them by the resource that the request names.
@@ -23,8 +23,8 @@ _REVISIONS = "repeated crm.common.v1.Revision"
 def http_of(method: MethodDescriptor) -> tuple[str, str, str] | None:
     """(verb, path, body) of an RPC's HTTP form, or None."""
     rule = option(method, annotations_pb2.http)
-    verb = rule.WhichOneof("pattern") if rule is not None else None  # type: ignore[attr-defined]
-    return (verb, getattr(rule, verb), rule.body) if verb else None  # type: ignore[attr-defined]
+    verb = rule.WhichOneof("pattern") if rule is not None else None
+    return (verb, getattr(rule, verb), rule.body) if verb else None
 
 
 def http_forms(methods: Iterable[MethodDescriptor]) -> Iterator[str]:
@@ -63,14 +63,14 @@ def permissions(methods: Iterable[MethodDescriptor]) -> Iterator[str]:
         if wanted is None:
             yield f"{method.full_name}: no (crm.options.v1.permission)"
             continue
-        granted = wanted.access in (options_pb2.ACCESS_UNSPECIFIED, options_pb2.ACCESS_GRANTED)  # type: ignore[attr-defined]
-        pair = (wanted.object, wanted.action)  # type: ignore[attr-defined]
+        granted = wanted.access in (options_pb2.ACCESS_UNSPECIFIED, options_pb2.ACCESS_GRANTED)
+        pair = (wanted.object, wanted.action)
         if granted and not all(map(is_snake, pair)):
             yield f"{method.full_name}: object {pair[0]!r} and action {pair[1]!r} must be lower_snake"
         if not granted and any(pair):
             yield f"{method.full_name}: names {pair[0]}.{pair[1]}, which nobody needs for it"
-        if wanted.feature and not is_snake(wanted.feature):  # type: ignore[attr-defined]
-            yield f"{method.full_name}: feature {wanted.feature!r} must be lower_snake"  # type: ignore[attr-defined]
+        if wanted.feature and not is_snake(wanted.feature):
+            yield f"{method.full_name}: feature {wanted.feature!r} must be lower_snake"
 
 
 def path_clashes(methods: Iterable[MethodDescriptor]) -> Iterator[str]:
@@ -91,7 +91,10 @@ def tenants(methods: Iterable[MethodDescriptor]) -> Iterator[str]:
     roots = {method.input_type.full_name: method.input_type for method in methods}
     for _, message in reachable(roots.values()):
         for field in message.fields:
-            is_record = field.message_type is not None and option(field.message_type, options_pb2.resource) is not None
+            is_record = (
+                field.message_type is not None
+                and option(field.message_type, options_pb2.resource) is not None
+            )
             if {"tenant", "tenants", "tid"} & set(field.name.split("_")) and not is_record:
                 yield f"{field.full_name}: a request must not carry a tenant"
 
@@ -110,7 +113,7 @@ def lists(methods: Iterable[MethodDescriptor]) -> Iterator[str]:
             yield f"{method.full_name}: the answer has no next_page_token"
         if "page_size" in asked:
             rules = option(asked["page_size"], options_pb2.rules)
-            if rules is None or (rules.min, rules.max) != (0, 200):  # type: ignore[attr-defined]
+            if rules is None or (rules.min, rules.max) != (0, 200):
                 yield f"{method.full_name}: page_size is not limited to 0..200"
 
 
@@ -171,7 +174,9 @@ STANDARD: Sequence[Standard] = (
 )  # fmt: skip
 
 
-def standard_shapes(methods: Iterable[MethodDescriptor], resources: Iterable[Descriptor]) -> Iterator[str]:
+def standard_shapes(
+    methods: Iterable[MethodDescriptor], resources: Iterable[Descriptor]
+) -> Iterator[str]:
     """Get, List, Create and so on of each resource look alike everywhere; the kit and the gateway read their fields by name."""
     by_name: dict[str, list[MethodDescriptor]] = defaultdict(list)
     for method in methods:
@@ -186,7 +191,7 @@ def standard_shapes(methods: Iterable[MethodDescriptor], resources: Iterable[Des
 def _names(resource: Descriptor) -> dict[str, str]:
     option_ = option(resource, options_pb2.resource)
     # views are SavedViews in names: the plural of a message is that of its path, or an s.
-    path = option_.plural  # type: ignore[union-attr,attr-defined]
+    path = option_.plural
     singular = resource.name
     plural = path[0].upper() + path[1:]
     if not plural.startswith(singular[:3]):

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
-
-from google.protobuf import descriptor_pb2
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
+from typing import Any
 
 from crm.options.v1 import options_pb2
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _SCALARS = {
@@ -22,7 +22,9 @@ def is_snake(text: str) -> bool:
     return _SNAKE.fullmatch(text) is not None
 
 
-def option(thing: Descriptor | FieldDescriptor | MethodDescriptor | EnumDescriptor, extension: object) -> object | None:
+def option(
+    thing: Descriptor | FieldDescriptor | MethodDescriptor | EnumDescriptor, extension: Any
+) -> Any:
     """The value of an option, or None where the contract does not give it."""
     options = thing.GetOptions()
     return options.Extensions[extension] if options.HasExtension(extension) else None
@@ -50,7 +52,9 @@ def type_of(field: FieldDescriptor) -> str:
     return f"repeated {name}" if field.is_repeated else name
 
 
-def reachable(roots: Iterable[Descriptor], *, computed: bool = True) -> Iterator[tuple[str, Descriptor]]:
+def reachable(
+    roots: Iterable[Descriptor], *, computed: bool = True
+) -> Iterator[tuple[str, Descriptor]]:
     """(the field that leads there, message) for the roots and our own messages inside them, each once.
 
     computed=False does not follow computed fields.
@@ -76,16 +80,28 @@ def _is_ours(message: Descriptor) -> bool:
 def uncommented(files: Iterable[descriptor_pb2.FileDescriptorProto]) -> Iterator[str]:
     """Full names of services, RPCs, messages, fields, enums and values without a comment above them."""
     for file in files:
-        said = {tuple(place.path) for place in file.source_code_info.location if place.leading_comments.strip()}
+        said = {
+            tuple(place.path)
+            for place in file.source_code_info.location
+            if place.leading_comments.strip()
+        }
         for path, name in _named(file, (), file.package):
             if path not in said:
                 yield name
 
 
-def _named(thing: object, path: tuple[int, ...], name: str) -> Iterator[tuple[tuple[int, ...], str]]:
+def _named(thing: Any, path: tuple[int, ...], name: str) -> Iterator[tuple[tuple[int, ...], str]]:
     """(path in source_code_info, full name) of everything named inside a descriptor; map entries, which protoc makes, are left out."""
-    for part, values in thing.ListFields():  # type: ignore[attr-defined]
-        if part.name not in ("service", "method", "message_type", "nested_type", "enum_type", "value", "field"):
+    for part, values in thing.ListFields():
+        if part.name not in (
+            "service",
+            "method",
+            "message_type",
+            "nested_type",
+            "enum_type",
+            "value",
+            "field",
+        ):
             continue
         if not part.is_repeated or part.message_type is None:
             continue

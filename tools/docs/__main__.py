@@ -26,8 +26,12 @@ def documents() -> dict[str, str]:
 def main(arguments: list[str] | None = None) -> int:
     """Writes or checks; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if something would change")
-    parser.add_argument("--folder", type=Path, default=ROOT / "docs", help="where the documents lie")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, fail if something would change"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "docs", help="where the documents lie"
+    )
     options = parser.parse_args(arguments)
     stale = []
     for name, content in documents().items():

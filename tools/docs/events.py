@@ -38,7 +38,9 @@ class Listener:
 def listeners() -> list[Listener]:
     """Every consumer of every service of this program."""
     found = [
-        Listener(name, body.consumer) for name in service.names() for body in service.load(name).consumers
+        Listener(name, vars(body)["consumer"])
+        for name in service.names()
+        for body in service.load(name).consumers
     ]
     return sorted(found, key=lambda listener: (listener.service, listener.consumer.durable))
 
@@ -75,8 +77,17 @@ def _table(name: str, events: Iterable[Descriptor], listening: Sequence[Listener
         option = contracts.event_option(event)
         assert option is not None
         carries = ", ".join(f"`{field.name}`" for field in event.fields if field.name != "change")
-        heard = ", ".join(f"{one.service} (`{one.consumer.durable}`)" for one in listening if one.hears(event))
+        heard = ", ".join(
+            f"{one.service} (`{one.consumer.durable}`)" for one in listening if one.hears(event)
+        )
         comment = comment_of(event.full_name).replace("|", "\\|")
-        cells = (f"`{event.name}`", comment, carries, option.guard, "yes" if option.timeline else "", heard)
+        cells = (
+            f"`{event.name}`",
+            comment,
+            carries,
+            option.guard,
+            "yes" if option.timeline else "",
+            heard,
+        )
         yield f"| {' | '.join(cells)} |"
     yield ""

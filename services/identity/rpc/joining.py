@@ -3,12 +3,23 @@
 import hashlib
 import hmac
 
+from crm.identity.v1 import events_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
+
 from chassis import errors as refusals
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.tx import Tx
-from crm.identity.v1 import events_pb2, session_pb2 as pb, user_pb2
-from services.identity import attempts, errors, founding, passwords, rules, saving, signing_in, store
+from services.identity import (
+    attempts,
+    errors,
+    founding,
+    passwords,
+    rules,
+    saving,
+    signing_in,
+    store,
+)
 from services.identity.real_time import real_now
 from services.identity.rpc.signing_in import peer_key
 from services.identity.signing_in import LinkKind
@@ -55,7 +66,9 @@ class Joining(Servicer):
             await attempts.begin(self.runtime, {peer: signing_in.PEER}, real_now())
 
     @writes(tenant=company_of_link)
-    async def AcceptInvitation(self, request: pb.AcceptInvitationRequest, tx: Tx) -> pb.PasswordLinkResponse:
+    async def AcceptInvitation(
+        self, request: pb.AcceptInvitationRequest, tx: Tx
+    ) -> pb.PasswordLinkResponse:
         await store.lock_people(tx)
         user = await _user_of_link(tx, request.token, LinkKind.INVITATION)
         rules.require_state(user, user_pb2.USER_STATE_INVITED)

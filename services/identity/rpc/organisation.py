@@ -1,11 +1,12 @@
 """The company itself, its departments and its roles."""
 
+from crm.identity.v1 import department_pb2, role_pb2, tenant_pb2
+
 from chassis.call import Raw
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
 from chassis.kit.standard import standard
 from chassis.tx import Tx
-from crm.identity.v1 import department_pb2, role_pb2, tenant_pb2
 from services.identity import directory_entries, errors, rules, saving, store
 from services.identity.features import FEATURES
 
@@ -22,21 +23,29 @@ class Tenants(standard(store.tenants, on_save=check_tenant), Servicer):  # type:
 
     @reads
     async def GetTenant(self, request: tenant_pb2.GetTenantRequest, tx: Tx) -> Raw:
-        assert tx.call is not None and tx.tenant is not None
+        assert tx.call is not None
+        assert tx.tenant is not None
         fields = showing.checked_fields(tx, store.tenants, request.fields.paths)
         row = await store.tenants.row(tx, tx.tenant)
         tx.call.trailing["crm-etag"] = str(row["version"])
         json = tx.call.wants_json
-        return Raw(showing.shown(tx, store.tenants, row, "json" if json else "doc", fields), json=json)
+        return Raw(
+            showing.shown(tx, store.tenants, row, "json" if json else "doc", fields), json=json
+        )
 
     @writes
-    async def UpdateTenant(self, request: tenant_pb2.UpdateTenantRequest, tx: Tx) -> tenant_pb2.Tenant:
+    async def UpdateTenant(
+        self, request: tenant_pb2.UpdateTenantRequest, tx: Tx
+    ) -> tenant_pb2.Tenant:
         assert tx.tenant is not None
         request.tenant.id = tx.tenant
-        return await super().UpdateTenant(request, tx)
+        changed: tenant_pb2.Tenant = await super().UpdateTenant(request, tx)
+        return changed
 
     @reads
-    async def ListFeatures(self, request: tenant_pb2.ListFeaturesRequest, tx: Tx) -> tenant_pb2.ListFeaturesResponse:
+    async def ListFeatures(
+        self, request: tenant_pb2.ListFeaturesRequest, tx: Tx
+    ) -> tenant_pb2.ListFeaturesResponse:
         off = tx.directory.features_off()
         return tenant_pb2.ListFeaturesResponse(
             features=[
@@ -46,13 +55,17 @@ class Tenants(standard(store.tenants, on_save=check_tenant), Servicer):  # type:
         )
 
 
-async def check_department(tx: Tx, new: department_pb2.Department, old: department_pb2.Department | None) -> None:
+async def check_department(
+    tx: Tx, new: department_pb2.Department, old: department_pb2.Department | None
+) -> None:
     """Keeps I4 and I6."""
     await store.lock_people(tx)
     new.id = new.id or tx.new_id()
     rules.department(new)
     leaders = {"head_id": new.head_id, "deputy_id": new.deputy_id}
-    known = {user.id for user in await store.users.find_many(tx, [id for id in leaders.values() if id])}
+    known = {
+        user.id for user in await store.users.find_many(tx, [id for id in leaders.values() if id])
+    }
     if unknown := {field: id for field, id in leaders.items() if id and id not in known}:
         raise errors.ReferenceUnknown(unknown)
     rules.department_parent(new.id, new.parent_id, (await store.parents(tx)).get)
@@ -68,7 +81,8 @@ async def check_department_unused(tx: Tx, department: department_pb2.Department)
 
 
 class Departments(
-    standard(store.departments, on_save=check_department, on_delete=check_department_unused), Servicer  # type: ignore[misc]
+    standard(store.departments, on_save=check_department, on_delete=check_department_unused),  # type: ignore[misc]
+    Servicer,
 ):
     """`/v1/departments`."""
 

@@ -3,6 +3,9 @@
 from functools import cache
 from typing import Any
 
+from crm.identity.v1 import events_pb2, role_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
+
 from chassis import codec, contracts
 from chassis.errors import NotFound, PermissionDenied, Violation
 from chassis.handlers import Servicer, reads, writes
@@ -11,7 +14,6 @@ from chassis.kit.resource import checked_id
 from chassis.kit.standard import checked_mask
 from chassis.times import to_timestamp
 from chassis.tx import Tx
-from crm.identity.v1 import events_pb2, role_pb2, session_pb2 as pb, user_pb2
 from services.identity import rules, saving, store
 from services.identity.features import FEATURES
 from services.identity.real_time import real_now
@@ -37,7 +39,10 @@ class Own(Servicer):
     @reads
     async def GetMe(self, request: pb.GetMeRequest, tx: Tx) -> pb.Me:
         assert tx.tenant is not None
-        user, tenant = await store.users.find(tx, tx.actor.user_id), await store.tenants.find(tx, tx.tenant)
+        user, tenant = (
+            await store.users.find(tx, tx.actor.user_id),
+            await store.tenants.find(tx, tx.tenant),
+        )
         off = tx.directory.features_off()
         return pb.Me(
             user=showing.limited(tx, store.users, user),
@@ -66,13 +71,17 @@ class Own(Servicer):
         return new
 
     @reads
-    async def ListSessions(self, request: pb.ListSessionsRequest, tx: Tx) -> pb.ListSessionsResponse:
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, tx: Tx
+    ) -> pb.ListSessionsResponse:
         user_id, session_id = person(tx)
         size = request.page_size or 50
         before = checked_id("session", request.page_token) if request.page_token else ""
         rows = await store.sessions_of(tx, user_id, real_now(), before=before, many=size + 1)
         page = [_session(row, session_id) for row in rows[:size]]
-        return pb.ListSessionsResponse(sessions=page, next_page_token=page[-1].id if len(rows) > size else "")
+        return pb.ListSessionsResponse(
+            sessions=page, next_page_token=page[-1].id if len(rows) > size else ""
+        )
 
     @writes
     async def RevokeSession(self, request: pb.RevokeSessionRequest, tx: Tx) -> pb.Session:
@@ -81,7 +90,9 @@ class Own(Servicer):
         row = await store.end_session(tx, request.id, user_id, now)
         if row is None:
             raise NotFound(f"there is no session with id {request.id}")
-        saving.session_ended(tx, user_id, request.id, events_pb2.SESSION_REVOKED_REASON_REVOKED, now)
+        saving.session_ended(
+            tx, user_id, request.id, events_pb2.SESSION_REVOKED_REASON_REVOKED, now
+        )
         return _session(row, session_id)
 
 
@@ -101,7 +112,9 @@ def _session(row: Any, current_id: str) -> pb.Session:
 def _all_rights() -> tuple[tuple[str, str], ...]:
     """Every (object, action) that some call of some service asks for."""
     methods = [contracts.method_of(m) for service in contracts.services() for m in service.methods]
-    return tuple(sorted({(m.permission.object, m.permission.action) for m in methods if m.permission.object}))
+    return tuple(
+        sorted({(m.permission.object, m.permission.action) for m in methods if m.permission.object})
+    )
 
 
 def _rights(tx: Tx) -> list[role_pb2.Grant]:

@@ -2,17 +2,28 @@
 
 from datetime import datetime
 
+from crm.identity.v1 import events_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
+
 from chassis.call import Cause
 from chassis.handlers import Servicer, writes
 from chassis.tx import Tx
-from crm.identity.v1 import events_pb2, session_pb2 as pb, user_pb2
 from services.identity import attempts, errors, passwords, rules, saving, signing, signing_in, store
 from services.identity.key_rotation import SEALING_KEY
 from services.identity.real_time import real_now
-from services.identity.signing_in import ACCESS_TOKEN_S, ACCOUNT, PEER, SESSION_LIFE, RefreshToken, Renewal
+from services.identity.signing_in import (
+    ACCESS_TOKEN_S,
+    ACCOUNT,
+    PEER,
+    SESSION_LIFE,
+    RefreshToken,
+    Renewal,
+)
 
 REFRESH_KEY = "identity:refresh"
-KEY_SETTLES_S = 10  # a new signing key is used when every process has had time to learn its public half
+KEY_SETTLES_S = (
+    10  # a new signing key is used when every process has had time to learn its public half
+)
 
 
 class SigningIn(Servicer):
@@ -22,7 +33,9 @@ class SigningIn(Servicer):
     async def Login(self, request: pb.LoginRequest, tx: Tx) -> pb.LoginResponse:
         now, email = real_now(), rules.email_key(request.email)
         account, peer = signing_in.counter_key("account", email), peer_key(tx)
-        await attempts.begin(self.runtime, {account: ACCOUNT, **({peer: PEER} if peer else {})}, now)
+        await attempts.begin(
+            self.runtime, {account: ACCOUNT, **({peer: PEER} if peer else {})}, now
+        )
         tenant_id, user, stored = await self._account(email)
         # No connection is held while the password is hashed.
         right = await passwords.matches(stored, request.password)
@@ -61,35 +74,49 @@ class SigningIn(Servicer):
             return await _renew(own, token, now)
 
         # In a transaction of its own: the end of a stolen session must stay although this call is refused.
-        outcome, user_id = await self.runtime.run_system(token.tenant_id, Cause("rpc", tx.cause.id), renew)
+        outcome, user_id = await self.runtime.run_system(
+            token.tenant_id, Cause("rpc", tx.cause.id), renew
+        )
         if outcome is Renewal.REUSED:
             raise errors.RefreshTokenReused
         await tx.enter_tenant(token.tenant_id)
         user = await store.users.find(tx, user_id) if outcome is not Renewal.ENDED else None
         if user is None or user.state != user_pb2.USER_STATE_ACTIVE:
             raise errors.RefreshTokenInvalid
-        return await self._answer(tx, user, RefreshToken(token.tenant_id, token.session_id, token.generation + 1), now)
+        return await self._answer(
+            tx, user, RefreshToken(token.tenant_id, token.session_id, token.generation + 1), now
+        )
 
     @writes
     async def Logout(self, request: pb.LogoutRequest, tx: Tx) -> pb.LogoutResponse:
         user_id, session_id = person(tx)
         now = real_now()
         if await store.end_session(tx, session_id, user_id, now):
-            saving.session_ended(tx, user_id, session_id, events_pb2.SESSION_REVOKED_REASON_SIGNED_OUT, now)
+            saving.session_ended(
+                tx, user_id, session_id, events_pb2.SESSION_REVOKED_REASON_SIGNED_OUT, now
+            )
         return pb.LogoutResponse()
 
     @writes
-    async def LogoutEverywhere(self, request: pb.LogoutEverywhereRequest, tx: Tx) -> pb.LogoutEverywhereResponse:
+    async def LogoutEverywhere(
+        self, request: pb.LogoutEverywhereRequest, tx: Tx
+    ) -> pb.LogoutEverywhereResponse:
         user_id, _ = person(tx)
-        ended = await saving.end_sessions(tx, user_id, events_pb2.SESSION_REVOKED_REASON_REVOKED, real_now())
+        ended = await saving.end_sessions(
+            tx, user_id, events_pb2.SESSION_REVOKED_REASON_REVOKED, real_now()
+        )
         return pb.LogoutEverywhereResponse(sessions_ended=ended)
 
     @writes
-    async def ChangePassword(self, request: pb.ChangePasswordRequest, tx: Tx) -> pb.ChangePasswordResponse:
+    async def ChangePassword(
+        self, request: pb.ChangePasswordRequest, tx: Tx
+    ) -> pb.ChangePasswordResponse:
         user_id, session_id = person(tx)
         now, counter = real_now(), signing_in.counter_key("password", f"{tx.tenant}/{user_id}")
         await attempts.begin(self.runtime, {counter: ACCOUNT}, now)
-        if not await passwords.matches(await store.password_hash(tx, user_id), request.old_password):
+        if not await passwords.matches(
+            await store.password_hash(tx, user_id), request.old_password
+        ):
             raise errors.PasswordWrong
         user = await store.users.find(tx, user_id)
         assert user is not None, "a signed-in user exists"
@@ -101,13 +128,15 @@ class SigningIn(Servicer):
             sessions_ended=await saving.end_sessions(tx, user_id, reason, now, besides=session_id)
         )
 
-    async def _answer(self, tx: Tx, user: user_pb2.User, refresh: RefreshToken, now: datetime) -> pb.LoginResponse:
+    async def _answer(
+        self, tx: Tx, user: user_pb2.User, refresh: RefreshToken, now: datetime
+    ) -> pb.LoginResponse:
         key = _settled(await store.signing_keys(tx), now)
         access = signing.access_token(
             signing.unseal(key, self.runtime.settings.derived(SEALING_KEY)),
             key.kid,
             user_id=user.id,
-            tenant_id=refresh.tenant_id,
+            tenant_id=refresh.tenant_id,  # allow tenant-by-hand: a claim of the token
             session_id=refresh.session_id,
             now_s=int(now.timestamp()),
             life_s=ACCESS_TOKEN_S,
@@ -134,7 +163,12 @@ def person(tx: Tx) -> tuple[str, str]:
 def _greeted(user: user_pb2.User) -> user_pb2.User:
     """What a client needs to greet; the rest is `GET /v1/me`, which knows what the caller may see."""
     return user_pb2.User(
-        id=user.id, email=user.email, name=user.name, state=user.state, language=user.language, time_zone=user.time_zone
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        state=user.state,
+        language=user.language,
+        time_zone=user.time_zone,
     )
 
 
@@ -172,7 +206,9 @@ async def _renew(tx: Tx, token: RefreshToken, now: datetime) -> tuple[Renewal, s
     )
     user_id = str(row["user_id"])
     if outcome is Renewal.ROTATE:
-        await store.set_generation(tx, token.session_id, token.generation + 1, now=now, ends=now + SESSION_LIFE)
+        await store.set_generation(
+            tx, token.session_id, token.generation + 1, now=now, ends=now + SESSION_LIFE
+        )
     elif outcome is Renewal.REUSED:
         await store.end_session(tx, token.session_id, user_id, now)
         saving.session_ended(

@@ -2,13 +2,14 @@
 
 from urllib.parse import urlsplit
 
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import session_pb2, user_pb2
+
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.times import to_timestamp
 from chassis.tx import Tx
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import session_pb2, user_pb2
 from services.identity import errors, key_rotation, nats_access, rules, saving, store
 from services.identity.real_time import real_now
 from services.identity.rpc.signing_in import person
@@ -56,7 +57,9 @@ class Tokens(standard(store.api_tokens, on_save=check_token, on_delete=revoke), 
     """`/v1/apiTokens` and `/v1/signingKeys:rotate`."""
 
     @writes(secret_answer=True)
-    async def CreateApiToken(self, request: pb.CreateApiTokenRequest, tx: Tx) -> pb.CreateApiTokenResponse:
+    async def CreateApiToken(
+        self, request: pb.CreateApiTokenRequest, tx: Tx
+    ) -> pb.CreateApiTokenResponse:
         assert tx.tenant is not None
         token = request.api_token
         token.id = token.id or tx.new_id()
@@ -67,17 +70,18 @@ class Tokens(standard(store.api_tokens, on_save=check_token, on_delete=revoke), 
         await saving.put_token(tx, made)
         answer = pb.CreateApiTokenResponse(api_token=made, secret=text)
         if made.nats:
-            answer.nats.CopyFrom(self._nats_access(tx.tenant, made.id, text))
+            answer.nats.CopyFrom(self._nats_access(tx, made.id, text))
         return answer
 
-    def _nats_access(self, tenant_id: str, token_id: str, text: str) -> pb.NatsAccess:
+    def _nats_access(self, tx: Tx, token_id: str, text: str) -> pb.NatsAccess:
         return pb.NatsAccess(
-            server=self.settings.nats_public_url or f"nats://{urlsplit(self.runtime.settings.nats_url).netloc.rpartition('@')[2]}",
+            server=self.settings.nats_public_url
+            or f"nats://{urlsplit(self.runtime.settings.nats_url).netloc.rpartition('@')[2]}",
             user=token_id,
             password=text,
             consumer=token_id,
             inbox_prefix=nats_access.inbox_prefix(token_id),
-            subjects=nats_access.subjects_of(tenant_id),
+            subjects=nats_access.subjects_of(tx.tenant or ""),
         )
 
     @writes

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+from crm.identity.v1 import events_pb2
+from crm.identity.v1 import user_pb2 as pb
+
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.times import to_timestamp
 from chassis.tx import Tx
-from crm.identity.v1 import events_pb2, user_pb2 as pb
 from services.identity import directory_entries, errors, rules, saving, signing_in, store
-from services.identity.rpc.joining import link_hash
 from services.identity.real_time import real_now
+from services.identity.rpc.joining import link_hash
 from services.identity.rpc.signing_in import person
 from services.identity.signing_in import LinkKind
 
@@ -34,11 +36,16 @@ async def check_user(tx: Tx, new: pb.User, old: pb.User | None) -> None:
 
 
 async def _check_references(tx: Tx, new: pb.User) -> None:
-    departments = await store.departments.find_many(tx, [new.department_id] if new.department_id else [])
+    departments = await store.departments.find_many(
+        tx, [new.department_id] if new.department_id else []
+    )
     roles = await store.roles.find_many(tx, list(new.role_ids))
     delegates = await store.users.find_many(tx, [new.delegate_id] if new.delegate_id else [])
     unknown = rules.unknown_references(
-        new, departments=[d.id for d in departments], roles=[r.id for r in roles], users=[u.id for u in delegates]
+        new,
+        departments=[d.id for d in departments],
+        roles=[r.id for r in roles],
+        users=[u.id for u in delegates],
     )
     if unknown:
         raise errors.ReferenceUnknown(unknown)
@@ -54,9 +61,9 @@ async def _check_roles_given(tx: Tx, new: pb.User, old: pb.User | None) -> None:
 async def keep_an_administrator(tx: Tx, new: pb.User, old: pb.User | None) -> None:
     """Refuses a change that takes the company's last active administrator away; call under `lock_people`."""
     administrators = await store.role_ids(tx, rules.ADMINISTRATOR)
-    if rules.loses_administrator(old, new, administrators):
-        if not await store.administrators_besides(tx, new.id, administrators):
-            raise errors.LastAdministrator
+    loses = rules.loses_administrator(old, new, administrators)
+    if loses and not await store.administrators_besides(tx, new.id, administrators):
+        raise errors.LastAdministrator
 
 
 class Users(standard(store.users, on_save=check_user), Servicer):  # type: ignore[misc]
@@ -70,7 +77,9 @@ class Users(standard(store.users, on_save=check_user), Servicer):  # type: ignor
         return await _new_link(tx, user, LinkKind.INVITATION, signing_in.INVITATION_LIFE, "/join")
 
     @writes(secret_answer=True)
-    async def ResetUserPassword(self, request: pb.ResetUserPasswordRequest, tx: Tx) -> pb.OneTimeLink:
+    async def ResetUserPassword(
+        self, request: pb.ResetUserPasswordRequest, tx: Tx
+    ) -> pb.OneTimeLink:
         user = await store.users.get(tx, request.id)
         rules.require_state(user, pb.USER_STATE_ACTIVE)
         await _check_roles_given(tx, user, None)  # whoever resets a password can become that user
@@ -107,7 +116,9 @@ class Users(standard(store.users, on_save=check_user), Servicer):  # type: ignor
         joined = await store.password_hash(tx, user.id) is not None
         user.state = pb.USER_STATE_ACTIVE if joined else pb.USER_STATE_INVITED
         # A sign-in that raced with the deactivation may have left a session.
-        await saving.end_sessions(tx, user.id, events_pb2.SESSION_REVOKED_REASON_DEACTIVATED, real_now())
+        await saving.end_sessions(
+            tx, user.id, events_pb2.SESSION_REVOKED_REASON_DEACTIVATED, real_now()
+        )
         saving.save_user(tx, user)
         tx.emit(events_pb2.UserReactivated(user=user))
         return user
@@ -116,15 +127,21 @@ class Users(standard(store.users, on_save=check_user), Servicer):  # type: ignor
     async def SignOutUser(self, request: pb.SignOutUserRequest, tx: Tx) -> pb.SignOutUserResponse:
         user = await store.users.get(tx, request.id)
         reason = events_pb2.SESSION_REVOKED_REASON_BY_ADMINISTRATOR
-        return pb.SignOutUserResponse(sessions_ended=await saving.end_sessions(tx, user.id, reason, real_now()))
+        return pb.SignOutUserResponse(
+            sessions_ended=await saving.end_sessions(tx, user.id, reason, real_now())
+        )
 
 
-async def _new_link(tx: Tx, user: pb.User, kind: LinkKind, life: timedelta, page: str) -> pb.OneTimeLink:
+async def _new_link(
+    tx: Tx, user: pb.User, kind: LinkKind, life: timedelta, page: str
+) -> pb.OneTimeLink:
     """A fresh link; the user's older ones stop working. The secret stands behind #, so that no server log gets it."""
     person(tx)
     now = real_now()
     assert tx.tenant is not None
     token = keys.new_key(tx.tenant)
     await store.void_links(tx, user.id, now)
-    await store.add_link(tx, hash=link_hash(token), user_id=user.id, kind=kind, expire_time=now + life)
+    await store.add_link(
+        tx, hash=link_hash(token), user_id=user.id, kind=kind, expire_time=now + life
+    )
     return pb.OneTimeLink(path=f"{page}#{token}", token=token, expire_time=to_timestamp(now + life))

@@ -4,7 +4,20 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean, Column, Integer, LargeBinary, Table, Text, Uuid, bindparam, delete, func, insert, select, update,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -74,7 +87,9 @@ _KEYS = bindparam("keys", type_=ARRAY(Text))
 # --- companies ------------------------------------------------------------------------------------------------------------
 
 _CLAIM = Statement(insert(installation).values(only=True, setup_time=_NOW))
-_ADD_COMPANY = Statement(insert(companies_table).values(company_id=bindparam("id", type_=Uuid), create_time=_NOW))
+_ADD_COMPANY = Statement(
+    insert(companies_table).values(company_id=bindparam("id", type_=Uuid), create_time=_NOW)
+)
 _COMPANIES = Statement(
     select(companies_table.c.company_id)
     .where(companies_table.c.company_id > bindparam("after", type_=Uuid))
@@ -101,10 +116,14 @@ async def companies(tx: Tx, after: str) -> list[str]:
 # --- who signs in where ---------------------------------------------------------------------------------------------------
 
 _G = logins.c
-_FIND_LOGIN = Statement(select(_G.company_id, _G.user_id).where(_G.email_key == bindparam("email_key")))
+_FIND_LOGIN = Statement(
+    select(_G.company_id, _G.user_id).where(_G.email_key == bindparam("email_key"))
+)
 _SET_LOGIN = Statement(
     insert(logins).values(
-        email_key=bindparam("email_key"), company_id=bindparam("company", type_=Uuid), user_id=bindparam("user_id", type_=Uuid)
+        email_key=bindparam("email_key"),
+        company_id=bindparam("company", type_=Uuid),
+        user_id=bindparam("user_id", type_=Uuid),
     )
 )
 _MOVE_LOGIN = Statement(
@@ -126,13 +145,20 @@ async def find_login(tx: Tx, email_key: str) -> tuple[str, str] | None:
 
 async def set_login(tx: Tx, email_key: str, user_id: str) -> None:
     """A new address to sign in with; EmailTaken if anybody in the installation has it."""
-    await tx.execute(_SET_LOGIN, email_key=email_key, company=tx.tenant, user_id=user_id, constraints=_TAKEN)
+    await tx.execute(
+        _SET_LOGIN, email_key=email_key, company=tx.tenant, user_id=user_id, constraints=_TAKEN
+    )
 
 
 async def move_login(tx: Tx, old_key: str, new_key: str, user_id: str) -> None:
     """Another address for the same user; EmailTaken if anybody in the installation has it."""
     await tx.execute(
-        _MOVE_LOGIN, old_key=old_key, new_key=new_key, company=tx.tenant, user_id=user_id, constraints=_TAKEN
+        _MOVE_LOGIN,
+        old_key=old_key,
+        new_key=new_key,
+        company=tx.tenant,
+        user_id=user_id,
+        constraints=_TAKEN,
     )
 
 
@@ -141,22 +167,32 @@ async def move_login(tx: Tx, old_key: str, new_key: str, user_id: str) -> None:
 _T = attempts.c
 _BEGIN_COUNTING = Statement(
     upsert(attempts)
-    .from_select(["key", "failures", "last_time"], select(func.unnest(_KEYS), 0, _NOW))
+    .from_select(["key", "failures", "last_time"], select(func.unnest(_KEYS), literal(0), _NOW))
     .on_conflict_do_nothing()
 )
-_ATTEMPTS = Statement(select(attempts).where(_T.key == func.any(_KEYS)).order_by(_T.key).with_for_update())
+_ATTEMPTS = Statement(
+    select(attempts).where(_T.key == func.any(_KEYS)).order_by(_T.key).with_for_update()
+)
 _COUNT = Statement(
     update(attempts)
     .where(_T.key == bindparam("name"))
     .values(failures=bindparam("failures", type_=Integer), last_time=_NOW)
 )
 _FORGIVE = Statement(
-    update(attempts).where(_T.key == bindparam("name"), _T.failures > 0).values(failures=_T.failures - 1)
+    update(attempts)
+    .where(_T.key == bindparam("name"), _T.failures > 0)
+    .values(failures=_T.failures - 1)
 )
-_FORGET = Statement(delete(attempts).where((_T.key == func.any(_KEYS)) | (_T.last_time < bindparam("before", type_=Moment))))
+_FORGET = Statement(
+    delete(attempts).where(
+        (_T.key == func.any(_KEYS)) | (_T.last_time < bindparam("before", type_=Moment))
+    )
+)
 
 
-async def attempts_for_update(tx: Tx, keys: list[str], now: datetime) -> dict[str, tuple[int, datetime]]:
+async def attempts_for_update(
+    tx: Tx, keys: list[str], now: datetime
+) -> dict[str, tuple[int, datetime]]:
     """(failures, last one) of each key, locked until the end, in one order so that two sign-ins never block each other."""
     await tx.execute(_BEGIN_COUNTING, keys=sorted(keys), now=now)
     rows = await tx.fetch(_ATTEMPTS, keys=keys)
@@ -183,7 +219,9 @@ async def forget_attempts(tx: Tx, keys: list[str], before: datetime) -> None:
 _K = signing_keys_table.c
 _SIGNING_KEYS = Statement(select(signing_keys_table).order_by(_K.create_time.desc(), _K.kid.desc()))
 _ADD_KEY = Statement(
-    insert(signing_keys_table).values({c.name: bindparam(c.name, type_=c.type) for c in signing_keys_table.columns})
+    insert(signing_keys_table).values(
+        {c.name: bindparam(c.name, type_=c.type) for c in signing_keys_table.columns}
+    )
 )
 _DROP_KEYS = Statement(delete(signing_keys_table).where(_K.kid == func.any(_KEYS)))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from sqlalchemy import Column, Index, Text, Uuid, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -11,7 +12,6 @@ from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from services.identity import errors, rules
 from services.identity.store.schema import metadata
 
@@ -71,9 +71,13 @@ users: Resource[user_pb2.User] = Resource(
     values=_user_columns,
     fields={
         "email": Field("email_key", "text", fold=rules.email_key),
-        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
+        "name": Field(
+            "name_search", "text", fold=search_key, sortable=True, sort_column="name_key"
+        ),
         "state": Field(
-            "state", "enum", enum={f"USER_STATE_{name.upper()}": name for name in rules.STATE_NAMES.values()}
+            "state",
+            "enum",
+            enum={f"USER_STATE_{name.upper()}": name for name in rules.STATE_NAMES.values()},
         ),
         "department_id": Field("department_id", "uuid"),
         "role_ids": Field("role_ids", "uuid_array"),
@@ -105,7 +109,9 @@ departments: Resource[department_pb2.Department] = Resource(
         "head_id": d.head_id or None,
     },
     fields={
-        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
+        "name": Field(
+            "name_search", "text", fold=search_key, sortable=True, sort_column="name_key"
+        ),
         "parent_id": Field("parent_id", "uuid"),
         "head_id": Field("head_id", "uuid"),
     },
@@ -134,7 +140,9 @@ roles: Resource[role_pb2.Role] = Resource(
         "unique_name": r.id if r.HasField("delete_time") else r.name.casefold(),
     },
     fields={
-        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
+        "name": Field(
+            "name_search", "text", fold=search_key, sortable=True, sort_column="name_key"
+        ),
         "built_in": Field("built_in", "text"),
     },
     search="name_search",
@@ -154,10 +162,16 @@ api_tokens: Resource[api_token_pb2.ApiToken] = Resource(
     items=[
         Index("ix_api_tokens_owner", "tenant_id", "owner_id", "create_time", "id"),
     ],
-    values=lambda t: {"owner_id": t.owner_id, "name_key": sort_key(t.name), "name_search": search_key(t.name)},
+    values=lambda t: {
+        "owner_id": t.owner_id,
+        "name_key": sort_key(t.name),
+        "name_search": search_key(t.name),
+    },
     fields={
         "owner_id": Field("owner_id", "uuid"),
-        "name": Field("name_search", "text", fold=search_key, sortable=True, sort_column="name_key"),
+        "name": Field(
+            "name_search", "text", fold=search_key, sortable=True, sort_column="name_key"
+        ),
     },
     search="name_search",
     default_order="name",
@@ -169,22 +183,35 @@ _IDS = bindparam("ids", type_=ARRAY(Uuid))
 
 _ADMINISTRATORS = Statement(
     select(func.count()).where(
-        _U.tenant_id == _TENANT, _U.state == "active", _U.role_ids.overlap(_IDS), _U.id != bindparam("besides", type_=Uuid)
+        _U.tenant_id == _TENANT,
+        _U.state == "active",
+        _U.role_ids.overlap(_IDS),
+        _U.id != bindparam("besides", type_=Uuid),
     )
 )
-_PARENTS = Statement(select(_D.id, _D.parent_id).where(_D.tenant_id == _TENANT, _D.delete_time.is_(None)))
+_PARENTS = Statement(
+    select(_D.id, _D.parent_id).where(_D.tenant_id == _TENANT, _D.delete_time.is_(None))
+)
 _ROLE_IDS = Statement(
-    select(_R.id).where(_R.tenant_id == _TENANT, _R.built_in == bindparam("built_in"), _R.delete_time.is_(None))
+    select(_R.id).where(
+        _R.tenant_id == _TENANT, _R.built_in == bindparam("built_in"), _R.delete_time.is_(None)
+    )
 )
 _USERS_OF_ROLE = Statement(
-    select(func.count()).where(_U.tenant_id == _TENANT, bindparam("id", type_=Uuid) == any_(_U.role_ids))
+    select(func.count()).where(
+        _U.tenant_id == _TENANT, bindparam("id", type_=Uuid) == any_(_U.role_ids)
+    )
 )
 _USERS_OF_DEPARTMENT = Statement(
-    select(func.count()).where(_U.tenant_id == _TENANT, _U.department_id == bindparam("id", type_=Uuid))
+    select(func.count()).where(
+        _U.tenant_id == _TENANT, _U.department_id == bindparam("id", type_=Uuid)
+    )
 )
 _DEPARTMENTS_BELOW = Statement(
     select(func.count()).where(
-        _D.tenant_id == _TENANT, _D.parent_id == bindparam("id", type_=Uuid), _D.delete_time.is_(None)
+        _D.tenant_id == _TENANT,
+        _D.parent_id == bindparam("id", type_=Uuid),
+        _D.delete_time.is_(None),
     )
 )
 
@@ -230,7 +257,9 @@ async def tokens_of(tx: Tx, user_id: str) -> list[api_token_pb2.ApiToken]:
 
 
 _EVERY = {
-    resource.name: resource.select(resource.view.c.id > bindparam("after", type_=Uuid), limit=500, order=resource.view.c.id)
+    resource.name: resource.select(
+        resource.view.c.id > bindparam("after", type_=Uuid), limit=500, order=resource.view.c.id
+    )
     for resource in (tenants, users, departments, roles, api_tokens)
 }
 _FIRST = "00000000-0000-0000-0000-000000000000"
@@ -239,6 +268,8 @@ _FIRST = "00000000-0000-0000-0000-000000000000"
 async def every(tx: Tx, resource: Resource[Any]) -> list[Any]:
     """All living records of the company, read in pages."""
     found: list[Any] = []
-    while page := await resource.find_where(tx, _EVERY[resource.name], after=found[-1].id if found else _FIRST):
+    while page := await resource.find_where(
+        tx, _EVERY[resource.name], after=found[-1].id if found else _FIRST
+    ):
         found += page
     return found

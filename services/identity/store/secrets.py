@@ -4,7 +4,20 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, bindparam, delete, func, insert, select, update,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -82,7 +95,9 @@ def _row(table: Table) -> dict[str, Any]:
 
 _C = credentials.c
 _PASSWORD_HASH = Statement(
-    select(_C.password_hash).where(_C.tenant_id == _TENANT, _C.user_id == bindparam("user_id", type_=Uuid))
+    select(_C.password_hash).where(
+        _C.tenant_id == _TENANT, _C.user_id == bindparam("user_id", type_=Uuid)
+    )
 )
 _new_password = upsert(credentials).values(_row(credentials))
 _SET_PASSWORD_HASH = Statement(
@@ -109,8 +124,12 @@ async def set_password_hash(tx: Tx, user_id: str, hash: str) -> None:
 _S = sessions.c
 _ID, _USER = bindparam("id", type_=Uuid), bindparam("user_id", type_=Uuid)
 _NOW = bindparam("now", type_=Moment)
-_ADD_SESSION = Statement(insert(sessions).values({k: v for k, v in _row(sessions).items() if k != "revoke_time"}))
-_SESSION = Statement(select(sessions).where(_S.tenant_id == _TENANT, _S.id == _ID).with_for_update())
+_ADD_SESSION = Statement(
+    insert(sessions).values({k: v for k, v in _row(sessions).items() if k != "revoke_time"})
+)
+_SESSION = Statement(
+    select(sessions).where(_S.tenant_id == _TENANT, _S.id == _ID).with_for_update()
+)
 _SET_GENERATION = Statement(
     update(sessions)
     .where(_S.tenant_id == _TENANT, _S.id == _ID)
@@ -145,7 +164,9 @@ _SESSIONS_OF = Statement(
     .limit(bindparam("many", type_=Integer))
 )  # fmt: skip
 _RECENTLY_ENDED = Statement(
-    select(_S.id, _S.revoke_time).where(_S.tenant_id == _TENANT, _S.revoke_time > bindparam("since", type_=Moment))
+    select(_S.id, _S.revoke_time).where(
+        _S.tenant_id == _TENANT, _S.revoke_time > bindparam("since", type_=Moment)
+    )
 )
 LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -162,7 +183,9 @@ async def session_for_update(tx: Tx, id: str) -> Any:
     return await tx.fetchrow(_SESSION, id=id)
 
 
-async def set_generation(tx: Tx, id: str, generation: int, *, now: datetime, ends: datetime) -> None:
+async def set_generation(
+    tx: Tx, id: str, generation: int, *, now: datetime, ends: datetime
+) -> None:
     """Renews a session that is locked by `session_for_update`."""
     await tx.execute(_SET_GENERATION, id=id, next_generation=generation, now=now, ends=ends)
 
@@ -187,7 +210,9 @@ async def sessions_of(tx: Tx, user_id: str, now: datetime, *, before: str, many:
 
 async def recently_ended_sessions(tx: Tx, since: datetime) -> list[tuple[str, datetime]]:
     """(id, end) of the company's sessions that were ended since then."""
-    return [(str(row["id"]), row["revoke_time"]) for row in await tx.fetch(_RECENTLY_ENDED, since=since)]
+    return [
+        (str(row["id"]), row["revoke_time"]) for row in await tx.fetch(_RECENTLY_ENDED, since=since)
+    ]
 
 
 # --- one-time links -------------------------------------------------------------------------------------------------------
@@ -197,13 +222,13 @@ _HASH = bindparam("hash", type_=LargeBinary)
 _ADD_LINK = Statement(insert(links).values(_row(links)))
 _USE_LINK = Statement(
     delete(links)
-    .where(_L.tenant_id == _TENANT, _L.hash == _HASH, _L.kind == bindparam("kind", type_=SmallInteger))
+    .where(
+        _L.tenant_id == _TENANT, _L.hash == _HASH, _L.kind == bindparam("kind", type_=SmallInteger)
+    )
     .returning(_L.user_id, _L.expire_time)
 )
 _VOID_LINKS = Statement(
-    delete(links).where(
-        _L.tenant_id == _TENANT, (_L.user_id == _USER) | (_L.expire_time < _NOW)
-    )
+    delete(links).where(_L.tenant_id == _TENANT, (_L.user_id == _USER) | (_L.expire_time < _NOW))
 )
 
 
@@ -229,7 +254,9 @@ async def void_links(tx: Tx, user_id: str, now: datetime) -> None:
 _A = api_token_hashes.c
 _ADD_TOKEN_HASH = Statement(insert(api_token_hashes).values(_row(api_token_hashes)))
 _TOKEN_HASHES = Statement(
-    select(_A.token_id, _A.hash).where(_A.tenant_id == _TENANT, _A.token_id == func.any(bindparam("ids")))
+    select(_A.token_id, _A.hash).where(
+        _A.tenant_id == _TENANT, _A.token_id == func.any(bindparam("ids"))
+    )
 )
 
 
@@ -240,4 +267,6 @@ async def add_token_hash(tx: Tx, token_id: str, hash: str) -> None:
 
 async def token_hashes(tx: Tx, ids: list[str]) -> dict[str, str]:
     """The hashes of these tokens by id."""
-    return {str(row["token_id"]): str(row["hash"]) for row in await tx.fetch(_TOKEN_HASHES, ids=ids)}
+    return {
+        str(row["token_id"]): str(row["hash"]) for row in await tx.fetch(_TOKEN_HASHES, ids=ids)
+    }

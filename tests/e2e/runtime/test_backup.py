@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 import tarfile
 from pathlib import Path
@@ -51,6 +52,7 @@ async def furnish(runtime: Runtime) -> None:
     await tasks.close()
     (runtime.data / "blobs" / "ab").mkdir(parents=True)
     (runtime.data / "blobs" / "ab" / "photo").write_bytes(b"a photo")
+    os.link(runtime.data / "blobs" / "ab" / "photo", runtime.data / "blobs" / "ab" / "same")
     client = await connect_once(told["nats"])
     jetstream = client.jetstream()
     await jetstream.add_stream(name="CONTACTS", subjects=["crm.*.contacts.>"])
@@ -115,6 +117,8 @@ def test_restored_installation_is_the_one_that_was_saved(
     assert processes_of(other.data) == []
     for name in ("secrets.json", "setup-token", "blobs/ab/photo"):
         assert (other.data / name).read_bytes() == (original.data / name).read_bytes()
+    blobs = other.data / "blobs" / "ab"
+    assert (blobs / "same").stat().st_ino == (blobs / "photo").stat().st_ino
     other.start()
     everything, unread = asyncio.run(stream_contents(other.run_json()["nats"]))
     assert (everything, unread) == (["0", "1", "2", "3", "4"], ["2", "3", "4"])
@@ -188,6 +192,9 @@ def _copy_with_manifest(source: Path, target: Path, content: dict[str, Any]) -> 
 
     with tarfile.open(source) as old, tarfile.open(target, "w") as new:
         for member in old:
+            if member.islnk():
+                new.addfile(member)
+                continue
             file = old.extractfile(member)
             assert file is not None
             data = file.read()

@@ -43,7 +43,7 @@ def setup(checkout: Path, python: str = sys.executable) -> subprocess.CompletedP
         env=os.environ | {"PYTHON": python, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
 
 

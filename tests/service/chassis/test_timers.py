@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import bindparam, text
 
 from chassis import errors
+from chassis.waits import first_of
 from chassis.call import Cause
 from chassis.clock import Clock
 from chassis.db.statement import Statement
@@ -173,7 +174,7 @@ async def test_moving_the_clock_fires_what_became_due() -> None:
     bench = Bench(background_database(), clock=clock)
     async with leading(bench.url, bench.timers.run):
         await bench.set("a", soon(3600), "a")
-        await asyncio.sleep(0.3)
+        await first_of(asyncio.Event(), timeout_s=0.3)
         before = await bench.effects()
         clock.offset = timedelta(hours=2)
         bench.timers.wake()

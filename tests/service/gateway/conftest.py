@@ -29,7 +29,9 @@ class Crm:
 
 
 @contextlib.asynccontextmanager
-async def running(names: tuple[str, ...] = ("identity", "contacts", "gateway"), **changes: Any) -> AsyncIterator[Crm]:
+async def running(
+    names: tuple[str, ...] = ("identity", "contacts", "gateway"), **changes: Any
+) -> AsyncIterator[Crm]:
     """An installation of these services with HTTP on a free port."""
     port = free_port()
     async with installation(names, port=port, **changes) as made:

@@ -7,17 +7,25 @@ from tests.service.gateway.conftest import Crm, unique
 
 async def test_create_get_list_update_delete_over_http(http: httpx.AsyncClient) -> None:
     name = unique("Wiśniewska")
-    made = await http.post("/v1/contacts", json={"displayName": name, "phones": [{"number": "+48 601 234 567"}]})
+    made = await http.post(
+        "/v1/contacts", json={"displayName": name, "phones": [{"number": "+48 601 234 567"}]}
+    )
     assert made.status_code == 200, made.text
     id, etag = made.json()["id"], made.headers["etag"]
     got = await http.get(f"/v1/contacts/{id}")
     assert (got.status_code, got.json()["displayName"], got.headers["etag"]) == (200, name, etag)
-    assert (await http.get(f"/v1/contacts/{id}", headers={"if-none-match": etag})).status_code == 304
+    assert (
+        await http.get(f"/v1/contacts/{id}", headers={"if-none-match": etag})
+    ).status_code == 304
     listed = await http.get("/v1/contacts", params={"q": name.split()[1]})
     assert [contact["id"] for contact in listed.json()["contacts"]] == [id]
-    changed = await http.patch(f"/v1/contacts/{id}", json={"position": "Head"}, headers={"if-match": etag})
+    changed = await http.patch(
+        f"/v1/contacts/{id}", json={"position": "Head"}, headers={"if-match": etag}
+    )
     assert (changed.status_code, changed.json()["position"]) == (200, "Head")
-    stale = await http.patch(f"/v1/contacts/{id}", json={"position": "Other"}, headers={"if-match": etag})
+    stale = await http.patch(
+        f"/v1/contacts/{id}", json={"position": "Other"}, headers={"if-match": etag}
+    )
     assert (stale.status_code, stale.headers["content-type"]) == (412, "application/problem+json")
     assert (await http.delete(f"/v1/contacts/{id}")).status_code == 200
     assert (await http.get(f"/v1/contacts/{id}")).status_code == 404
@@ -26,8 +34,12 @@ async def test_create_get_list_update_delete_over_http(http: httpx.AsyncClient) 
 
 async def test_an_idempotency_key_makes_one_contact(http: httpx.AsyncClient) -> None:
     name = unique()
-    first = await http.post("/v1/contacts", json={"displayName": name}, headers={"idempotency-key": "k-1"})
-    again = await http.post("/v1/contacts", json={"displayName": name}, headers={"idempotency-key": "k-1"})
+    first = await http.post(
+        "/v1/contacts", json={"displayName": name}, headers={"idempotency-key": "k-1"}
+    )
+    again = await http.post(
+        "/v1/contacts", json={"displayName": name}, headers={"idempotency-key": "k-1"}
+    )
     assert first.status_code == again.status_code == 200, again.text
     assert first.json()["id"] == again.json()["id"]
     listed = await http.get("/v1/contacts", params={"q": name.split()[1]})

@@ -15,12 +15,34 @@ EXAMPLES = os.environ.get("CRM_EXAMPLES", "1")
 
 async def test_generated_requests_meet_no_defect(crm: Crm, tenant: Tenant, tmp_path: Path) -> None:
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "schemathesis.cli", "run", f"{crm.url}/v1/openapi.json",
-        "--header", f"Authorization: Bearer {tenant.admin.token}",
-        "--checks", CHECKS, "--phases", "fuzzing", "--max-examples", EXAMPLES, "--seed", "1", "--workers", "2",
-        "--exclude-path", "/v1/events",  # a stream never ends
-        "--suppress-health-check", "all", "--continue-on-failure", "--no-shrink", "--warnings", "off",
-        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "run",
+        f"{crm.url}/v1/openapi.json",
+        "--header",
+        f"Authorization: Bearer {tenant.admin.token}",
+        "--checks",
+        CHECKS,
+        "--phases",
+        "fuzzing",
+        "--max-examples",
+        EXAMPLES,
+        "--seed",
+        "1",
+        "--workers",
+        "2",
+        "--exclude-path",
+        "/v1/events",  # a stream never ends
+        "--suppress-health-check",
+        "all",
+        "--continue-on-failure",
+        "--no-shrink",
+        "--warnings",
+        "off",
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await asyncio.wait_for(program.communicate(), 300)
     text = output.decode(errors="replace")

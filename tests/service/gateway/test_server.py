@@ -8,6 +8,7 @@ import pytest
 import uvloop
 
 from chassis.process import reuse_port_socket
+from chassis.testing.events import eventually
 from chassis.testing.servers import free_port
 from gateway.server import Server
 
@@ -50,16 +51,23 @@ class Site:
         await send({"type": "http.response.body", "body": self.name})
 
 
-def serving(site: Site, port: int, drain_s: float = 5.0, **limits: Any) -> tuple[asyncio.Event, "asyncio.Task[None]"]:
+def serving(
+    site: Site, port: int, drain_s: float = 5.0, **limits: Any
+) -> tuple[asyncio.Event, "asyncio.Task[None]"]:
     """(what stops it, the running server)."""
-    server = Server(site, max_head_bytes=limits.get("max_head_bytes", 32768),  # type: ignore[arg-type]
-                    head_timeout_s=limits.get("head_timeout_s", 20))
+    server = Server(
+        site,
+        max_head_bytes=limits.get("max_head_bytes", 32768),  # type: ignore[arg-type]
+        head_timeout_s=limits.get("head_timeout_s", 20),
+    )
     stop = asyncio.Event()
 
     async def closing() -> None:
         site.gate.set()
 
-    return stop, asyncio.create_task(server.run(reuse_port_socket("127.0.0.1", port), stop, drain_s, closing))
+    return stop, asyncio.create_task(
+        server.run(reuse_port_socket("127.0.0.1", port), stop, drain_s, closing)
+    )
 
 
 async def ask(port: int, request: bytes = REQUEST) -> bytes:
@@ -85,8 +93,7 @@ def test_no_connection_is_lost_while_one_of_two_processes_drains(run: Callable[.
                 answers.append(await ask(port))
 
         visitors = [asyncio.create_task(visitor()) for _ in range(20)]
-        while leaving.answered < 100:
-            await asyncio.sleep(0)
+        await eventually(lambda: leaving.answered >= 100, "a hundred visitors were served")
         stop.set()
         await running
         answered = leaving.answered
@@ -134,7 +141,9 @@ def test_endless_heads_and_silent_connections_are_closed(run: Callable[..., None
     async def scenario() -> None:
         port, site = free_port(), Site(b"x")
         stop, running = serving(site, port, max_head_bytes=4096, head_timeout_s=1)
-        assert (await ask(port, b"GET / HTTP/1.1\r\n" + b"x-a: b\r\n" * 2000)).startswith(b"HTTP/1.1 431")
+        assert (await ask(port, b"GET / HTTP/1.1\r\n" + b"x-a: b\r\n" * 2000)).startswith(
+            b"HTTP/1.1 431"
+        )
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nhost:")
         assert await asyncio.wait_for(reader.read(), 5) == b""

@@ -24,17 +24,30 @@ async def open_crm() -> AsyncIterator[Crm]:
 async def email(open_crm: Crm) -> str:
     """The administrator of a new company."""
     address = f"ana-{uuid7()}@example.com"
-    company = {"name": "Okna", "country": "PL", "currency": "PLN", "language": "pl", "timeZone": "Europe/Warsaw"}
+    company = {
+        "name": "Okna",
+        "country": "PL",
+        "currency": "PLN",
+        "language": "pl",
+        "timeZone": "Europe/Warsaw",
+    }
     async with open_crm.client() as stranger:
-        made = await stranger.post("/v1/tenants", json={
-            "company": company, "administrator": {"email": address, "password": PASSWORD, "name": "Ana"}})
+        made = await stranger.post(
+            "/v1/tenants",
+            json={
+                "company": company,
+                "administrator": {"email": address, "password": PASSWORD, "name": "Ana"},
+            },
+        )
     assert made.status_code == 200, made.text
     return address
 
 
 async def test_a_browser_signs_in_works_renews_and_leaves(open_crm: Crm, email: str) -> None:
     async with open_crm.client() as browser:
-        signed_in = await browser.post("/v1/auth:login", json={"email": email, "password": PASSWORD}, headers=CSRF)
+        signed_in = await browser.post(
+            "/v1/auth:login", json={"email": email, "password": PASSWORD}, headers=CSRF
+        )
         assert signed_in.status_code == 200, signed_in.text
         assert {"accessToken", "refreshToken"}.isdisjoint(signed_in.json())
         assert (await browser.get("/v1/me")).json()["user"]["email"] == email
@@ -55,13 +68,19 @@ async def test_a_browser_signs_in_works_renews_and_leaves(open_crm: Crm, email: 
         assert gone.status_code == 401
 
 
-async def test_a_session_that_cannot_be_renewed_leaves_no_cookies(open_crm: Crm, email: str) -> None:
+async def test_a_session_that_cannot_be_renewed_leaves_no_cookies(
+    open_crm: Crm, email: str
+) -> None:
     async with open_crm.client() as browser:
-        await browser.post("/v1/auth:login", json={"email": email, "password": PASSWORD}, headers=CSRF)
+        await browser.post(
+            "/v1/auth:login", json={"email": email, "password": PASSWORD}, headers=CSRF
+        )
         stale = browser.cookies["crm_refresh"]
         await browser.post("/v1/auth:logout", headers=CSRF)
     async with open_crm.client() as other:
-        refused = await other.post("/v1/auth:refresh", headers={**CSRF, "cookie": f"crm_refresh={stale}"})
+        refused = await other.post(
+            "/v1/auth:refresh", headers={**CSRF, "cookie": f"crm_refresh={stale}"}
+        )
     assert refused.status_code == 401
     assert all("Max-Age=0" in cookie for cookie in refused.headers.get_list("set-cookie"))
     assert len(refused.headers.get_list("set-cookie")) == 2
@@ -69,16 +88,22 @@ async def test_a_session_that_cannot_be_renewed_leaves_no_cookies(open_crm: Crm,
 
 async def test_wrong_password_sets_no_cookie(open_crm: Crm, email: str) -> None:
     async with open_crm.client() as browser:
-        refused = await browser.post("/v1/auth:login", json={"email": email, "password": "wrong"}, headers=CSRF)
+        refused = await browser.post(
+            "/v1/auth:login", json={"email": email, "password": "wrong"}, headers=CSRF
+        )
     assert refused.status_code == 401
     assert "set-cookie" not in refused.headers
 
 
 async def test_programs_sign_in_by_bearer(open_crm: Crm, email: str) -> None:
     async with open_crm.client() as program:
-        tokens = (await program.post("/v1/auth:login", json={"email": email, "password": PASSWORD})).json()
+        tokens = (
+            await program.post("/v1/auth:login", json={"email": email, "password": PASSWORD})
+        ).json()
         assert not program.cookies
         bearer = httpx.Headers({"authorization": f"Bearer {tokens['accessToken']}"})
         assert (await program.get("/v1/me", headers=bearer)).status_code == 200
-        again = await program.post("/v1/auth:refresh", json={"refreshToken": tokens["refreshToken"]})
+        again = await program.post(
+            "/v1/auth:refresh", json={"refreshToken": tokens["refreshToken"]}
+        )
         assert again.json()["accessToken"]

@@ -32,11 +32,17 @@ async def test_card_joins_contact_company_and_open_requests(http: httpx.AsyncCli
     contact = await make(http, "contacts", displayName=unique(), companyId=company)
     request = await make(http, "requests", text="Ile kosztuje?", contactId=contact)
     closed = await make(http, "requests", text="spam", contactId=contact)
-    assert (await http.post(f"/v1/requests/{closed}:close", json={"reason": "CLOSE_REASON_SPAM"})).status_code == 200
+    assert (
+        await http.post(f"/v1/requests/{closed}:close", json={"reason": "CLOSE_REASON_SPAM"})
+    ).status_code == 200
     card = await http.get(f"/v1/contacts/{contact}/card")
     assert card.status_code == 200, card.text
     shown = card.json()
-    assert (shown["contact"]["id"], shown["company"]["id"], shown["unavailable"]) == (contact, company, [])
+    assert (shown["contact"]["id"], shown["company"]["id"], shown["unavailable"]) == (
+        contact,
+        company,
+        [],
+    )
     assert [r["id"] for r in shown["requests"]] == [request]
     assert isinstance(shown["timeline"], list)
 
@@ -47,12 +53,18 @@ async def test_card_stands_without_a_part_that_is_down(
     contact = await make(http, "contacts", displayName=unique())
     break_down(crm, monkeypatch, "ListContactTimeline")
     shown = (await http.get(f"/v1/contacts/{contact}/card")).json()
-    assert (shown["contact"]["id"], shown["timeline"], shown["unavailable"]) == (contact, [], ["contacts"])
+    assert (shown["contact"]["id"], shown["timeline"], shown["unavailable"]) == (
+        contact,
+        [],
+        ["contacts"],
+    )
     break_down(crm, monkeypatch, "GetContact")
     assert (await http.get(f"/v1/contacts/{contact}/card")).status_code == 503
 
 
-async def test_card_of_an_unknown_or_foreign_contact_is_not_found(crm: Crm, http: httpx.AsyncClient) -> None:
+async def test_card_of_an_unknown_or_foreign_contact_is_not_found(
+    crm: Crm, http: httpx.AsyncClient
+) -> None:
     other = await crm.installation.tenant()
     async with crm.client(other.admin.token) as stranger:
         foreign = await make(stranger, "contacts", displayName=unique())
@@ -62,7 +74,9 @@ async def test_card_of_an_unknown_or_foreign_contact_is_not_found(crm: Crm, http
     assert (await http.get("/v1/contacts/nonsense/card")).status_code == 400
 
 
-async def test_card_shows_no_part_that_the_role_does_not_allow(crm: Crm, tenant: Tenant, http: httpx.AsyncClient) -> None:
+async def test_card_shows_no_part_that_the_role_does_not_allow(
+    crm: Crm, tenant: Tenant, http: httpx.AsyncClient
+) -> None:
     company = await make(http, "companies", name=unique("Okna"))
     contact = await make(http, "contacts", displayName=unique(), companyId=company)
     await make(http, "requests", text="x", contactId=contact)
@@ -73,7 +87,9 @@ async def test_card_shows_no_part_that_the_role_does_not_allow(crm: Crm, tenant:
     assert (shown["requests"], shown["unavailable"]) == ([], [])
 
 
-async def test_search_finds_all_kinds(crm: Crm, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_search_finds_all_kinds(
+    crm: Crm, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     word = f"Xy{uuid7()[-10:]}"
     contact = await make(http, "contacts", displayName=f"Jan {word}")
     company = await make(http, "companies", name=f"{word} sp. z o.o.")
@@ -84,7 +100,11 @@ async def test_search_finds_all_kinds(crm: Crm, http: httpx.AsyncClient, monkeyp
     assert [r["id"] for r in found["requests"]] == [request]
     break_down(crm, monkeypatch, "ListCompanies")
     partial = (await http.get("/v1/search", params={"q": word})).json()
-    assert (partial["companies"], partial["unavailable"], len(partial["contacts"])) == ([], ["contacts"], 1)
+    assert (partial["companies"], partial["unavailable"], len(partial["contacts"])) == (
+        [],
+        ["contacts"],
+        1,
+    )
 
 
 async def test_search_needs_words_and_a_session(crm: Crm, http: httpx.AsyncClient) -> None:

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pytest
-
-from chassis.keys import uuid7
-from chassis.testing.installation import Installation, Person, installation, migrate_once, published
 from crm.identity.v1 import identity_service_pb2_grpc as grpc
 from crm.identity.v1 import role_pb2, session_pb2, user_pb2
+
+from chassis.keys import uuid7
+from chassis.testing.installation import Installation, Person, installation, migrate_once
 
 PASSWORD = "kaca-jendela-9"
 _NUMBERS = itertools.count(1)
@@ -39,7 +40,7 @@ async def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> Any:
     while time.monotonic() < deadline:
         if answer := await condition():
             return answer
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # allow sleep-in-test: the wait of `until`, which has a deadline
     raise AssertionError(f"not true within {timeout_s} s: {condition}")
 
 
@@ -73,7 +74,9 @@ class Company:
         await self.crm.process.directory.until(lambda: self.directory.entry(kind, id) is None)
 
     async def role_id(self, built_in: str) -> str:
-        roles = (await self.stub.ListRoles(role_pb2.ListRolesRequest(filter=f'built_in = "{built_in}"'))).roles
+        roles = (
+            await self.stub.ListRoles(role_pb2.ListRolesRequest(filter=f'built_in = "{built_in}"'))
+        ).roles
         assert len(roles) == 1
         return roles[0].id
 
@@ -83,14 +86,18 @@ class Company:
         fields.setdefault("role_ids", [await self.role_id(built_in)])
         return await self.stub.CreateUser(user_pb2.CreateUserRequest(user=user_pb2.User(**fields)))
 
-    async def joined(self, built_in: str = "salesperson", **fields: Any) -> tuple[user_pb2.User, Person]:
+    async def joined(
+        self, built_in: str = "salesperson", **fields: Any
+    ) -> tuple[user_pb2.User, Person]:
         """A user who accepted the invitation and signed in."""
         user = await self.user(built_in, **fields)
         link = await self.stub.InviteUser(user_pb2.InviteUserRequest(id=user.id))
         await stranger(self.crm).AcceptInvitation(
             session_pb2.AcceptInvitationRequest(token=link.token, password=PASSWORD)
         )
-        await self.crm.process.directory.until(lambda: (self.directory.user(user.id) or {}).get("state") == "active")
+        await self.crm.process.directory.until(
+            lambda: (self.directory.user(user.id) or {}).get("state") == "active"
+        )
         return user, await self.person(user.email)
 
     async def person(self, email: str, password: str = PASSWORD) -> Person:
@@ -108,14 +115,15 @@ class Company:
             return not await self.rows("SELECT 1 FROM outbox WHERE tenant_id = $1 LIMIT 1", self.id)
 
         await until(published)
-        found = {
-            table: (await self.rows(
-                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS m FROM {table} t WHERE tenant_id = $1",
-                self.id,
-            ))[0]["m"]
+        prints = " UNION ALL ".join(
+            f"SELECT '{table}' AS name, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS print"
+            f" FROM {table} t WHERE tenant_id = $1"
             for table in TABLES
-        }
-        info = await self.crm.process.nats.js.stream_info("IDENTITY", subjects_filter=f"crm.{self.id}.>")
+        )
+        found = {row["name"]: row["print"] for row in await self.rows(prints, self.id)}
+        info = await self.crm.process.nats.js.stream_info(
+            "IDENTITY", subjects_filter=f"crm.{self.id}.>"
+        )
         return {**found, "events": dict(info.state.subjects or {})}
 
     @contextlib.asynccontextmanager
@@ -126,8 +134,17 @@ class Company:
         assert await self.state() == before
 
     async def event(self, name: str, *, count: int = 1) -> dict[str, Any]:
-        """The count-th event of this name."""
-        return (await published(self.crm.process.nats, self.id, name, count, 10.0))[count - 1]
+        """The count-th event of this name, as a subscriber gets it."""
+        subject = f"crm.{self.id}.identity.{name}"
+        subscription = await self.crm.process.nats.js.subscribe(
+            subject, stream="IDENTITY", ordered_consumer=True
+        )
+        try:
+            for _ in range(count):
+                message = await subscription.next_msg(timeout=10)
+            return orjson.loads(message.data)
+        finally:
+            await subscription.unsubscribe()
 
 
 def stranger(crm: Installation, peer: str = "") -> Any:
@@ -135,16 +152,24 @@ def stranger(crm: Installation, peer: str = "") -> Any:
     return crm.stranger.stub(grpc.IdentityServiceStub, **{"crm-peer": peer or new_peer()})
 
 
-async def sign_in(crm: Installation, email: str, password: str = PASSWORD, peer: str = "") -> session_pb2.LoginResponse:
+async def sign_in(
+    crm: Installation, email: str, password: str = PASSWORD, peer: str = ""
+) -> session_pb2.LoginResponse:
     return await stranger(crm, peer).Login(session_pb2.LoginRequest(email=email, password=password))
 
 
 def new_company(email: str) -> session_pb2.SignUpRequest:
     return session_pb2.SignUpRequest(
         company=session_pb2.NewCompany(
-            name="Okna Kowalski", country="PL", currency="PLN", language="pl", time_zone="Europe/Warsaw"
+            name="Okna Kowalski",
+            country="PL",
+            currency="PLN",
+            language="pl",
+            time_zone="Europe/Warsaw",
         ),
-        administrator=session_pb2.NewAdministrator(email=email, password=PASSWORD, name="Ana Kowalska"),
+        administrator=session_pb2.NewAdministrator(
+            email=email, password=PASSWORD, name="Ana Kowalska"
+        ),
     )
 
 
@@ -154,9 +179,11 @@ async def sign_up(crm: Installation) -> Company:
     made = await stranger(crm).SignUp(new_company(email))
     directory = crm.process.directory
     await directory.until(
-        lambda: (view := directory.of(made.tenant.id)).user(made.user.id) is not None
-        and all(view.role(id) for id in made.user.role_ids)
-        and bool(view.tenant())
+        lambda: (
+            (view := directory.of(made.tenant.id)).user(made.user.id) is not None
+            and all(view.role(id) for id in made.user.role_ids)
+            and bool(view.tenant())
+        )
     )
     answer = await sign_in(crm, email)
     person = Person(crm, made.tenant.id, made.user.id, answer.access_token)

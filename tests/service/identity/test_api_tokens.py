@@ -3,23 +3,27 @@
 from typing import Any
 
 import pytest
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import errors
 from chassis.testing.installation import Person
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 from tests.service.identity.conftest import Company, grant, grpc, until
 
 USERS = "/crm.identity.v1.IdentityService/ListUsers"
 ME = "/crm.identity.v1.IdentityService/GetMe"
 
 
-async def token(company: Company, person: Person | None = None, **fields: Any) -> tuple[pb.CreateApiTokenResponse, Any]:
+async def token(
+    company: Company, person: Person | None = None, **fields: Any
+) -> tuple[pb.CreateApiTokenResponse, Any]:
     """A new token and the stub of the program that has it."""
     stub = (person or company.admin).stub(grpc.IdentityServiceStub)
-    made = await stub.CreateApiToken(pb.CreateApiTokenRequest(api_token=pb.ApiToken(**{"name": "shop", **fields})))
+    made = await stub.CreateApiToken(
+        pb.CreateApiTokenRequest(api_token=pb.ApiToken(**{"name": "shop", **fields}))
+    )
     program = Person(company.crm, company.id, made.api_token.id, made.secret)
     return made, program.stub(grpc.IdentityServiceStub)
 
@@ -28,7 +32,8 @@ async def test_a_token_works_for_its_user_and_its_secret_is_kept_nowhere(company
     made, program = await token(company)
     me = await program.GetMe(session_pb2.GetMeRequest())
     assert (me.user.id, me.session_id) == (company.admin_id, "")
-    assert made.secret.endswith(made.api_token.hint) and len(made.api_token.hint) == 4
+    assert made.secret.endswith(made.api_token.hint)
+    assert len(made.api_token.hint) == 4
     for table in ("api_tokens", "api_tokens_history", "api_token_hashes", "answers"):
         rows = await company.rows(f"SELECT 1 FROM {table} t WHERE tenant_id = $1 AND t::text LIKE '%' || $2 || '%'",
                                   company.id, made.secret[60:])  # fmt: skip
@@ -47,7 +52,10 @@ async def test_a_token_does_what_its_methods_say_and_nothing_else(company: Compa
 async def test_a_token_has_at_most_the_rights_of_its_user(company: Company) -> None:
     role = await company.stub.CreateRole(
         role_pb2.CreateRoleRequest(
-            role=role_pb2.Role(name="Integrator", grants=[grant("api_token", "*", role_pb2.SCOPE_OWN), grant("user", "read")])
+            role=role_pb2.Role(
+                name="Integrator",
+                grants=[grant("api_token", "*", role_pb2.SCOPE_OWN), grant("user", "read")],
+            )
         )
     )
     _, person = await company.joined(role_ids=[role.id])
@@ -68,7 +76,9 @@ async def test_a_token_writes_only_its_fields(company: Company) -> None:
     _, program = await token(company, writable={"user": pb.FieldList(fields=["job_title"])})
 
     def change(**fields: str) -> user_pb2.UpdateUserRequest:
-        return user_pb2.UpdateUserRequest(user=user_pb2.User(id=user.id, **fields), update_mask=FieldMask(paths=list(fields)))
+        return user_pb2.UpdateUserRequest(
+            user=user_pb2.User(id=user.id, **fields), update_mask=FieldMask(paths=list(fields))
+        )
 
     assert (await program.UpdateUser(change(job_title="Measurer"))).job_title == "Measurer"
     async with company.unchanged():
@@ -103,10 +113,13 @@ async def test_a_narrowed_token_is_narrow_in_every_process(company: Company) -> 
     made, program = await token(company)
     await company.stub.UpdateApiToken(
         pb.UpdateApiTokenRequest(
-            api_token=pb.ApiToken(id=made.api_token.id, methods=[ME]), update_mask=FieldMask(paths=["methods"])
+            api_token=pb.ApiToken(id=made.api_token.id, methods=[ME]),
+            update_mask=FieldMask(paths=["methods"]),
         )
     )
-    await company.crm.process.directory.until(lambda: company.directory.token(made.api_token.id)["methods"] == [ME])
+    await company.crm.process.directory.until(
+        lambda: company.directory.token(made.api_token.id)["methods"] == [ME]
+    )
     await program.GetMe(session_pb2.GetMeRequest())
     with pytest.raises(errors.PermissionDenied):
         await program.ListUsers(user_pb2.ListUsersRequest())
@@ -125,7 +138,9 @@ async def test_a_program_makes_no_further_programs(company: Company) -> None:
     _, program = await token(company)
     async with company.unchanged():
         with pytest.raises(errors.PermissionDenied) as refusal:
-            await program.CreateApiToken(pb.CreateApiTokenRequest(api_token=pb.ApiToken(name="second")))
+            await program.CreateApiToken(
+                pb.CreateApiTokenRequest(api_token=pb.ApiToken(name="second"))
+            )
         with pytest.raises(errors.PermissionDenied):
             await program.Logout(session_pb2.LogoutRequest())
     assert refusal.value.reason == "CALLER_IS_TOKEN"
@@ -133,7 +148,9 @@ async def test_a_program_makes_no_further_programs(company: Company) -> None:
 
 async def test_tokens_work_for_active_users_whose_rights_the_maker_has(company: Company) -> None:
     role = await company.stub.CreateRole(
-        role_pb2.CreateRoleRequest(role=role_pb2.Role(name="Token desk", grants=[grant("api_token", "*")]))
+        role_pb2.CreateRoleRequest(
+            role=role_pb2.Role(name="Token desk", grants=[grant("api_token", "*")])
+        )
     )
     _, desk = await company.joined(role_ids=[role.id])
     invited = await company.user()
@@ -154,7 +171,8 @@ async def test_owner_and_events_of_a_token_are_fixed(company: Company) -> None:
         with pytest.raises(errors.FailedPrecondition) as refusal:
             await company.stub.UpdateApiToken(
                 pb.UpdateApiTokenRequest(
-                    api_token=pb.ApiToken(id=made.api_token.id, nats=True), update_mask=FieldMask(paths=["nats"])
+                    api_token=pb.ApiToken(id=made.api_token.id, nats=True),
+                    update_mask=FieldMask(paths=["nats"]),
                 )
             )
     assert refusal.value.reason == "FIELD_FIXED"
@@ -163,14 +181,18 @@ async def test_owner_and_events_of_a_token_are_fixed(company: Company) -> None:
 async def test_a_users_own_tokens_are_all_he_sees(company: Company) -> None:
     role = await company.stub.CreateRole(
         role_pb2.CreateRoleRequest(
-            role=role_pb2.Role(name="Own tokens", grants=[grant("api_token", "*", role_pb2.SCOPE_OWN)])
+            role=role_pb2.Role(
+                name="Own tokens", grants=[grant("api_token", "*", role_pb2.SCOPE_OWN)]
+            )
         )
     )
     _, person = await company.joined(role_ids=[role.id])
     theirs, _ = await token(company)
     mine, _ = await token(company, person)
     stub = person.stub(grpc.IdentityServiceStub)
-    assert [t.id for t in (await stub.ListApiTokens(pb.ListApiTokensRequest())).api_tokens] == [mine.api_token.id]
+    assert [t.id for t in (await stub.ListApiTokens(pb.ListApiTokensRequest())).api_tokens] == [
+        mine.api_token.id
+    ]
     with pytest.raises(errors.NotFound):
         await stub.GetApiToken(pb.GetApiTokenRequest(id=theirs.api_token.id))
     with pytest.raises(errors.NotFound):

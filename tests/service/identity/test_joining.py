@@ -3,15 +3,23 @@
 import asyncio
 
 import pytest
+from crm.identity.v1 import role_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
 
 from chassis import errors
 from chassis.testing import servers
 from chassis.testing.installation import Installation, installation
-from crm.identity.v1 import role_pb2, user_pb2
-from crm.identity.v1 import session_pb2 as pb
 from services.identity.builtin_roles import BUILT_IN
 from tests.service.identity.conftest import (
-    PASSWORD, Company, grant, grpc, new_company, new_email, sign_in, sign_up, stranger,
+    PASSWORD,
+    Company,
+    grant,
+    grpc,
+    new_company,
+    new_email,
+    sign_in,
+    sign_up,
+    stranger,
 )  # fmt: skip
 
 
@@ -22,7 +30,10 @@ def set_up(crm: Installation, token: str) -> pb.SetupRequest:
 
 async def counts(crm: Installation) -> list[int]:
     tables = ("companies", "tenants", "users", "logins", "installation")
-    return [(await crm.rows("identity", f"SELECT count(*) AS n FROM {table}"))[0]["n"] for table in tables]
+    return [
+        (await crm.rows("identity", f"SELECT count(*) AS n FROM {table}"))[0]["n"]
+        for table in tables
+    ]
 
 
 async def test_set_up_works_once_and_with_its_token_only(crm: Installation) -> None:
@@ -35,13 +46,15 @@ async def test_set_up_works_once_and_with_its_token_only(crm: Installation) -> N
     assert await counts(crm) == before
 
     outcomes = await asyncio.gather(
-        *(stranger(crm).Setup(set_up(crm, crm.process.settings.setup_token)) for _ in range(5)), return_exceptions=True
+        *(stranger(crm).Setup(set_up(crm, crm.process.settings.setup_token)) for _ in range(5)),
+        return_exceptions=True,
     )
 
     made = [o for o in outcomes if isinstance(o, pb.SetupResponse)]
     refused = [o.reason for o in outcomes if isinstance(o, errors.CrmError)]
     assert (len(made), refused) == (1, ["SETUP_DONE"] * 4)
-    assert made[0].tenant.country == "PL" and made[0].user.state == user_pb2.USER_STATE_ACTIVE
+    assert made[0].tenant.country == "PL"
+    assert made[0].user.state == user_pb2.USER_STATE_ACTIVE
     assert await counts(crm) == [n + 1 for n in before]
     assert (await sign_in(crm, made[0].user.email)).user.id == made[0].user.id
 
@@ -73,7 +86,9 @@ async def test_a_weak_password_founds_no_company(crm: Installation) -> None:
     assert await counts(crm) == before
 
 
-async def test_signing_up_is_closed_by_default(migrated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_signing_up_is_closed_by_default(
+    migrated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("CRM_SIGNUP", raising=False)
     async with installation(["identity"]) as closed:
         before = await counts(closed)
@@ -95,7 +110,8 @@ def accept(token: str, password: str = PASSWORD, name: str = "") -> pb.AcceptInv
 async def test_an_invited_user_joins_and_signs_in(company: Company) -> None:
     user, link = await invited(company)
     answer = await stranger(company.crm).AcceptInvitation(accept(link.token, name="Dewi Lestari"))
-    assert answer.email == user.email and link.path == f"/join#{link.token}"
+    assert answer.email == user.email
+    assert link.path == f"/join#{link.token}"
     joined = (await company.event("UserJoined"))["user"]
     assert (joined["name"], joined["state"]) == ("Dewi Lestari", "USER_STATE_ACTIVE")
     assert link.token not in str(await company.event("UserInvited"))
@@ -105,7 +121,8 @@ async def test_an_invited_user_joins_and_signs_in(company: Company) -> None:
 async def test_a_link_works_once_also_for_ten_at_the_same_moment(company: Company) -> None:
     _, link = await invited(company)
     outcomes = await asyncio.gather(
-        *(stranger(company.crm).AcceptInvitation(accept(link.token)) for _ in range(10)), return_exceptions=True
+        *(stranger(company.crm).AcceptInvitation(accept(link.token)) for _ in range(10)),
+        return_exceptions=True,
     )
     assert sum(isinstance(o, pb.PasswordLinkResponse) for o in outcomes) == 1
     assert [o.reason for o in outcomes if isinstance(o, errors.CrmError)] == ["LINK_INVALID"] * 9
@@ -140,7 +157,8 @@ async def test_a_weak_password_leaves_the_link_usable(company: Company) -> None:
 async def test_an_ended_link_is_refused(company: Company) -> None:
     user, link = await invited(company)
     servers.run_sql(
-        f"UPDATE links SET expire_time = now() - interval '1 second' WHERE user_id = '{user.id}'", "crm_identity"
+        f"UPDATE links SET expire_time = now() - interval '1 second' WHERE user_id = '{user.id}'",
+        "crm_identity",
     )
     async with company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as refusal:
@@ -171,15 +189,19 @@ async def test_a_secret_is_shown_once_also_to_a_repeated_request(company: Compan
 
 
 async def test_a_reset_password_ends_every_session(company: Company) -> None:
-    user, person = await company.joined()
+    user, _person = await company.joined()
     link = await company.stub.ResetUserPassword(user_pb2.ResetUserPasswordRequest(id=user.id))
     assert link.path == f"/reset-password#{link.token}"
-    assert (await sign_in(company.crm, user.email)).user.id == user.id  # the old one works until the link is used
+    assert (
+        await sign_in(company.crm, user.email)
+    ).user.id == user.id  # the old one works until the link is used
     answer = await stranger(company.crm).CompletePasswordReset(
         pb.CompletePasswordResetRequest(token=link.token, password="pintu-kayu-77")
     )
     assert answer.email == user.email
-    rows = await company.rows("SELECT count(*) AS n FROM sessions WHERE user_id = $1 AND revoke_time IS NULL", user.id)
+    rows = await company.rows(
+        "SELECT count(*) AS n FROM sessions WHERE user_id = $1 AND revoke_time IS NULL", user.id
+    )
     assert rows[0]["n"] == 0
     with pytest.raises(errors.Unauthenticated):
         await sign_in(company.crm, user.email, PASSWORD)
@@ -199,7 +221,9 @@ async def test_an_invitation_is_no_password_reset(company: Company) -> None:
 async def test_nobody_resets_the_password_of_somebody_with_more_rights(company: Company) -> None:
     role = await company.stub.CreateRole(
         role_pb2.CreateRoleRequest(
-            role=role_pb2.Role(name="Desk", grants=[grant("user", "reset_password"), grant("user", "read")])
+            role=role_pb2.Role(
+                name="Desk", grants=[grant("user", "reset_password"), grant("user", "read")]
+            )
         )
     )
     _, desk = await company.joined(role_ids=[role.id])

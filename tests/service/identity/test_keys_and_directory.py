@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import jwt
 import pytest
+from crm.identity.v1 import session_pb2 as pb
 
 from chassis import directory, errors
 from chassis.testing import servers
-from crm.identity.v1 import session_pb2 as pb
 from services.identity import key_rotation, store, tasks
 from services.identity.attempts import INSTALLATION
 from services.identity.real_time import real_now
@@ -15,12 +15,14 @@ from tests.service.identity.conftest import Company, grpc, until
 
 
 def age_keys(by: str) -> None:
-    servers.run_sql(f"UPDATE signing_keys SET create_time = create_time - interval '{by}'", "crm_identity")
+    servers.run_sql(
+        f"UPDATE signing_keys SET create_time = create_time - interval '{by}'", "crm_identity"
+    )
 
 
 async def run(company: Company, work: object) -> object:
     runtime = company.crm.process.runtimes["identity"]
-    return await runtime.run_system(INSTALLATION, tasks._CAUSE, work)  # type: ignore[arg-type]  # noqa: SLF001
+    return await runtime.run_system(INSTALLATION, tasks._CAUSE, work)  # type: ignore[arg-type]
 
 
 async def test_a_rotated_key_signs_and_nobody_is_signed_out(company: Company) -> None:
@@ -32,7 +34,9 @@ async def test_a_rotated_key_signs_and_nobody_is_signed_out(company: Company) ->
     )
     assert (await company.stub.GetMe(pb.GetMeRequest())).user.id == company.admin_id
     young = await company.person(company.email)
-    assert jwt.get_unverified_header(young.token)["kid"] == old_kid, "not before every process knows the new key"
+    assert jwt.get_unverified_header(young.token)["kid"] == old_kid, (
+        "not before every process knows the new key"
+    )
     age_keys("15 seconds")
     settled = await company.person(company.email)
     assert jwt.get_unverified_header(settled.token)["kid"] == new.key_id
@@ -45,7 +49,9 @@ async def test_a_rotated_key_signs_and_nobody_is_signed_out(company: Company) ->
     assert refusal.value.reason == "KEYS_ROTATED_RECENTLY"
 
 
-async def test_keys_are_replaced_after_thirty_days_and_forgotten_when_no_token_needs_them(company: Company) -> None:
+async def test_keys_are_replaced_after_thirty_days_and_forgotten_when_no_token_needs_them(
+    company: Company,
+) -> None:
     settings, view = company.crm.process.settings, company.crm.process.directory.of("_")
     await run(company, lambda tx: key_rotation.ensure(tx, settings, real_now()))
     before = await run(company, store.signing_keys)
@@ -55,7 +61,9 @@ async def test_keys_are_replaced_after_thirty_days_and_forgotten_when_no_token_n
     assert after[0].kid not in {key.kid for key in before}  # type: ignore[index,attr-defined]
     assert before[0].kid in {key.kid for key in after}, "its tokens live on"  # type: ignore[index,attr-defined]
 
-    await run(company, lambda tx: key_rotation.ensure(tx, settings, real_now() + timedelta(hours=2)))
+    await run(
+        company, lambda tx: key_rotation.ensure(tx, settings, real_now() + timedelta(hours=2))
+    )
     left = await run(company, store.signing_keys)
     assert [key.kid for key in left] == [after[0].kid]  # type: ignore[index,attr-defined]
     await company.crm.process.directory.until(lambda: view.entry("key", before[0].kid) is None)  # type: ignore[index]
@@ -63,7 +71,8 @@ async def test_keys_are_replaced_after_thirty_days_and_forgotten_when_no_token_n
 
 async def test_private_keys_rest_sealed(company: Company) -> None:
     (row, *_) = await company.rows("SELECT sealed, public_pem FROM signing_keys")
-    assert len(row["sealed"]) == 12 + 32 + 16 and "PUBLIC KEY" in row["public_pem"]
+    assert len(row["sealed"]) == 12 + 32 + 16
+    assert "PUBLIC KEY" in row["public_pem"]
 
 
 async def test_a_lost_directory_is_written_anew(company: Company) -> None:
@@ -71,7 +80,10 @@ async def test_a_lost_directory_is_written_anew(company: Company) -> None:
     bucket = await company.crm.process.nats.js.key_value(directory.BUCKET)
     entry = company.directory.user(user.id)
     await bucket.delete(f"{company.id}.user.{user.id}")
-    await bucket.put(f"{company.id}.role.0190aaaa-0000-7000-8000-000000000001", b'{"name": "ghost", "grants": []}')
+    await bucket.put(
+        f"{company.id}.role.0190aaaa-0000-7000-8000-000000000001",
+        b'{"name": "ghost", "grants": []}',
+    )
     await company.forgotten("user", user.id)
     await company.known("role", "0190aaaa-0000-7000-8000-000000000001")
 
@@ -88,7 +100,9 @@ async def test_the_beat_keeps_the_directory_fresh(company: Company) -> None:
     await until(fresh, 5)
 
 
-async def test_ended_sessions_stay_in_the_directory_until_their_tokens_have_ended(company: Company) -> None:
+async def test_ended_sessions_stay_in_the_directory_until_their_tokens_have_ended(
+    company: Company,
+) -> None:
     await company.person(company.email)
     sessions = (await company.stub.ListSessions(pb.ListSessionsRequest())).sessions
     other = next(s for s in sessions if not s.current)
@@ -98,7 +112,8 @@ async def test_ended_sessions_stay_in_the_directory_until_their_tokens_have_ende
     await tasks.compare(runtime)
     assert company.directory.session(other.id) is not None
     servers.run_sql(
-        f"UPDATE sessions SET revoke_time = revoke_time - interval '40 minutes' WHERE id = '{other.id}'", "crm_identity"
+        f"UPDATE sessions SET revoke_time = revoke_time - interval '40 minutes' WHERE id = '{other.id}'",
+        "crm_identity",
     )
     await tasks.compare(runtime)
     await company.forgotten("session", other.id)

@@ -3,23 +3,36 @@
 import asyncio
 
 import pytest
+from crm.identity.v1 import (
+    api_token_pb2,
+    department_pb2,
+    operation_pb2,
+    role_pb2,
+    session_pb2,
+    tenant_pb2,
+    user_pb2,
+)
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
-from crm.identity.v1 import api_token_pb2, department_pb2, operation_pb2, role_pb2, session_pb2, tenant_pb2, user_pb2
 from tests.service.identity.conftest import Company, grant, grpc, until
 
 
-async def department(company: Company, name: str = "Sales", **fields: str) -> department_pb2.Department:
+async def department(
+    company: Company, name: str = "Sales", **fields: str
+) -> department_pb2.Department:
     return await company.stub.CreateDepartment(
-        department_pb2.CreateDepartmentRequest(department=department_pb2.Department(name=name, **fields))
+        department_pb2.CreateDepartmentRequest(
+            department=department_pb2.Department(name=name, **fields)
+        )
     )
 
 
 def move(id: str, parent_id: str) -> department_pb2.UpdateDepartmentRequest:
     return department_pb2.UpdateDepartmentRequest(
-        department=department_pb2.Department(id=id, parent_id=parent_id), update_mask=FieldMask(paths=["parent_id"])
+        department=department_pb2.Department(id=id, parent_id=parent_id),
+        update_mask=FieldMask(paths=["parent_id"]),
     )
 
 
@@ -28,31 +41,44 @@ def move(id: str, parent_id: str) -> department_pb2.UpdateDepartmentRequest:
 
 async def test_a_company_changes_its_own_settings(company: Company) -> None:
     tenant = tenant_pb2.Tenant(
-        name="Okna i Drzwi", legal=tenant_pb2.LegalProfile(tax_number="PL5252248481"), features_off=["timeline"]
+        name="Okna i Drzwi",
+        legal=tenant_pb2.LegalProfile(tax_number="PL5252248481"),
+        features_off=["timeline"],
     )
     tenant.settings["contacts.assign_by"].string_value = "round_robin"
     changed = await company.stub.UpdateTenant(
         tenant_pb2.UpdateTenantRequest(
             tenant=tenant,
-            update_mask=FieldMask(paths=["name", "legal.tax_number", "features_off", "settings.contacts.assign_by"]),
+            update_mask=FieldMask(
+                paths=["name", "legal.tax_number", "features_off", "settings.contacts.assign_by"]
+            ),
         )
     )
     read = await company.stub.GetTenant(tenant_pb2.GetTenantRequest())
-    assert changed.id == company.id and read.legal.tax_number == "PL5252248481"
-    await company.crm.process.directory.until(lambda: company.directory.tenant()["name"] == "Okna i Drzwi")
+    assert changed.id == company.id
+    assert read.legal.tax_number == "PL5252248481"
+    await company.crm.process.directory.until(
+        lambda: company.directory.tenant()["name"] == "Okna i Drzwi"
+    )
     entry = company.directory.tenant()
-    assert entry["features_off"] == ["timeline"] and entry["settings"] == {"contacts.assign_by": "round_robin"}
+    assert entry["features_off"] == ["timeline"]
+    assert entry["settings"] == {"contacts.assign_by": "round_robin"}
 
 
-async def test_a_switched_off_feature_refuses_its_calls_and_keeps_its_data(company: Company) -> None:
+async def test_a_switched_off_feature_refuses_its_calls_and_keeps_its_data(
+    company: Company,
+) -> None:
     token = await company.stub.CreateApiToken(
         api_token_pb2.CreateApiTokenRequest(api_token=api_token_pb2.ApiToken(name="shop"))
     )
     switch = tenant_pb2.UpdateTenantRequest(
-        tenant=tenant_pb2.Tenant(features_off=["api_tokens"]), update_mask=FieldMask(paths=["features_off"])
+        tenant=tenant_pb2.Tenant(features_off=["api_tokens"]),
+        update_mask=FieldMask(paths=["features_off"]),
     )
     await company.stub.UpdateTenant(switch)
-    await company.crm.process.directory.until(lambda: company.directory.features_off() == {"api_tokens"})
+    await company.crm.process.directory.until(
+        lambda: company.directory.features_off() == {"api_tokens"}
+    )
     async with company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as refusal:
             await company.stub.ListApiTokens(api_token_pb2.ListApiTokensRequest())
@@ -73,14 +99,17 @@ async def test_an_unknown_feature_is_refused(company: Company) -> None:
         with pytest.raises(errors.InvalidArgument) as refusal:
             await company.stub.UpdateTenant(
                 tenant_pb2.UpdateTenantRequest(
-                    tenant=tenant_pb2.Tenant(features_off=["rockets"]), update_mask=FieldMask(paths=["features_off"])
+                    tenant=tenant_pb2.Tenant(features_off=["rockets"]),
+                    update_mask=FieldMask(paths=["features_off"]),
                 )
             )
     assert refusal.value.reason == "FEATURE_UNKNOWN"
 
 
 async def test_the_company_has_a_history(company: Company) -> None:
-    history = await company.stub.ListTenantHistory(tenant_pb2.ListTenantHistoryRequest(id=company.id))
+    history = await company.stub.ListTenantHistory(
+        tenant_pb2.ListTenantHistoryRequest(id=company.id)
+    )
     assert [r.action for r in history.revisions] == ["created"]
 
 
@@ -89,7 +118,9 @@ async def test_only_those_with_the_right_change_the_company(company: Company) ->
     async with company.unchanged():
         with pytest.raises(errors.PermissionDenied):
             await person.stub(grpc.IdentityServiceStub).UpdateTenant(
-                tenant_pb2.UpdateTenantRequest(tenant=tenant_pb2.Tenant(name="X"), update_mask=FieldMask(paths=["name"]))
+                tenant_pb2.UpdateTenantRequest(
+                    tenant=tenant_pb2.Tenant(name="X"), update_mask=FieldMask(paths=["name"])
+                )
             )
 
 
@@ -102,7 +133,9 @@ async def test_departments_form_a_tree_in_the_directory(company: Company) -> Non
     await company.known("department", leaf.id)
     assert company.directory.subtree(top.id) == {top.id, leaf.id}
     assert company.directory.head_of(leaf.id) == company.admin_id
-    listed = await company.stub.ListDepartments(department_pb2.ListDepartmentsRequest(filter=f'parent_id = "{top.id}"'))
+    listed = await company.stub.ListDepartments(
+        department_pb2.ListDepartmentsRequest(filter=f'parent_id = "{top.id}"')
+    )
     assert [d.id for d in listed.departments] == [leaf.id]
 
 
@@ -142,7 +175,9 @@ async def test_a_deleted_department_leaves_the_directory_and_comes_back(company:
     await company.known("department", made.id)
     await company.stub.DeleteDepartment(department_pb2.DeleteDepartmentRequest(id=made.id))
     await company.forgotten("department", made.id)
-    back = await company.stub.UndeleteDepartment(department_pb2.UndeleteDepartmentRequest(id=made.id))
+    back = await company.stub.UndeleteDepartment(
+        department_pb2.UndeleteDepartmentRequest(id=made.id)
+    )
     assert not back.HasField("delete_time")
     assert (await company.known("department", made.id))["name"] == "Sales"
 
@@ -154,15 +189,21 @@ async def test_a_department_does_not_come_back_below_a_deleted_one(company: Comp
         await company.stub.DeleteDepartment(department_pb2.DeleteDepartmentRequest(id=id))
     async with company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as refusal:
-            await company.stub.UndeleteDepartment(department_pb2.UndeleteDepartmentRequest(id=leaf.id))
+            await company.stub.UndeleteDepartment(
+                department_pb2.UndeleteDepartmentRequest(id=leaf.id)
+            )
     assert refusal.value.reason == "REFERENCE_UNKNOWN"
 
 
 # --- roles ----------------------------------------------------------------------------------------------------------------
 
 
-def role(name: str, *grants: role_pb2.Grant, hidden: tuple[str, ...] = ()) -> role_pb2.CreateRoleRequest:
-    return role_pb2.CreateRoleRequest(role=role_pb2.Role(name=name, grants=grants, hidden_fields=hidden))
+def role(
+    name: str, *grants: role_pb2.Grant, hidden: tuple[str, ...] = ()
+) -> role_pb2.CreateRoleRequest:
+    return role_pb2.CreateRoleRequest(
+        role=role_pb2.Role(name=name, grants=grants, hidden_fields=hidden)
+    )
 
 
 async def test_a_changed_role_changes_what_its_holders_may(company: Company) -> None:
@@ -173,11 +214,15 @@ async def test_a_changed_role_changes_what_its_holders_may(company: Company) -> 
         await stub.ListUsers(user_pb2.ListUsersRequest())
     await company.stub.UpdateRole(
         role_pb2.UpdateRoleRequest(
-            role=role_pb2.Role(id=made.id, grants=[grant("user", "read")]), update_mask=FieldMask(paths=["grants"])
+            role=role_pb2.Role(id=made.id, grants=[grant("user", "read")]),
+            update_mask=FieldMask(paths=["grants"]),
         )
     )
     await company.crm.process.directory.until(
-        lambda: company.directory.role(made.id)["grants"] == [{"object": "user", "action": "read", "scope": "all"}]
+        lambda: (
+            company.directory.role(made.id)["grants"]
+            == [{"object": "user", "action": "read", "scope": "all"}]
+        )
     )
     assert len((await stub.ListUsers(user_pb2.ListUsersRequest())).users) == 2
 
@@ -201,7 +246,9 @@ async def test_the_administrator_role_is_neither_changed_nor_deleted(company: Co
     async with company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as changed:
             await company.stub.UpdateRole(
-                role_pb2.UpdateRoleRequest(role=role_pb2.Role(id=id, name="Boss"), update_mask=FieldMask(paths=["name"]))
+                role_pb2.UpdateRoleRequest(
+                    role=role_pb2.Role(id=id, name="Boss"), update_mask=FieldMask(paths=["name"])
+                )
             )
         with pytest.raises(errors.FailedPrecondition) as deleted:
             await company.stub.DeleteRole(role_pb2.DeleteRoleRequest(id=id))
@@ -217,7 +264,9 @@ async def test_a_role_in_use_is_not_deleted(company: Company) -> None:
 
 
 async def test_nobody_adds_to_a_role_what_he_does_not_hold(company: Company) -> None:
-    made = await company.stub.CreateRole(role("Role desk", grant("role", "*"), grant("tenant", "read")))
+    made = await company.stub.CreateRole(
+        role("Role desk", grant("role", "*"), grant("tenant", "read"))
+    )
     _, desk = await company.joined(role_ids=[made.id])
     stub = desk.stub(grpc.IdentityServiceStub)
     await stub.CreateRole(role("Company readers", grant("tenant", "read")))
@@ -236,7 +285,10 @@ async def test_nobody_adds_to_a_role_what_he_does_not_hold(company: Company) -> 
 
 async def test_republishing_sends_every_department_again(company: Company) -> None:
     made = await department(company)
-    operation = await company.stub.RepublishDepartments(department_pb2.RepublishDepartmentsRequest())
+    operation = await company.stub.RepublishDepartments(
+        department_pb2.RepublishDepartmentsRequest()
+    )
+
     async def done() -> bool:
         found = await company.stub.GetOperation(
             operation_pb2.GetOperationRequest(id=operation.name.rpartition("/")[2])
@@ -254,5 +306,7 @@ async def test_republishing_sends_every_department_again(company: Company) -> No
             operation_pb2.GetOperationRequest(id=operation.name.rpartition("/")[2])
         )
     with pytest.raises(errors.FailedPrecondition) as over:
-        await company.stub.CancelOperation(operation_pb2.CancelOperationRequest(id=operation.name.rpartition("/")[2]))
+        await company.stub.CancelOperation(
+            operation_pb2.CancelOperationRequest(id=operation.name.rpartition("/")[2])
+        )
     assert over.value.reason == "OPERATION_OVER"

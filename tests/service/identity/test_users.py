@@ -4,14 +4,23 @@ import asyncio
 import time
 
 import pytest
+from crm.common.v1 import common_pb2
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2
+from crm.identity.v1 import user_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
-from crm.common.v1 import common_pb2
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2
-from crm.identity.v1 import user_pb2 as pb
-from tests.service.identity.conftest import PASSWORD, Company, grant, grpc, new_email, sign_in, sign_up, until
+from tests.service.identity.conftest import (
+    PASSWORD,
+    Company,
+    grant,
+    grpc,
+    new_email,
+    sign_in,
+    sign_up,
+    until,
+)
 
 
 def change(user: pb.User, *paths: str, etag: str = "") -> pb.UpdateUserRequest:
@@ -27,9 +36,14 @@ async def test_a_created_user_is_invited_and_known_everywhere(company: Company) 
         working_hours=[pb.WorkingHours(weekday=1, start="09:00", end="17:00")],
         hourly_cost=common_pb2.Money(currency="PLN", amount="80.00"),
     )  # fmt: skip
-    assert user.state == pb.USER_STATE_INVITED and user.etag == "1"
+    assert user.state == pb.USER_STATE_INVITED
+    assert user.etag == "1"
     entry = await company.known("user", user.id)
-    assert (entry["state"], entry["department_id"], entry["capacity"]) == ("invited", department.id, 7)
+    assert (entry["state"], entry["department_id"], entry["capacity"]) == (
+        "invited",
+        department.id,
+        7,
+    )
     assert entry["working_hours"] == [{"weekday": 1, "start": "09:00", "end": "17:00"}]
     assert (await company.event("UserCreated", count=2))["user"]["id"] == user.id
 
@@ -40,10 +54,15 @@ async def test_a_created_user_is_invited_and_known_everywhere(company: Company) 
         ({"department_id": uuid7()}, "REFERENCE_UNKNOWN"),
         ({"role_ids": [uuid7()]}, "REFERENCE_UNKNOWN"),
         ({"delegate_id": uuid7()}, "REFERENCE_UNKNOWN"),
-        ({"working_hours": [pb.WorkingHours(weekday=1, start="17:00", end="09:00")]}, "VALUE_INVALID"),
+        (
+            {"working_hours": [pb.WorkingHours(weekday=1, start="17:00", end="09:00")]},
+            "VALUE_INVALID",
+        ),
     ],
 )
-async def test_a_user_with_wrong_facts_is_refused(company: Company, fields: dict[str, object], reason: str) -> None:
+async def test_a_user_with_wrong_facts_is_refused(
+    company: Company, fields: dict[str, object], reason: str
+) -> None:
     await company.role_id("salesperson")
     async with company.unchanged():
         with pytest.raises(errors.CrmError) as refusal:
@@ -75,7 +94,9 @@ async def test_state_cannot_be_set_by_update(company: Company) -> None:
     user = await company.user()
     async with company.unchanged():
         with pytest.raises(errors.InvalidArgument) as refusal:
-            await company.stub.UpdateUser(change(pb.User(id=user.id, state=pb.USER_STATE_ACTIVE), "state"))
+            await company.stub.UpdateUser(
+                change(pb.User(id=user.id, state=pb.USER_STATE_ACTIVE), "state")
+            )
     assert refusal.value.reason == "INVALID_MASK"
 
 
@@ -83,7 +104,9 @@ async def test_the_last_administrator_stays_one(company: Company) -> None:
     salesperson = await company.role_id("salesperson")
     async with company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as refusal:
-            await company.stub.UpdateUser(change(pb.User(id=company.admin_id, role_ids=[salesperson]), "role_ids"))
+            await company.stub.UpdateUser(
+                change(pb.User(id=company.admin_id, role_ids=[salesperson]), "role_ids")
+            )
     assert refusal.value.reason == "LAST_ADMINISTRATOR"
 
 
@@ -91,7 +114,8 @@ async def test_of_two_administrators_who_remove_each_other_one_stays(company: Co
     _, second = await company.joined("administrator")
     stubs = [(company.stub, second.id), (second.stub(grpc.IdentityServiceStub), company.admin_id)]
     outcomes = await asyncio.gather(
-        *(stub.DeactivateUser(pb.DeactivateUserRequest(id=id)) for stub, id in stubs), return_exceptions=True
+        *(stub.DeactivateUser(pb.DeactivateUserRequest(id=id)) for stub, id in stubs),
+        return_exceptions=True,
     )
     assert sum(isinstance(o, pb.User) for o in outcomes) == 1
     refused = [o.reason for o in outcomes if isinstance(o, errors.CrmError)]
@@ -111,7 +135,9 @@ async def test_a_deactivated_user_is_out_within_five_seconds(company: Company) -
         api_token_pb2.CreateApiTokenRequest(api_token=api_token_pb2.ApiToken(name="shop"))
     )
     program = type(person)(company.crm, company.id, token.api_token.id, token.secret)
-    assert (await program.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())).user.id == user.id
+    assert (
+        await program.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())
+    ).user.id == user.id
 
     began = time.monotonic()
     left = await company.stub.DeactivateUser(pb.DeactivateUserRequest(id=user.id, etag=""))
@@ -134,14 +160,22 @@ async def test_a_deactivated_user_is_out_within_five_seconds(company: Company) -
 
 async def test_a_user_who_comes_back_signs_in_anew(company: Company) -> None:
     user, person = await company.joined()
+    session = (
+        await person.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())
+    ).session_id
     await company.stub.DeactivateUser(pb.DeactivateUserRequest(id=user.id))
+    await company.known("session", session)
     back = await company.stub.ReactivateUser(pb.ReactivateUserRequest(id=user.id))
     assert back.state == pb.USER_STATE_ACTIVE
-    await company.crm.process.directory.until(lambda: company.directory.user(user.id)["state"] == "active")
+    await company.crm.process.directory.until(
+        lambda: company.directory.user(user.id)["state"] == "active"
+    )
     with pytest.raises(errors.Unauthenticated):
         await person.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())
     again = await company.person(user.email)
-    assert (await again.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())).user.id == user.id
+    assert (
+        await again.stub(grpc.IdentityServiceStub).GetMe(session_pb2.GetMeRequest())
+    ).user.id == user.id
 
 
 async def test_who_never_joined_comes_back_as_invited(company: Company) -> None:
@@ -177,14 +211,22 @@ async def test_an_administrator_signs_somebody_out(company: Company) -> None:
 
 async def test_nobody_gives_a_role_beyond_his_own_rights(company: Company) -> None:
     role = await company.stub.CreateRole(
-        role_pb2.CreateRoleRequest(role=role_pb2.Role(name="Staff desk", grants=[grant("user", "*"), grant("role", "read")]))
+        role_pb2.CreateRoleRequest(
+            role=role_pb2.Role(
+                name="Staff desk", grants=[grant("user", "*"), grant("role", "read")]
+            )
+        )
     )
     _, desk = await company.joined(role_ids=[role.id])
     stub = desk.stub(grpc.IdentityServiceStub)
     administrator = await company.role_id("administrator")
     async with company.unchanged():
         with pytest.raises(errors.PermissionDenied) as created:
-            await stub.CreateUser(pb.CreateUserRequest(user=pb.User(email=new_email(), name="X", role_ids=[administrator])))
+            await stub.CreateUser(
+                pb.CreateUserRequest(
+                    user=pb.User(email=new_email(), name="X", role_ids=[administrator])
+                )
+            )
         with pytest.raises(errors.PermissionDenied) as promoted:
             await stub.UpdateUser(change(pb.User(id=desk.id, role_ids=[administrator]), "role_ids"))
     assert created.value.reason == promoted.value.reason == "GRANT_NOT_HELD"
@@ -193,7 +235,9 @@ async def test_nobody_gives_a_role_beyond_his_own_rights(company: Company) -> No
 async def test_users_are_listed_by_name_state_and_part_of_a_name(company: Company) -> None:
     for name in ("Łukasz Wiśniewski", "Lena Nowak", "Maria Duda"):
         await company.user(name=name)
-    listed = await company.stub.ListUsers(pb.ListUsersRequest(order_by="name", filter="state = USER_STATE_INVITED"))
+    listed = await company.stub.ListUsers(
+        pb.ListUsersRequest(order_by="name", filter="state = USER_STATE_INVITED")
+    )
     found = await company.stub.ListUsers(pb.ListUsersRequest(q="wisniewski"))
     assert [user.name for user in listed.users] == ["Lena Nowak", "Łukasz Wiśniewski", "Maria Duda"]
     assert [user.name for user in found.users] == ["Łukasz Wiśniewski"]
@@ -205,7 +249,8 @@ async def test_a_hidden_hourly_cost_is_not_shown(company: Company) -> None:
     stub = person.stub(grpc.IdentityServiceStub)
     me = await stub.GetMe(session_pb2.GetMeRequest())
     read = await stub.GetUser(pb.GetUserRequest(id=user.id))
-    assert not me.user.HasField("hourly_cost") and not read.HasField("hourly_cost")
+    assert not me.user.HasField("hourly_cost")
+    assert not read.HasField("hourly_cost")
     assert "user.hourly_cost" in me.hidden_fields
     assert (await company.stub.GetUser(pb.GetUserRequest(id=user.id))).hourly_cost == cost
 
@@ -215,14 +260,19 @@ async def test_everybody_changes_his_own_profile_and_nothing_else(company: Compa
     stub = person.stub(grpc.IdentityServiceStub)
     changed = await stub.UpdateMe(
         session_pb2.UpdateMeRequest(
-            user=pb.User(name="Dewi", language="id"), update_mask=FieldMask(paths=["name", "language"])
+            user=pb.User(name="Dewi", language="id"),
+            update_mask=FieldMask(paths=["name", "language"]),
         )
     )
     assert (changed.name, changed.language, changed.id) == ("Dewi", "id", user.id)
     async with company.unchanged():
         for path in ("role_ids", "department_id", "capacity", "email"):
             with pytest.raises(errors.PermissionDenied):
-                await stub.UpdateMe(session_pb2.UpdateMeRequest(user=pb.User(email="a@b.pl"), update_mask=FieldMask(paths=[path])))
+                await stub.UpdateMe(
+                    session_pb2.UpdateMeRequest(
+                        user=pb.User(email="a@b.pl"), update_mask=FieldMask(paths=[path])
+                    )
+                )
         with pytest.raises(errors.PermissionDenied):
             await stub.UpdateUser(change(pb.User(id=user.id, capacity=3), "capacity"))
 
@@ -239,7 +289,8 @@ async def test_history_tells_who_changed_what(company: Company) -> None:
 async def test_several_users_are_read_at_once(company: Company) -> None:
     user, missing = await company.user(), uuid7()
     answer = await company.stub.BatchGetUsers(pb.BatchGetUsersRequest(ids=[user.id, missing]))
-    assert [u.id for u in answer.users] == [user.id] and list(answer.missing_ids) == [missing]
+    assert [u.id for u in answer.users] == [user.id]
+    assert list(answer.missing_ids) == [missing]
 
 
 async def test_the_password_is_in_no_record_event_or_answer(company: Company) -> None:

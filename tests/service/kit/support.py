@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from chassis import errors
+from chassis.waits import first_of
+from chassis.keys import uuid7
 from chassis.testing.installation import Installation, Person, Tenant
 from chassis.times import to_timestamp
 from crm.common.v1 import common_pb2 as common
@@ -60,6 +63,11 @@ class Desk:
     async def names(self, **asked: Any) -> list[str]:
         return [contact.display_name for contact in (await self.page(**asked)).contacts]
 
+    async def get_nothing(self) -> None:
+        """Asks for a contact that is not there: afterwards schemas are loaded and a connection is at hand."""
+        with contextlib.suppress(errors.NotFound):
+            await self.get(uuid7())
+
     async def history(self, id: str) -> list[common.Revision]:
         answer = await self.stub.ListContactHistory(pb.ListContactHistoryRequest(id=id))
         return list(answer.revisions)
@@ -93,7 +101,7 @@ async def until(condition: Callable[[], Awaitable[Any]], timeout_s: float = 10.0
     """The first true answer of an async condition; TimeoutError after the time."""
     async with asyncio.timeout(timeout_s):
         while not (answer := await condition()):
-            await asyncio.sleep(0.02)
+            await first_of(asyncio.Event(), timeout_s=0.02)
         return answer
 
 
@@ -117,6 +125,23 @@ async def event_counts(crm: Installation, tenant: Tenant) -> dict[str, int]:
     """How many events of each type the tenant has in the stream."""
     info = await crm.process.nats.js.stream_info("CONTACTS", subjects_filter=f"crm.{tenant.id}.>")
     return {subject.rpartition(".")[2]: count for subject, count in (info.state.subjects or {}).items()}
+
+
+_MULTIPLY = """
+INSERT INTO contacts
+SELECT copy.* FROM contacts c
+CROSS JOIN LATERAL (SELECT gen_random_uuid() AS id FROM generate_series(1, $2)) AS fresh
+CROSS JOIN LATERAL jsonb_populate_record(c, jsonb_build_object(
+    'id', fresh.id, 'json', replace(c.json, c.id::text, fresh.id::text),
+    'doc', overlay(c.doc PLACING convert_to(fresh.id::text, 'UTF8') FROM position(convert_to(c.id::text, 'UTF8') IN c.doc))::text
+)) AS copy
+WHERE c.tenant_id = $1
+"""
+
+
+async def multiply(crm: Installation, tenant: Tenant, copies: int) -> None:
+    """Adds copies of each of the tenant's contacts, alike but for their ids; without history or events."""
+    await crm.rows("contacts", _MULTIPLY, tenant.id, copies)
 
 
 @contextlib.asynccontextmanager

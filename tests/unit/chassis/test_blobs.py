@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,12 +25,22 @@ async def chunks(content: bytes, size: int = 1000) -> AsyncIterator[bytes]:
         yield content[at : at + size]
 
 
-async def put(store: LocalBlobStore, content: bytes, tenant: str = TENANT, max_bytes: int = 1 << 20) -> Blob:
-    return await store.put(tenant, chunks(content), type="text/plain", name="a.txt", owner_id="u", max_bytes=max_bytes)
+async def put(
+    store: LocalBlobStore, content: bytes, tenant: str = TENANT, max_bytes: int = 1 << 20
+) -> Blob:
+    return await store.put(
+        tenant, chunks(content), type="text/plain", name="a.txt", owner_id="u", max_bytes=max_bytes
+    )
 
 
-async def content_of(store: LocalBlobStore, id: str, start: int = 0, end: int | None = None, tenant: str = TENANT) -> bytes:
+async def content_of(
+    store: LocalBlobStore, id: str, start: int = 0, end: int | None = None, tenant: str = TENANT
+) -> bytes:
     return b"".join([chunk async for chunk in store.read(tenant, id, start, end)])
+
+
+def links(root: Path, sha256: str) -> int:
+    return next(root.rglob(sha256)).stat().st_nlink
 
 
 def files(root: Path) -> list[str]:
@@ -46,11 +57,12 @@ async def test_content_and_facts_come_back(store: LocalBlobStore) -> None:
     assert [b async for b in store.list(TENANT)] == [blob]
 
 
-async def test_equal_content_is_kept_once_and_until_the_last_reference(store: LocalBlobStore, tmp_path: Path) -> None:
+async def test_equal_content_is_kept_once_and_until_the_last_reference(
+    store: LocalBlobStore, tmp_path: Path
+) -> None:
     first, second = await put(store, b"same"), await put(store, b"same")
     third = await store.copy(TENANT, first.id, owner_id="v")
-    content = next(tmp_path.rglob(first.sha256))
-    assert content.stat().st_nlink == 4
+    assert links(tmp_path, first.sha256) == 4
     await store.delete(TENANT, first.id)
     await store.delete(TENANT, second.id)
     assert await content_of(store, third.id) == b"same"
@@ -71,7 +83,9 @@ async def test_tenants_share_nothing(store: LocalBlobStore) -> None:
     assert await content_of(store, blob.id) == b"mine"
 
 
-async def test_too_large_and_broken_uploads_leave_nothing(store: LocalBlobStore, tmp_path: Path) -> None:
+async def test_too_large_and_broken_uploads_leave_nothing(
+    store: LocalBlobStore, tmp_path: Path
+) -> None:
     with pytest.raises(BlobTooLarge):
         await put(store, b"x" * 5000, max_bytes=4999)
 
@@ -85,7 +99,10 @@ async def test_too_large_and_broken_uploads_leave_nothing(store: LocalBlobStore,
     assert (await put(store, b"x" * 5000, max_bytes=5000)).size == 5000
 
 
-@pytest.mark.parametrize("id", ["../../etc/passwd", "", "x", uuid7().upper(), uuid7() + "/"])
+_ID = "0190163d-8694-739b-aea5-966c26f8ad91"
+
+
+@pytest.mark.parametrize("id", ["../../etc/passwd", "", "x", _ID.upper(), _ID + "/"])
 async def test_an_id_is_never_a_path(store: LocalBlobStore, id: str) -> None:
     with pytest.raises(errors.NotFound):
         await store.get(TENANT, id)
@@ -93,7 +110,9 @@ async def test_an_id_is_never_a_path(store: LocalBlobStore, id: str) -> None:
         await put(store, b"x", tenant="../x")
 
 
-async def test_uploads_and_deletions_of_the_same_bytes_at_once(store: LocalBlobStore, tmp_path: Path) -> None:
+async def test_uploads_and_deletions_of_the_same_bytes_at_once(
+    store: LocalBlobStore, tmp_path: Path
+) -> None:
     async def work() -> Blob:
         for _ in range(20):
             blob = await put(store, b"hot")
@@ -105,3 +124,16 @@ async def test_uploads_and_deletions_of_the_same_bytes_at_once(store: LocalBlobS
         assert await content_of(store, blob.id) == b"hot"
         await store.delete(TENANT, blob.id)
     assert [name for name in files(tmp_path) if not name.startswith(kept[0].sha256)] == []
+
+
+async def test_sweep_removes_abandoned_uploads_and_nothing_else(
+    store: LocalBlobStore, tmp_path: Path
+) -> None:
+    blob = await put(store, b"kept")
+    abandoned, young = (tmp_path / TENANT / "incoming" / name for name in ("old", "young"))
+    for path in (abandoned, young):
+        path.write_bytes(b"x")
+    os.utime(abandoned, (1_000_000_000, 1_000_000_000))
+    assert await store.sweep() == 1
+    assert (abandoned.exists(), young.exists()) == (False, True)
+    assert await content_of(store, blob.id) == b"kept"

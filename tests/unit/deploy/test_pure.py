@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import files, nkey, statehash
+from chassis import nkey
+from deploy.local import files, statehash
 from deploy.local.statehash import TableState
 from deploy.local.supervisor import shorten
 
@@ -15,7 +16,7 @@ SEED = "SAAAOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOBYHA4DQOB6O4U"
 def test_public_key_is_the_one_nats_tools_give() -> None:
     public = "ADVEU3DD4KOFECV66VIHWEZOYX4ZKR3WV27L464SIIPOU2IUI3JCZW22"
 
-    assert nkey.account_public_key(SEED) == public
+    assert nkey.AccountKey(SEED).public_key == public
 
 
 def test_new_seeds_are_account_seeds_and_differ() -> None:
@@ -23,13 +24,15 @@ def test_new_seeds_are_account_seeds_and_differ() -> None:
 
     assert len(seeds) == 50
     assert {seed[:2] for seed in seeds} == {"SA"}
-    assert {nkey.account_public_key(seed)[0] for seed in seeds} == {"A"}
+    assert {nkey.AccountKey(seed).public_key[0] for seed in seeds} == {"A"}
 
 
-@pytest.mark.parametrize("seed", ["", "SA", SEED[:-1] + "V", SEED.replace("O", "P", 1), "SU" + SEED[2:]])
+@pytest.mark.parametrize(
+    "seed", ["", "SA", SEED[:-1] + "V", SEED.replace("O", "P", 1), "SU" + SEED[2:]]
+)
 def test_seed_with_an_error_is_refused(seed: str) -> None:
     with pytest.raises(ValueError, match="NATS"):
-        nkey.account_public_key(seed)
+        nkey.AccountKey(seed)
 
 
 def test_state_hash_knows_database_table_rows_and_contents() -> None:

@@ -58,7 +58,12 @@ def app_over(service: Service, settings: Settings | None = None) -> App:
     settings = settings or Settings()
     table = routes.build(contracts.services())
     secure = settings.public_url.startswith("https:")
-    return App(table, Edge(settings), Sessions(secure=secure), Calls(service, [b.method for b in table.bindings], settings.call_timeout_s))
+    return App(
+        table,
+        Edge(settings),
+        Sessions(secure=secure),
+        Calls(service, [b.method for b in table.bindings], settings.call_timeout_s),
+    )
 
 
 def client_of(app: App) -> httpx.AsyncClient:

@@ -42,7 +42,9 @@ def test_buckets_do_not_grow_with_invented_keys() -> None:
 
 
 def test_an_ipv6_customer_is_one_network() -> None:
-    assert network_of("2001:db8::1") == network_of("2001:db8::ffff:2") != network_of("2001:db8:0:1::1")
+    assert (
+        network_of("2001:db8::1") == network_of("2001:db8::ffff:2") != network_of("2001:db8:0:1::1")
+    )
     assert network_of("192.0.2.1") == "192.0.2.1"
 
 
@@ -69,10 +71,14 @@ async def test_a_request_id_with_line_breaks_is_replaced(http: httpx.AsyncClient
 
 
 @pytest.mark.asyncio
-async def test_traceparent_of_the_client_is_continued(http: httpx.AsyncClient, service: Service) -> None:
+async def test_traceparent_of_the_client_is_continued(
+    http: httpx.AsyncClient, service: Service
+) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     service.error = errors.NotFound("x")
-    answer = await http.get(f"/v1/contacts/{ID}", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
+    answer = await http.get(
+        f"/v1/contacts/{ID}", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    )
     assert answer.json()["traceId"] == trace
     assert service.metadata["traceparent"] == f"00-{trace}-b7ad6b7169203331-01"
 
@@ -90,7 +96,9 @@ async def test_the_address_comes_from_the_trusted_proxy_only(service: Service) -
 
 @pytest.mark.asyncio
 async def test_big_bodies_and_heads_are_refused(service: Service) -> None:
-    async with client_of(app_over(service, Settings(max_json_bytes=1000, max_head_bytes=2000))) as http:
+    async with client_of(
+        app_over(service, Settings(max_json_bytes=1000, max_head_bytes=2000))
+    ) as http:
         answer = await http.post("/v1/contacts", json={"displayName": "x" * 1000})
         assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
         answer = await http.get("/v1/me", headers={"x-long": "x" * 2000})
@@ -111,8 +119,13 @@ async def test_a_body_without_declared_length_is_cut_off_too(service: Service) -
 @pytest.mark.asyncio
 async def test_rates_per_token_and_address_answer_429(service: Service) -> None:
     async with client_of(app_over(service, Settings(rate_per_token=1, rate_per_address=3))) as http:
-        one = [(await http.get("/v1/me", headers={"authorization": "Bearer one"})).status_code for _ in range(3)]
-        other = [await http.get("/v1/me", headers={"authorization": f"Bearer {n}"}) for n in range(4)]
+        one = [
+            (await http.get("/v1/me", headers={"authorization": "Bearer one"})).status_code
+            for _ in range(3)
+        ]
+        other = [
+            await http.get("/v1/me", headers={"authorization": f"Bearer {n}"}) for n in range(4)
+        ]
     assert one == [200, 200, 429]
     assert [answer.status_code for answer in other] == [200, 200, 200, 429]
     assert other[-1].headers["retry-after"] == "1"
@@ -142,7 +155,9 @@ async def test_too_many_at_once_get_a_polite_503_and_the_others_finish(service: 
 
 
 @pytest.mark.asyncio
-async def test_large_answers_are_compressed_where_accepted(http: httpx.AsyncClient, service: Service) -> None:
+async def test_large_answers_are_compressed_where_accepted(
+    http: httpx.AsyncClient, service: Service
+) -> None:
     service.answer = b'{"x":"' + b"y" * 5000 + b'"}'
     async with http.stream("GET", "/v1/me", headers={"accept-encoding": "gzip"}) as answer:
         raw = b"".join([chunk async for chunk in answer.aiter_raw()])
@@ -157,7 +172,9 @@ async def test_large_answers_are_compressed_where_accepted(http: httpx.AsyncClie
 async def test_sign_in_by_cookie_keeps_tokens_from_scripts(service: Service) -> None:
     service.answer = LOGIN
     async with client_of(app_over(service, Settings(public_url="https://crm.example"))) as http:
-        answer = await http.post("/v1/auth:login", json={"email": "a", "password": "b"}, headers={"x-csrf": "1"})
+        answer = await http.post(
+            "/v1/auth:login", json={"email": "a", "password": "b"}, headers={"x-csrf": "1"}
+        )
     assert answer.json() == {"expiresIn": 900, "refreshExpiresIn": 5000, "user": {"id": "u"}}
     cookies = answer.headers.get_list("set-cookie")
     assert cookies == [
@@ -175,27 +192,37 @@ async def test_sign_in_by_bearer_gets_the_tokens(http: httpx.AsyncClient, servic
 
 
 @pytest.mark.asyncio
-async def test_cookie_reads_freely_and_changes_only_with_the_header(http: httpx.AsyncClient, service: Service) -> None:
+async def test_cookie_reads_freely_and_changes_only_with_the_header(
+    http: httpx.AsyncClient, service: Service
+) -> None:
     cookie = {"cookie": "a=b; crm_access=aaa"}
     assert (await http.get("/v1/me", headers=cookie)).status_code == 200
     assert service.metadata["authorization"] == "Bearer aaa"
     refused = await http.post("/v1/contacts", json={}, headers=cookie)
     assert (refused.status_code, refused.json()["reason"]) == (403, "CSRF_HEADER_MISSING")
     assert service.calls == 1
-    assert (await http.post("/v1/contacts", json={}, headers=cookie | {"x-csrf": "1"})).status_code == 200
+    assert (
+        await http.post("/v1/contacts", json={}, headers=cookie | {"x-csrf": "1"})
+    ).status_code == 200
 
 
 @pytest.mark.asyncio
 async def test_bearer_wins_over_cookie(http: httpx.AsyncClient, service: Service) -> None:
-    await http.post("/v1/contacts", json={}, headers={"cookie": "crm_access=aaa", "authorization": "Bearer bbb"})
+    await http.post(
+        "/v1/contacts", json={}, headers={"cookie": "crm_access=aaa", "authorization": "Bearer bbb"}
+    )
     assert service.metadata["authorization"] == "Bearer bbb"
 
 
 @pytest.mark.asyncio
-async def test_renewal_takes_the_token_from_the_cookie(http: httpx.AsyncClient, service: Service) -> None:
+async def test_renewal_takes_the_token_from_the_cookie(
+    http: httpx.AsyncClient, service: Service
+) -> None:
     service.answer = LOGIN
     cookie = {"cookie": "crm_refresh=rrr"}
-    assert (await http.post("/v1/auth:refresh", headers=cookie)).json()["reason"] == "CSRF_HEADER_MISSING"
+    assert (await http.post("/v1/auth:refresh", headers=cookie)).json()[
+        "reason"
+    ] == "CSRF_HEADER_MISSING"
     answer = await http.post("/v1/auth:refresh", headers=cookie | {"x-csrf": "1"})
     assert service.request.refresh_token == "rrr"
     assert "accessToken" not in answer.json()
@@ -209,4 +236,7 @@ async def test_renewal_takes_the_token_from_the_cookie(http: httpx.AsyncClient, 
 async def test_signing_out_clears_the_cookies(http: httpx.AsyncClient, service: Service) -> None:
     answer = await http.post("/v1/auth:logout", headers={"cookie": "crm_access=aaa", "x-csrf": "1"})
     assert answer.status_code == 200
-    assert [c.split(";")[0] for c in answer.headers.get_list("set-cookie")] == ["crm_access=", "crm_refresh="]
+    assert [c.split(";")[0] for c in answer.headers.get_list("set-cookie")] == [
+        "crm_access=",
+        "crm_refresh=",
+    ]

@@ -22,7 +22,11 @@ def test_every_binding_is_documented_with_a_summary(document: dict) -> None:  # 
     for binding in table.bindings:
         operation = document["paths"][openapi._path(binding)][binding.verb.lower()]
         assert operation["summary"], binding.template
-    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    ids = [
+        operation["operationId"]
+        for path in document["paths"].values()
+        for operation in path.values()
+    ]
     assert len(ids) == len(set(ids))
 
 
@@ -41,5 +45,9 @@ def test_rules_and_comments_become_constraints(document: dict) -> None:  # type:
 def test_public_operations_need_no_session_and_others_say_the_right(document: dict) -> None:  # type: ignore[type-arg]
     assert document["paths"]["/v1/auth:login"]["post"]["security"] == []
     assert "contact.update" in document["paths"]["/v1/contacts/{id}"]["patch"]["description"]
-    headers = [p["name"] for p in document["paths"]["/v1/contacts/{id}"]["patch"]["parameters"] if p["in"] == "header"]
+    headers = [
+        p["name"]
+        for p in document["paths"]["/v1/contacts/{id}"]["patch"]["parameters"]
+        if p["in"] == "header"
+    ]
     assert headers == ["If-Match", "Idempotency-Key"]

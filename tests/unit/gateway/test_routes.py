@@ -36,11 +36,15 @@ def matched(table: Table, verb: str, path: str) -> tuple[str, tuple[str, ...]]:
         ("GET", "/v1/contacts/a%2Fb%3Ac", "GetContact", ("a/b:c",)),
     ],
 )
-def test_path_leads_to_its_rpc(table: Table, verb: str, path: str, name: str, variables: tuple[str, ...]) -> None:
+def test_path_leads_to_its_rpc(
+    table: Table, verb: str, path: str, name: str, variables: tuple[str, ...]
+) -> None:
     assert matched(table, verb, path) == (name, variables)
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/contacts/", "/v1", "/", f"/v1/contacts/{ID}:fly", "/v1//x", "v1"])
+@pytest.mark.parametrize(
+    "path", ["/v1/nothing", "/v1/contacts/", "/v1", "/", f"/v1/contacts/{ID}:fly", "/v1//x", "v1"]
+)
 def test_unknown_path_is_not_found(table: Table, path: str) -> None:
     with pytest.raises(errors.NotFound):
         table.match("GET", path)
@@ -94,9 +98,15 @@ def test_a_template_this_gateway_cannot_match_is_refused_at_the_start(template: 
 
 def test_shared_path_goes_to_the_owner_of_the_resource() -> None:
     by_name = {s.name: s for s in contracts.services()}
-    bound = [b for b in routes.build([by_name["ContactsService"]]).bindings if b.template == "/v1/customFields"]
+    bound = [
+        b
+        for b in routes.build([by_name["ContactsService"]]).bindings
+        if b.template == "/v1/customFields"
+    ]
     shared = Shared({"contacts": bound[0], "requests": bound[0]}, tuple(bound))
     assert routes.choose(shared, "contacts") is bound[0]
     with pytest.raises(errors.InvalidArgument) as refused:
         routes.choose(shared, "cars")
-    assert refused.value.violations == (errors.Violation("resource", "'cars' is not one of: contacts, requests"),)
+    assert refused.value.violations == (
+        errors.Violation("resource", "'cars' is not one of: contacts, requests"),
+    )

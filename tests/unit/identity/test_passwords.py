@@ -21,7 +21,9 @@ def test_guessable_password_is_refused(password: str, why: str) -> None:
     assert [v.field for v in refusal.value.violations] == ["password"]
 
 
-@pytest.mark.parametrize("password", ["kaca-jendela-9", "zażółć gęślą jaźń", "correct horse battery"])
+@pytest.mark.parametrize(
+    "password", ["kaca-jendela-9", "zażółć gęślą jaźń", "correct horse battery"]
+)
 def test_long_uncommon_password_is_accepted(password: str) -> None:
     passwords.check(password, email="dewi.lestari@example.com", field="password")
 

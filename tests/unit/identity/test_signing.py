@@ -15,9 +15,20 @@ SECRET, OTHER = b"a" * 32, b"b" * 32
 def test_an_access_token_is_checked_with_the_public_half() -> None:
     key = signing.new_key("k1", SECRET, NOW)
     token = signing.access_token(
-        signing.unseal(key, SECRET), "k1", user_id="u", tenant_id="t", session_id="s", now_s=1000, life_s=900
+        signing.unseal(key, SECRET),
+        "k1",
+        user_id="u",
+        tenant_id="t",
+        session_id="s",
+        now_s=1000,
+        life_s=900,
     )
-    claims = jwt.decode(token, key.public_pem, algorithms=["EdDSA"], options={"verify_exp": False, "verify_iat": False})
+    claims = jwt.decode(
+        token,
+        key.public_pem,
+        algorithms=["EdDSA"],
+        options={"verify_exp": False, "verify_iat": False},
+    )
     assert claims == {"sub": "u", "tid": "t", "sid": "s", "iat": 1000, "exp": 1900}
     assert jwt.get_unverified_header(token)["kid"] == "k1"
 
@@ -25,7 +36,13 @@ def test_an_access_token_is_checked_with_the_public_half() -> None:
 def test_another_key_does_not_accept_the_token() -> None:
     key, other = signing.new_key("k1", SECRET, NOW), signing.new_key("k1", SECRET, NOW)
     token = signing.access_token(
-        signing.unseal(key, SECRET), "k1", user_id="u", tenant_id="t", session_id="s", now_s=1000, life_s=900
+        signing.unseal(key, SECRET),
+        "k1",
+        user_id="u",
+        tenant_id="t",
+        session_id="s",
+        now_s=1000,
+        life_s=900,
     )
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(token, other.public_pem, algorithms=["EdDSA"], options={"verify_exp": False})

@@ -16,9 +16,21 @@ KEY = b"k" * 32
 
 @pytest.mark.parametrize(
     ("failures", "seconds_ago", "wait"),
-    [(4, 0, 0), (5, 0, 1), (6, 0, 2), (9, 0, 16), (9, 10, 6), (9, 16, 0), (30, 0, 300), (10_000, 299, 1), (30, 3600, 0)],
+    [
+        (4, 0, 0),
+        (5, 0, 1),
+        (6, 0, 2),
+        (9, 0, 16),
+        (9, 10, 6),
+        (9, 16, 0),
+        (30, 0, 300),
+        (10_000, 299, 1),
+        (30, 3600, 0),
+    ],
 )
-def test_each_failure_beyond_the_free_ones_doubles_the_wait(failures: int, seconds_ago: int, wait: float) -> None:
+def test_each_failure_beyond_the_free_ones_doubles_the_wait(
+    failures: int, seconds_ago: int, wait: float
+) -> None:
     assert signing_in.wait_s(ACCOUNT, failures, NOW - timedelta(seconds=seconds_ago), NOW) == wait
 
 
@@ -30,11 +42,15 @@ def test_an_address_has_more_free_failures_than_an_account() -> None:
 def test_counter_keys_hide_the_address_and_ignore_letter_case() -> None:
     key = signing_in.counter_key("account", "Dewi@Example.com")
     assert key == signing_in.counter_key("account", "dewi@example.com")
-    assert "dewi" not in key and key.startswith("account:") and len(key) == 40
+    assert "dewi" not in key
+    assert key.startswith("account:")
+    assert len(key) == 40
 
 
 @given(st.uuids(), st.uuids(), st.integers(0, 2**32 - 1))
-def test_a_refresh_token_says_what_was_put_in(tenant: uuid.UUID, session: uuid.UUID, generation: int) -> None:
+def test_a_refresh_token_says_what_was_put_in(
+    tenant: uuid.UUID, session: uuid.UUID, generation: int
+) -> None:
     token = RefreshToken(str(tenant), str(session), generation)
     assert parse_refresh_token(token.signed(KEY), KEY) == token
 
@@ -68,7 +84,9 @@ def test_a_token_sealed_with_another_secret_is_not_ours() -> None:
         (6, 0, Renewal.ENDED),
     ],
 )
-def test_only_the_newest_token_renews_a_session(generation: int, seconds_since_renewal: int, expected: Renewal) -> None:
+def test_only_the_newest_token_renews_a_session(
+    generation: int, seconds_since_renewal: int, expected: Renewal
+) -> None:
     outcome = signing_in.renewal(
         generation,
         newest=5,
@@ -83,5 +101,7 @@ def test_only_the_newest_token_renews_a_session(generation: int, seconds_since_r
 @pytest.mark.parametrize(("revoked", "expires_in_s"), [(True, 60), (False, 0)])
 def test_an_ended_session_is_never_renewed(revoked: bool, expires_in_s: int) -> None:
     expires = NOW + timedelta(seconds=expires_in_s)
-    outcome = signing_in.renewal(5, newest=5, renewed=NOW, expires=expires, revoked=revoked, now=NOW)
+    outcome = signing_in.renewal(
+        5, newest=5, renewed=NOW, expires=expires, revoked=revoked, now=NOW
+    )
     assert outcome is Renewal.ENDED

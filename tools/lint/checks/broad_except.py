@@ -11,6 +11,8 @@ _BROAD = {"Exception", "BaseException"}
 ALLOWED = {
     "chassis/rpc/interceptors.py": "a call: INTERNAL with a trace id",
     "chassis/events/consumer.py": "a consumer's message: retried, then dead letter",
+    "chassis/operation_runs.py": "an operation's body: told to whoever waits for it",
+    "chassis/timers.py": "a timer's body: tried again later",
     "chassis/events/relay.py": "a batch of the outbox: logged, tried again",
     "gateway/app.py": "the HTTP face of the interceptor: problem+json with a trace id",
 }

@@ -1,25 +1,35 @@
 """ListSessions and RevokeSession."""
 
 import pytest
+from crm.identity.v1 import session_pb2 as pb
 
 from chassis import errors
 from chassis.keys import uuid7
-from crm.identity.v1 import session_pb2 as pb
 from tests.service.identity.conftest import Company, grpc, sign_in, stranger, until
 
 
 async def test_sessions_are_listed_newest_first_in_pages(company: Company) -> None:
     for number in range(4):
         stub = company.crm.stranger.stub(
-            grpc.IdentityServiceStub, **{"crm-peer": f"10.0.0.{number}/{company.id}", "crm-user-agent": f"browser {number}"}
+            grpc.IdentityServiceStub,
+            **{"crm-peer": f"10.0.0.{number}/{company.id}", "crm-user-agent": f"browser {number}"},
         )
         await stub.Login(pb.LoginRequest(email=company.email, password="kaca-jendela-9"))
     first = await company.stub.ListSessions(pb.ListSessionsRequest(page_size=3))
-    rest = await company.stub.ListSessions(pb.ListSessionsRequest(page_size=3, page_token=first.next_page_token))
+    rest = await company.stub.ListSessions(
+        pb.ListSessionsRequest(page_size=3, page_token=first.next_page_token)
+    )
     sessions = [*first.sessions, *rest.sessions]
-    assert [s.user_agent for s in sessions] == ["browser 3", "browser 2", "browser 1", "browser 0", ""]
+    assert [s.user_agent for s in sessions] == [
+        "browser 3",
+        "browser 2",
+        "browser 1",
+        "browser 0",
+        "",
+    ]
     assert [s.current for s in sessions] == [False, False, False, False, True]
-    assert rest.next_page_token == "" and sessions[0].peer == f"10.0.0.3/{company.id}"
+    assert rest.next_page_token == ""
+    assert sessions[0].peer == f"10.0.0.3/{company.id}"
 
 
 async def test_a_revoked_session_is_out_within_five_seconds(company: Company) -> None:
@@ -47,4 +57,6 @@ async def test_nobody_revokes_somebody_elses_session(company: Company) -> None:
     async with company.unchanged():
         for id in (mine.id, uuid7()):
             with pytest.raises(errors.NotFound):
-                await person.stub(grpc.IdentityServiceStub).RevokeSession(pb.RevokeSessionRequest(id=id))
+                await person.stub(grpc.IdentityServiceStub).RevokeSession(
+                    pb.RevokeSessionRequest(id=id)
+                )

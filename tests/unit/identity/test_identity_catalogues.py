@@ -1,8 +1,9 @@
 """The catalogues agree with the contracts of all services."""
 
-from chassis import contracts
 from crm.identity.v1 import reasons_pb2
 from crm.options.v1 import options_pb2
+
+from chassis import contracts
 from services.identity import errors, rules
 from services.identity.builtin_roles import BUILT_IN
 from services.identity.features import FEATURES
@@ -29,7 +30,9 @@ def test_built_in_roles_grant_only_what_some_call_asks_for() -> None:
 def test_only_the_administrator_may_change_people_and_rights() -> None:
     for role in BUILT_IN[1:]:
         changes = {g["object"] for g in role.grants if g["action"] != "read"}
-        assert changes.isdisjoint({"*", "tenant", "user", "department", "role", "api_token", "signing_key"}), role.key
+        assert changes.isdisjoint(
+            {"*", "tenant", "user", "department", "role", "api_token", "signing_key"}
+        ), role.key
     assert BUILT_IN[0].key == rules.ADMINISTRATOR
 
 
@@ -42,7 +45,11 @@ def test_hidden_fields_of_built_in_roles_exist() -> None:
 
 
 def test_every_refusal_has_its_reason_in_the_contract_and_every_reason_its_refusal() -> None:
-    classes = [c for c in vars(errors).values() if isinstance(c, type) and c.__module__ == errors.__name__]
+    classes = [
+        c for c in vars(errors).values() if isinstance(c, type) and c.__module__ == errors.__name__
+    ]
     raised = {c.reason for c in classes}
-    published = {name.removeprefix("REASON_") for name in reasons_pb2.Reason.keys()} - {"UNSPECIFIED"}
+    published = {
+        name.removeprefix("REASON_") for name in reasons_pb2.Reason.DESCRIPTOR.values_by_name
+    } - {"UNSPECIFIED"}
     assert raised == published

@@ -8,21 +8,23 @@ from typing import Any
 import nats
 import orjson
 import pytest
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import department_pb2
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js.errors import NotFoundError
 
 from chassis.testing.installation import Installation
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import department_pb2
 from tests.service.identity.conftest import Company, sign_up, until
 
 
 async def token(company: Company, **fields: Any) -> pb.CreateApiTokenResponse:
     """A token with NATS, once its consumer stands."""
     made = await company.stub.CreateApiToken(
-        pb.CreateApiTokenRequest(api_token=pb.ApiToken(**{"name": "warehouse", "nats": True, **fields}))
+        pb.CreateApiTokenRequest(
+            api_token=pb.ApiToken(**{"name": "warehouse", "nats": True, **fields})
+        )
     )
     js = company.crm.process.nats.js
 
@@ -36,7 +38,9 @@ async def token(company: Company, **fields: Any) -> pb.CreateApiTokenResponse:
 
 
 @contextlib.asynccontextmanager
-async def connected(access: pb.NatsAccess, refusals: list[Exception] | None = None) -> AsyncIterator[Client]:
+async def connected(
+    access: pb.NatsAccess, refusals: list[Exception] | None = None
+) -> AsyncIterator[Client]:
     async def note(error: Exception) -> None:
         if refusals is not None:
             refusals.append(error)
@@ -51,7 +55,9 @@ async def connected(access: pb.NatsAccess, refusals: list[Exception] | None = No
         await client.close()
 
 
-async def pull(client: Client, access: pb.NatsAccess, count: int, stream: str = "IDENTITY") -> list[dict[str, Any]]:
+async def pull(
+    client: Client, access: pb.NatsAccess, count: int, stream: str = "IDENTITY"
+) -> list[dict[str, Any]]:
     """The next events, acknowledged, as any JetStream client pulls them."""
     subscription = await client.jetstream().pull_subscribe_bind(access.consumer, stream)
     found: list[dict[str, Any]] = []
@@ -70,7 +76,9 @@ async def department(company: Company, name: str) -> None:
     )
 
 
-async def test_a_subscriber_that_was_away_gets_every_event_of_its_company_once(crm: Installation) -> None:
+async def test_a_subscriber_that_was_away_gets_every_event_of_its_company_once(
+    crm: Installation,
+) -> None:
     company, other = await sign_up(crm), await sign_up(crm)
     access = (await token(company)).nats
     await department(company, "One")
@@ -82,7 +90,9 @@ async def test_a_subscriber_that_was_away_gets_every_event_of_its_company_once(c
     async with connected(access) as client:
         events += await pull(client, access, 2)
         with pytest.raises(nats.errors.TimeoutError):
-            await (await client.jetstream().pull_subscribe_bind(access.consumer, "IDENTITY")).fetch(1, timeout=1)
+            await (await client.jetstream().pull_subscribe_bind(access.consumer, "IDENTITY")).fetch(
+                1, timeout=1
+            )
     names = [event.get("department", {}).get("name") for event in events]
     assert names == [None, "One", "Two", "Three"]  # the first is the token's own creation
     assert {event["subject"].split(".")[1] for event in events} == {company.id}
@@ -101,7 +111,14 @@ async def test_a_token_may_do_nothing_else_on_nats(crm: Installation) -> None:
     access, theirs = (await token(company)).nats, (await token(other)).nats
     refusals: list[Exception] = []
     async with connected(access, refusals) as client:
-        subscribed = [f"crm.{other.id}.>", f"crm.{company.id}.>", "$KV.DIRECTORY.>", ">", "_INBOX.>", "$SYS.REQ.USER.AUTH"]
+        subscribed = [
+            f"crm.{other.id}.>",
+            f"crm.{company.id}.>",
+            "$KV.DIRECTORY.>",
+            ">",
+            "_INBOX.>",
+            "$SYS.REQ.USER.AUTH",
+        ]
         published = [
             f"$JS.API.CONSUMER.MSG.NEXT.IDENTITY.{theirs.consumer}",
             "$JS.API.CONSUMER.CREATE.IDENTITY",
@@ -132,7 +149,9 @@ async def test_a_token_may_do_nothing_else_on_nats(crm: Installation) -> None:
 async def test_only_a_token_with_nats_is_let_in(crm: Installation, wrong: str) -> None:
     company = await sign_up(crm)
     access = (await token(company)).nats
-    plain = await company.stub.CreateApiToken(pb.CreateApiTokenRequest(api_token=pb.ApiToken(name="plain")))
+    plain = await company.stub.CreateApiToken(
+        pb.CreateApiTokenRequest(api_token=pb.ApiToken(name="plain"))
+    )
     await company.known("token", plain.api_token.id)
     user, password = {
         "password": (access.user, plain.secret),

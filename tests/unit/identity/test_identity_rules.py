@@ -1,12 +1,12 @@
 """What identity's records may say."""
 
 import pytest
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.rights import Rights
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from services.identity import errors, rules
 
 ACTIVE, LEFT = user_pb2.USER_STATE_ACTIVE, user_pb2.USER_STATE_DEACTIVATED
@@ -25,27 +25,47 @@ def test_a_user_is_put_in_normal_form() -> None:
         email=" Dewi@Example.COM ",
         name="Dewi   Lestari ",
         role_ids=["r2", "r1", "r2"],
-        working_hours=[hours(2, "09:00", "17:00"), hours(1, "13:00", "17:00"), hours(1, "09:00", "12:00")],
+        working_hours=[
+            hours(2, "09:00", "17:00"),
+            hours(1, "13:00", "17:00"),
+            hours(1, "09:00", "12:00"),
+        ],
     )
     rules.user(user)
-    assert (user.email, user.name, list(user.role_ids)) == ("dewi@example.com", "Dewi Lestari", ["r2", "r1"])
-    assert [(h.weekday, h.start) for h in user.working_hours] == [(1, "09:00"), (1, "13:00"), (2, "09:00")]
+    assert (user.email, user.name, list(user.role_ids)) == (
+        "dewi@example.com",
+        "Dewi Lestari",
+        ["r2", "r1"],
+    )
+    assert [(h.weekday, h.start) for h in user.working_hours] == [
+        (1, "09:00"),
+        (1, "13:00"),
+        (2, "09:00"),
+    ]
 
 
 def test_every_wrong_value_of_a_user_is_named_at_once() -> None:
     user = user_pb2.User(id="me", email="a@b.pl", name="A", delegate_id="me")
-    user.working_hours.extend([hours(1, "09:00", "12:00"), hours(1, "11:00", "17:00"), hours(3, "17:00", "09:00")])
+    user.working_hours.extend(
+        [hours(1, "09:00", "12:00"), hours(1, "11:00", "17:00"), hours(3, "17:00", "09:00")]
+    )
     user.hourly_cost.currency, user.hourly_cost.amount = "PLN", "-1"
     user.away_until.FromSeconds(10)
     with pytest.raises(errors.ValueInvalid) as refusal:
         rules.user(user)
     assert [v.field for v in refusal.value.violations] == [
-        "working_hours", "working_hours", "away_from", "delegate_id", "hourly_cost.amount",
+        "working_hours",
+        "working_hours",
+        "away_from",
+        "delegate_id",
+        "hourly_cost.amount",
     ]
 
 
 def test_an_absence_ends_after_it_begins() -> None:
-    user = user_pb2.User(email="a@b.pl", name="A", away_from=Timestamp(seconds=20), away_until=Timestamp(seconds=20))
+    user = user_pb2.User(
+        email="a@b.pl", name="A", away_from=Timestamp(seconds=20), away_until=Timestamp(seconds=20)
+    )
     with pytest.raises(errors.ValueInvalid, match="away_until must be after away_from"):
         rules.user(user)
 
@@ -69,7 +89,9 @@ def test_unknown_references_are_named_by_field() -> None:
     ],
 )
 def test_who_stops_being_an_administrator(
-    before: tuple[user_pb2.UserState, list[str]], after: tuple[user_pb2.UserState, list[str]], loses: bool
+    before: tuple[user_pb2.UserState, list[str]],
+    after: tuple[user_pb2.UserState, list[str]],
+    loses: bool,
 ) -> None:
     old = user_pb2.User(state=before[0], role_ids=before[1])
     new = user_pb2.User(state=after[0], role_ids=after[1])
@@ -79,7 +101,9 @@ def test_who_stops_being_an_administrator(
 TREE = {"top": "", "mid": "top", "leaf": "mid", "other": ""}
 
 
-@pytest.mark.parametrize(("id", "parent"), [("new", "leaf"), ("leaf", "other"), ("mid", ""), ("other", "leaf")])
+@pytest.mark.parametrize(
+    ("id", "parent"), [("new", "leaf"), ("leaf", "other"), ("mid", ""), ("other", "leaf")]
+)
 def test_a_department_may_move_where_no_cycle_arises(id: str, parent: str) -> None:
     rules.department_parent(id, parent, TREE.get)
 
@@ -103,10 +127,21 @@ def test_a_head_is_not_his_own_deputy() -> None:
 
 
 def test_a_role_keeps_the_widest_scope_of_each_grant() -> None:
-    rows = [grant("contact", "read", "own"), grant("contact", "read", "subtree"), grant("company", "read", "all")]
-    role = role_pb2.Role(name=" Sales ", grants=rules.grants(rows), hidden_fields=["contact.notes", "contact.birthday"] * 2)
+    rows = [
+        grant("contact", "read", "own"),
+        grant("contact", "read", "subtree"),
+        grant("company", "read", "all"),
+    ]
+    role = role_pb2.Role(
+        name=" Sales ",
+        grants=rules.grants(rows),
+        hidden_fields=["contact.notes", "contact.birthday"] * 2,
+    )
     rules.role(role, None)
-    assert rules.grant_rows(role.grants) == [grant("company", "read", "all"), grant("contact", "read", "subtree")]
+    assert rules.grant_rows(role.grants) == [
+        grant("company", "read", "all"),
+        grant("contact", "read", "subtree"),
+    ]
     assert list(role.hidden_fields) == ["contact.birthday", "contact.notes"]
     assert role.name == "Sales"
 
@@ -122,7 +157,11 @@ def test_the_administrator_role_stays_as_it_is() -> None:
     [
         ([grant("*", "*", "all")], [grant("contact", "merge", "all"), grant("*", "*", "all")], []),
         ([grant("contact", "*", "team")], [grant("contact", "read", "team")], []),
-        ([grant("contact", "read", "team")], [grant("contact", "read", "all")], ["contact.read (all)"]),
+        (
+            [grant("contact", "read", "team")],
+            [grant("contact", "read", "all")],
+            ["contact.read (all)"],
+        ),
         ([grant("contact", "read", "all")], [grant("*", "read", "own")], ["*.read (own)"]),
         ([grant("contact", "read", "all")], [grant("contact", "*", "own")], ["contact.* (own)"]),
         ([], [grant("user", "read", "own")], ["user.read (own)"]),
@@ -147,7 +186,9 @@ _ROWS = st.lists(
 
 
 @given(_ROWS, _ROWS)
-def test_whoever_holds_a_set_of_rights_may_give_any_part_of_it(held: list[dict[str, str]], more: list[dict[str, str]]) -> None:
+def test_whoever_holds_a_set_of_rights_may_give_any_part_of_it(
+    held: list[dict[str, str]], more: list[dict[str, str]]
+) -> None:
     assert rules.not_held(Rights(None, "", held + more).scope, held) == []
     assert rules.not_held(Rights(None, "", rules.widest(held)).scope, held) == []
 
@@ -174,8 +215,12 @@ def test_a_token_that_subscribes_cannot_promise_narrow_fields() -> None:
 
 
 def test_where_a_subscriber_begins_is_fixed() -> None:
-    old = api_token_pb2.ApiToken(name="shop", nats=True, nats_start=api_token_pb2.NATS_START_ALL, owner_id="u1")
-    new = api_token_pb2.ApiToken(name="shop", nats=True, nats_start=api_token_pb2.NATS_START_NEW, owner_id="u2")
+    old = api_token_pb2.ApiToken(
+        name="shop", nats=True, nats_start=api_token_pb2.NATS_START_ALL, owner_id="u1"
+    )
+    new = api_token_pb2.ApiToken(
+        name="shop", nats=True, nats_start=api_token_pb2.NATS_START_NEW, owner_id="u2"
+    )
     with pytest.raises(errors.FieldFixed, match="owner_id, nats_start cannot be changed"):
         rules.api_token(new, old)
 
@@ -184,10 +229,15 @@ def test_where_a_subscriber_begins_is_fixed() -> None:
     ("token", "field"),
     [
         (api_token_pb2.ApiToken(name="a", nats_start=api_token_pb2.NATS_START_ALL), "nats_start"),
-        (api_token_pb2.ApiToken(name="a", nats=True, nats_start=api_token_pb2.NATS_START_TIME), "nats_start_time"),
+        (
+            api_token_pb2.ApiToken(name="a", nats=True, nats_start=api_token_pb2.NATS_START_TIME),
+            "nats_start_time",
+        ),
     ],
 )
-def test_a_token_says_where_its_subscriber_begins(token: api_token_pb2.ApiToken, field: str) -> None:
+def test_a_token_says_where_its_subscriber_begins(
+    token: api_token_pb2.ApiToken, field: str
+) -> None:
     with pytest.raises(errors.ValueInvalid) as refusal:
         rules.api_token(token, None)
     assert [v.field for v in refusal.value.violations] == [field]

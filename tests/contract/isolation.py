@@ -1,0 +1,259 @@
+"""Calls an RPC with another tenant's ids and with random ones, and tells where the answers differ.
+
+Which fields name records, and what a valid request looks like, is read from the descriptors; `KINDS` and `VALUES` hold what
+descriptors cannot say.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+
+from chassis import contracts, errors
+from chassis.keys import uuid7
+from chassis.testing.installation import Installation
+from crm.options.v1 import options_pb2
+
+_NUMBERS = itertools.count(1)
+
+KINDS = {
+    "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user",
+    "parent": "department", "referrer": "contact", "other_contact": "contact", "candidate": "contact",
+    "photo_file": "file", "signature_file": "file", "logo_file": "file",
+}  # fmt: skip
+"""What a reference names, where its field is not called after it."""
+
+VALUES: dict[str, dict[str, Any]] = {
+    "Contact": {"display_name": "Name #"}, "Request": {"text": "Windows", "email": "#@example.com"}, "Form": {"name": "F #"},
+    "CustomField": {"resource": "contacts", "key": "k#", "label": "L", "type": 1},
+    "SavedView": {"resource": "contacts", "label": "V #"}, "Role": {"name": "R #"}, "Department": {"name": "D #"},
+    "User": {"name": "U #", "email": "#@example.com"}, "ApiToken": {"name": "T #"}, "Email": {"address": "#@example.com"},
+    "Phone": {"number": "+48512345678"}, "ExternalId": {"system": "s", "id": "#"}, "TaxNumber": {"country": "PL", "number": "5260001246"},
+}  # fmt: skip
+"""A valid message of each type beyond its declared rules; # becomes something new each time."""
+
+_MASKS = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "<time>"),
+    (re.compile(r"new\d+x"), "<new>"),
+    (re.compile(r"[\w-]{40,}"), "<secret>"),
+    (re.compile(r'"etag": "\d+"'), "<etag>"),
+)
+
+
+def masked(text: str) -> str:
+    """The text without ids, times, secrets and what was made up for the call."""
+    for pattern, name in _MASKS:
+        text = pattern.sub(name, text)
+    return text
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A field of a request, perhaps inside its parts, that names records."""
+
+    path: tuple[FieldDescriptor, ...]
+
+    @property
+    def name(self) -> str:
+        return ".".join(step.name for step in self.path)
+
+    def put(self, request: Any, id: str, fill: Callable[[Any], None]) -> None:
+        """Sets the field to the id; absent messages on the way are made and filled, lists get one item."""
+        holder = request
+        for step in self.path[:-1]:
+            is_absent = not len(getattr(holder, step.name)) if step.is_repeated else not holder.HasField(step.name)
+            holder = getattr(holder, step.name)
+            if step.is_repeated:
+                holder = holder.add() if is_absent else holder[0]
+            if is_absent:
+                fill(holder)
+        last = self.path[-1]
+        if last.is_repeated:
+            del getattr(holder, last.name)[:]
+            getattr(holder, last.name).append(id)
+        else:
+            setattr(holder, last.name, id)
+
+
+def slots(descriptor: Descriptor, before: tuple[FieldDescriptor, ...] = ()) -> Iterator[Slot]:
+    """Every field of a request that holds ids, by its declared format."""
+    for each in descriptor.fields:
+        options = each.GetOptions()
+        if options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
+            continue
+        if options.Extensions[options_pb2.rules].format == options_pb2.FORMAT_UUID:
+            yield Slot((*before, each))
+        elif each.message_type is not None and each.message_type.full_name.startswith("crm.") and len(before) < 4:
+            if not each.message_type.GetOptions().map_entry and each not in before:
+                yield from slots(each.message_type, (*before, each))
+
+
+NOT_IDS = {"request_id", "visitor_id", "crm.contacts.v1.ExternalId.id"}
+"""Texts that end like ids and are keys made up elsewhere."""
+
+
+def unmarked(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Fields of a request that are called like ids but not declared as such: nobody would test them."""
+    known = {slot.path[-1].full_name for slot in slots(descriptor)}
+    for each in descriptor.fields:
+        options = each.GetOptions()
+        if options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
+            continue
+        named = each.name in ("id", "ids") or each.name.endswith(("_id", "_ids"))
+        if named and each.type == FieldDescriptor.TYPE_STRING and not {each.name, each.full_name} & (known | NOT_IDS):
+            yield each.full_name
+        inner = each.message_type
+        if inner is not None and inner.full_name.startswith("crm.") and inner.full_name not in seen:
+            yield from unmarked(inner, seen | {inner.full_name})
+
+
+def kind_of(slot: Slot, method: MethodDescriptor) -> str:
+    """What kind of record the slot names, e.g. contact; empty if its name does not tell."""
+    name = slot.path[-1].name.removesuffix("s").removesuffix("_id").removesuffix("id")
+    if not name:
+        if len(slot.path) > 1:
+            option = contracts.resource_option(slot.path[-1].containing_type)
+            return option.object if option else ""
+        return contracts.method_of(method).permission.object
+    return KINDS.get(name, name)
+
+
+@dataclass
+class Company:
+    """A tenant in whose name is called, and one record of each kind."""
+
+    crm: Installation
+    id: str
+    token: str
+    records: dict[str, str] = field(default_factory=dict)
+
+    async def call(self, method: MethodDescriptor, request: Message) -> Message:
+        """The answer of the RPC to the company's administrator."""
+        known = contracts.method_of(method)
+        metadata = {"authorization": f"Bearer {self.token}"}
+        data, _ = await self.crm.local.unary(known.full_name, request.SerializeToString(), metadata)
+        return known.output.FromString(data)
+
+    def build(self, descriptor: Descriptor, depth: int = 0) -> Any:
+        """A valid message: what its rules require, with references to this company's own records."""
+        message = contracts.message_class(descriptor.full_name)()  # type: ignore[misc]
+        self.fill(message, depth)
+        return message
+
+    def fill(self, message: Any, depth: int = 0) -> None:
+        new = f"new{next(_NUMBERS)}x"
+        for name, value in VALUES.get(message.DESCRIPTOR.name, {}).items():
+            setattr(message, name, value.replace("#", new) if isinstance(value, str) else value)
+        for each in message.DESCRIPTOR.fields:
+            rules = each.GetOptions().Extensions[options_pb2.rules]
+            if not rules.required or (each.has_presence and message.HasField(each.name)) or getattr(message, each.name):
+                if not (rules.required and each.message_type is not None):
+                    continue
+            if each.message_type is not None:
+                part = getattr(message, each.name)
+                self.fill(part.add() if each.is_repeated else part, depth + 1)
+                if not each.is_repeated:
+                    part.SetInParent()
+            elif each.enum_type is not None:
+                setattr(message, each.name, each.enum_type.values[1].number)
+            elif each.type == FieldDescriptor.TYPE_STRING:
+                text = self._text(each, rules, new)
+                if each.is_repeated:
+                    getattr(message, each.name).append(text)
+                else:
+                    setattr(message, each.name, text)
+
+    def _text(self, each: FieldDescriptor, rules: options_pb2.FieldRules, new: str) -> str:
+        made = {
+            options_pb2.FORMAT_UUID: self.records.get(each.name.removesuffix("_id")) or uuid7(),
+            options_pb2.FORMAT_EMAIL: f"{new}@example.com", options_pb2.FORMAT_LANGUAGE: "en",
+            options_pb2.FORMAT_COUNTRY: "PL", options_pb2.FORMAT_CURRENCY: "PLN", options_pb2.FORMAT_COLOR: "#112233",
+            options_pb2.FORMAT_TIME_ZONE: "Europe/Warsaw", options_pb2.FORMAT_URI: "https://example.com/",
+            options_pb2.FORMAT_TIME_OF_DAY: "09:00", options_pb2.FORMAT_DECIMAL: "1",
+        }  # fmt: skip
+        return made.get(rules.format, new)
+
+    def request(self, method: MethodDescriptor, slot: Slot, id: str) -> Any:
+        """A valid request of the RPC whose slot names this record; the rest names the company's own."""
+        request = self.build(method.input_type)
+        for part in request.DESCRIPTOR.fields:
+            if "update_mask" in request.DESCRIPTOR.fields_by_name and part.message_type is not None:
+                option = contracts.resource_option(part.message_type)
+                if option is not None:
+                    getattr(request, part.name).id = self.records.get(option.object, uuid7())
+                    path = slot.path[1].name if len(slot.path) > 1 and slot.path[1].name != "id" else ""
+                    request.update_mask.paths.append(path or _any_path(part.message_type))
+        own = request.DESCRIPTOR.fields_by_name.get("id")
+        if own is not None and slot.path != (own,):
+            request.id = self.records.get(contracts.method_of(method).permission.object, uuid7())
+        slot.put(request, id, self.fill)
+        return request
+
+    async def outcome(self, method: MethodDescriptor, slot: Slot, id: str) -> str:
+        """What the caller learns, without the ids themselves."""
+        try:
+            answer = await self.call(method, self.request(method, slot, id))
+        except errors.CrmError as refusal:
+            told = [f"{v.field}: {v.description}" for v in refusal.violations]
+            return masked(f"{type(refusal).__name__} {refusal.reason} {refusal.message} {told} {refusal.metadata}")
+        return masked(json_format.MessageToJson(answer))
+
+
+def _any_path(resource: Descriptor) -> str:
+    """A text field that an update may name."""
+    for each in resource.fields:
+        options = each.GetOptions()
+        set_by_server = options.Extensions[options_pb2.output_only] or each.name in ("id", "key", "resource", "can")
+        if each.type == FieldDescriptor.TYPE_STRING and not each.is_repeated and not set_by_server:
+            return each.name
+    raise LookupError(resource.full_name)
+
+
+async def populate(company: Company) -> None:
+    """Creates records of each resource by its Create RPC, and what has none: a session, operations."""
+    for method in (method for service in contracts.services() for method in service.methods):
+        if method.name.startswith("Create") and not contracts.method_of(method).public:
+            for spare in ("", SPARE):
+                answer: Any = await company.call(method, company.build(method.input_type))
+                made = answer if contracts.resource_option(answer.DESCRIPTOR) else answer.api_token
+                option = contracts.resource_option(made.DESCRIPTOR)
+                assert option is not None
+                company.records[spare + option.object] = made.id
+        elif method.name == "ListSessions":
+            answer = await company.call(method, company.build(method.input_type))
+            company.records["session"] = answer.sessions[0].id
+        elif method.name in ("RepublishContacts", "RepublishUsers"):
+            answer = await company.call(method, company.build(method.input_type))
+            company.records[f"operation {method.containing_service.name}"] = answer.name.rpartition("/")[2]
+    company.records["tenant"] = company.id
+
+
+SPARE = "spare "
+"""Marks records whose ids callers offer in creations: afterwards they have a record of their own with that id."""
+
+
+async def differences(caller: Company, strangers: Mapping[str, str], method: MethodDescriptor) -> list[str]:
+    """Where the RPC answers otherwise to another tenant's id than to one that nobody has; empty is as it must be.
+
+    Raises AssertionError for a request that was refused for its shape: then nothing has been compared.
+    """
+    found = []
+    for slot in slots(method.input_type):
+        kind = kind_of(slot, method)
+        kind = f"{kind} {method.containing_service.name}" if kind == "operation" else kind
+        if method.name.startswith("Create") and slot.path[-1].name == "id":
+            kind = SPARE + kind
+        ids = [strangers[kind]] if kind in strangers else sorted(set(strangers.values()))
+        expected = await caller.outcome(method, slot, uuid7())
+        assert "INVALID_FIELDS" not in expected, f"{method.full_name}.{slot.name}: build a valid request: {expected}"
+        for id in ids:
+            told = await caller.outcome(method, slot, id)
+            if told != expected:
+                found.append(f"{method.full_name}.{slot.name}: another tenant's {kind or 'id'} gives {told}, a random id {expected}")
+    return found

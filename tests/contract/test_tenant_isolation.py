@@ -1,0 +1,226 @@
+"""M7: no RPC and no statement of a service tells anything of another tenant. Generated from the descriptors."""
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import pytest
+from crm.contacts.v1 import label_pb2
+from google.protobuf.descriptor import MethodDescriptor
+
+from chassis import contracts, service
+from chassis.db.migrate import database_of
+from chassis.handlers import reads
+from chassis.keys import uuid7
+from chassis.rpc.channel import InProcessChannel
+from chassis.rpc.endpoint import endpoints_of
+from chassis.testing import servers
+from chassis.testing.installation import Installation, installation
+from chassis.tx import Tx
+from tests.contract import isolation
+from tests.contract.descriptors import compiled, methods
+from tests.service.identity.conftest import sign_up
+
+SERVICES = [name for name in service.names() if name != "gateway"]
+WITH_IDS = {m.full_name: m for m in methods() if not contracts.method_of(m).public and any(isolation.slots(m.input_type))}
+PLUMBING = {"outbox", "inbox", "timers", "operations", "answers"}
+
+
+@dataclass
+class World:
+    """Two companies in one installation."""
+
+    crm: Installation
+    ours: isolation.Company
+    theirs: isolation.Company
+
+
+@pytest.fixture(scope="module")
+async def world() -> AsyncIterator[World]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRM_SIGNUP", "1")
+        async with installation(SERVICES) as crm:
+            companies = []
+            for _ in range(2):
+                made = await sign_up(crm)
+                company = isolation.Company(crm, made.id, made.admin.token)
+                await isolation.populate(company)
+                companies.append(company)
+            yield World(crm, *companies)
+
+
+@pytest.mark.parametrize("name", sorted(WITH_IDS))
+async def test_foreign_id_answers_exactly_like_a_random_one(world: World, name: str) -> None:
+    assert await isolation.differences(world.ours, world.theirs.records, WITH_IDS[name]) == []
+
+
+async def test_own_ids_do_answer(world: World) -> None:
+    """Otherwise the comparison above would compare refusals of something else."""
+    compared = 0
+    for method, slot in ((m, slot) for m in WITH_IDS.values() for slot in isolation.slots(m.input_type)):
+        kind = isolation.kind_of(slot, method)
+        own = world.ours.records.get(f"operation {method.containing_service.name}" if kind == "operation" else kind)
+        if own is None or contracts.method_of(method).writes or slot.name not in ("id", "ids"):
+            continue
+        answer = await world.ours.call(method, world.ours.request(method, slot, own))
+        assert answer.ByteSize(), method.full_name
+        assert not getattr(answer, "missing_ids", ()), method.full_name
+        compared += 1
+    assert compared > 30
+
+
+async def test_lists_hold_nothing_of_anybody_else(world: World) -> None:
+    foreign = {id.encode() for kind, id in world.theirs.records.items() if not kind.startswith(isolation.SPARE)}
+    for method in methods():
+        if not contracts.method_of(method).writes and not contracts.method_of(method).public and method.name.startswith("List"):
+            if any(slot.name == "id" for slot in isolation.slots(method.input_type)):
+                continue
+            answer = await world.ours.call(method, world.ours.build(method.input_type))
+            assert not [id for id in foreign if id in answer.SerializeToString()], method.full_name
+
+
+def test_every_field_that_names_a_record_is_declared_so() -> None:
+    unmarked = [name for m in methods() for name in isolation.unmarked(m.input_type)]
+
+    assert unmarked == []
+
+
+# -- the test itself is tested ------------------------------------------------------------------------
+
+
+async def test_rpc_without_a_guard_is_found(world: World) -> None:
+    """A body that looks the label up by its id alone, with a role that no policy holds back."""
+    rpcs = service.load("contacts").servicers[0]
+
+    class Unguarded(rpcs):  # type: ignore[valid-type,misc]
+        @reads
+        async def GetLabel(self, request: label_pb2.GetLabelRequest, tx: Tx) -> label_pb2.Label:
+            raw = await asyncpg.connect(servers.postgres_url(database_of("contacts")))
+            try:
+                doc = await raw.fetchval("SELECT doc FROM labels WHERE id = $1", request.id)
+            finally:
+                await raw.close()
+            if doc is None:
+                raise self.runtime.resources["crm.contacts.v1.Label"].not_found(request.id)
+            return label_pb2.Label.FromString(doc)
+
+    method = WITH_IDS["crm.contacts.v1.ContactsService.GetLabel"]
+    endpoints = endpoints_of(world.crm.process.runtimes["contacts"], Unguarded)
+    leaky: Any = SimpleNamespace(local=InProcessChannel(endpoints))
+
+    found = await isolation.differences(replace(world.ours, crm=leaky), world.theirs.records, method)
+
+    assert len(found) == 1
+    assert "GetLabel.id: another tenant's label gives" in found[0]
+
+
+def test_rpc_whose_id_is_not_declared_is_found() -> None:
+    _, file = compiled(
+        "isolation_sample.proto",
+        """
+        syntax = "proto3";
+        package crm.isolation_sample.v1;
+        import "crm/options/v1/options.proto";
+        message PeekRequest {
+          string id = 1 [(crm.options.v1.rules) = { required: true, format: FORMAT_UUID }];
+          string request_id = 2;
+          repeated string contact_ids = 3;
+          Part part = 4;
+        }
+        message Part { string company_id = 1; }
+        """,
+    )
+
+    assert list(isolation.unmarked(file.message_types_by_name["PeekRequest"])) == [
+        "crm.isolation_sample.v1.PeekRequest.contact_ids", "crm.isolation_sample.v1.Part.company_id",
+    ]  # fmt: skip
+
+
+# -- statements, as the service's role ------------------------------------------------------------------
+
+
+@pytest.fixture(params=SERVICES)
+async def as_service(world: World, request: pytest.FixtureRequest) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the service's own role in which our tenant is set."""
+    raw = await asyncpg.connect(world.crm.process.runtimes[request.param].database_url)
+    await raw.execute("SELECT set_config('app.tenant', $1, false)", world.ours.id)
+    yield raw
+    await raw.close()
+
+
+async def relations(raw: asyncpg.Connection) -> dict[str, bool]:
+    """Every table and view with a tenant_id, and whether it is a view or under row-level security."""
+    rows = await raw.fetch(
+        "SELECT c.relname, c.relkind = 'v' OR c.relrowsecurity AS guarded FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND a.attname = 'tenant_id'"
+    )
+    return {row["relname"]: row["guarded"] for row in rows}
+
+
+async def test_tables_and_views_show_nothing_of_another_tenant(world: World, as_service: asyncpg.Connection) -> None:
+    guarded = [name for name, is_guarded in (await relations(as_service)).items() if is_guarded]
+    seen = 0
+    for name in guarded:
+        seen += await as_service.fetchval(f"SELECT count(*) FROM {name}")
+        assert await as_service.fetchval(f"SELECT count(*) FROM {name} WHERE tenant_id <> $1", world.ours.id) == 0, name
+    assert seen > 10
+
+    await as_service.execute("SELECT set_config('app.tenant', '', false)")
+    for name in guarded:
+        assert await as_service.fetchval(f"SELECT count(*) FROM {name}") == 0, name
+
+
+async def test_only_the_plumbing_is_without_a_policy(world: World, as_service: asyncpg.Connection) -> None:
+    bare = {name for name, is_guarded in (await relations(as_service)).items() if not is_guarded}
+    declared = {
+        table.name
+        for name in SERVICES
+        for table in (service.load(name).metadata or SimpleNamespace(tables={})).tables.values()
+        if table.info.get("global")
+    }
+
+    assert bare <= PLUMBING | declared
+
+
+async def test_nothing_can_be_written_for_another_tenant(world: World, as_service: asyncpg.Connection) -> None:
+    for name, is_guarded in (await relations(as_service)).items():
+        if not is_guarded or name.endswith("_of_tenant"):
+            continue
+        assert await as_service.execute(f"DELETE FROM {name} WHERE tenant_id = '{world.theirs.id}'") == "DELETE 0"
+        row = await as_service.fetchrow(f"SELECT * FROM {name} LIMIT 1")
+        if row is None:
+            continue
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await as_service.execute(f"UPDATE {name} SET tenant_id = '{world.theirs.id}'")
+        columns = ", ".join(row.keys())
+        values = ", ".join(f"'{uuid7()}'" if key == "id" else "x." + key for key in row.keys() if key != "tenant_id")
+        rest = ", ".join(key for key in row.keys() if key != "tenant_id")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await as_service.execute(
+                f"INSERT INTO {name} (tenant_id, {rest}) SELECT '{world.theirs.id}', {values} FROM {name} x LIMIT 1"
+            )
+        assert columns
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE mine (a int)", "CREATE TEMPORARY TABLE mine (a int)", "CREATE VIEW mine AS SELECT 1", "SELECT * FROM outbox",
+     "DELETE FROM outbox", "CREATE SCHEMA mine", "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+     "TRUNCATE answers", "DELETE FROM answers", "SET ROLE postgres", "CREATE EXTENSION hstore",
+     "COPY answers TO PROGRAM 'cat'"],
+)  # fmt: skip
+async def test_service_role_may_not(as_service: asyncpg.Connection, statement: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_service.execute(statement)
+
+
+def test_every_rpc_with_ids_is_compared() -> None:
+    named = set(itertools.chain.from_iterable((m.full_name,) for m in methods() if any(isolation.slots(m.input_type))))
+    public = {m.full_name for m in methods() if contracts.method_of(m).public}
+
+    assert named - public == set(WITH_IDS)
+    assert len(WITH_IDS) > 90
+    assert all(isinstance(method, MethodDescriptor) for method in WITH_IDS.values())

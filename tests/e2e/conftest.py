@@ -1,0 +1,30 @@
+"""One installation in the test's own process, where companies may sign up; each test signs up its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.e2e.company import Company, signed_up
+from tests.service.gateway.conftest import Crm, running
+
+
+@pytest.fixture(scope="session")
+async def crm() -> AsyncIterator[Crm]:
+    """identity, contacts and the gateway with HTTP on a free port."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CRM_SIGNUP", "1")
+        async with running() as made:
+            yield made
+
+
+@pytest.fixture
+async def company(crm: Crm) -> AsyncIterator[Company]:
+    async with signed_up(crm.url) as made:
+        yield made
+
+
+@pytest.fixture
+async def stranger(crm: Crm) -> AsyncIterator[Company]:
+    """Another company of the same installation."""
+    async with signed_up(crm.url) as made:
+        yield made

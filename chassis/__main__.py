@@ -44,9 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}")
         uvloop.run(serve(settings, [services.load(name) for name in names]))
     except (SettingError, OSError) as error:
-        print(f"akrab: {error}", file=sys.stderr)
-        return 2
+        return _refused(error)
+    except ExceptionGroup as group:  # what goes wrong while serving comes in a group
+        expected, other = group.split((SettingError, OSError))
+        if expected is None or other is not None:
+            raise
+        return _refused(expected)
     return 0
+
+
+def _refused(error: Exception) -> int:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    print(f"akrab: {error}", file=sys.stderr)
+    return 2
 
 
 def _migrate(settings: Settings) -> int:

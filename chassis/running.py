@@ -18,6 +18,7 @@ from chassis.handlers import Rpc, Servicer
 from chassis.kit.save import INSERT_ANSWER, ANSWER_LIFE, Conflict, Key, Replayed, request_hash, write_alone
 from chassis.kit.save import write_in_transaction
 from chassis.kit.showing import protected, written_bytes
+from chassis.features import check_feature
 from chassis.rights import Rights
 from chassis.tx import Draws, EventMeta, Tx, translated
 
@@ -152,6 +153,7 @@ def _tx_of(runtime: "Runtime", call: Call, rpc: Rpc, request: Message, draws: Dr
     tenant, actor, rights = call.tenant, call.actor, call.rights
     if rpc.tenant_of is not None and (tenant := rpc.tenant_of(request)) != call.tenant:
         actor, rights = ANYBODY, Rights(None, "", ())  # the key in the request decides; a sign-in elsewhere counts nothing
+        check_feature(runtime.directory, tenant, call.method.permission.feature)
     return Tx(
         runtime,
         tenant=tenant,

@@ -91,12 +91,11 @@ class Runtime:
         return rows
 
     def outbox_written(self) -> None:
-        """Called after each write that may have left events: wakes the relay."""
+        """Called when rows of the outbox have become visible: wakes the relay."""
         self.wake.ring()
 
     def committed(self) -> None:
         """Called after each real transaction: wakes whoever waits for timers and operations."""
-        self.wake.ring()
         self.timers.wake()
         self.operation_runs.wake()
 

@@ -94,6 +94,7 @@ class Tx:
         self.loaded: dict[tuple[str, str], tuple[int, bytes]] = {}
         self.written: dict[int, tuple[Message, Any, bytes]] = {}  # id(message) -> itself, its resource, its JSON
         self._draws, self._read_only = draws, read_only
+        self.wrote_events = False  # rows of the outbox wait for the relay, visible to it after the commit
         self._connection: Connection | None = None
         self._transaction: asyncpg.transaction.Transaction | None = None
         draws.rewind()
@@ -253,6 +254,8 @@ class Tx:
             transaction, self._transaction = self._transaction, None
             await transaction.commit()
             self.runtime.committed()
+        if self.wrote_events:
+            self.runtime.outbox_written()
         await self._leave()
 
     async def abort(self) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-from chassis import errors
+from chassis import errors, telemetry
 from gateway import problems, transcode
 from gateway.calls import Calls
 from gateway.edge import Edge
@@ -34,13 +34,20 @@ class App:
             return
         exchange = Exchange(scope, receive, send)
         try:
-            response = await self._respond(exchange)
+            response = await self._traced(exchange)
             self.edge.dress(exchange, response)
             await _send(exchange, response)
         except (Disconnected, TimeoutError):
             return  # gone, or as good as gone; the server closes the connection
         finally:
             exchange.release()
+
+    async def _traced(self, exchange: Exchange) -> Response:
+        """The click's own span, where spans are exported at all; without, only its trace id goes on."""
+        if not telemetry.exporting():
+            return await self._respond(exchange)
+        with telemetry.span(f"HTTP {exchange.method}", exchange.header(b"traceparent") or None):
+            return await self._respond(exchange)
 
     async def _respond(self, exchange: Exchange) -> Response:
         try:

@@ -6,8 +6,11 @@ import orjson
 
 from chassis import asyncapi, contracts
 from chassis.blobs import LocalBlobStore
+from chassis.call import Actor
 from chassis.events.nats import stream_of
+from chassis.features import check_feature
 from chassis.metrics_http import probe
+from chassis.rights import Rights
 from chassis.runtime import Runtime
 from gateway import clock_door, docs, openapi, routes
 from gateway.app import App
@@ -46,7 +49,14 @@ def assemble(runtime: Runtime) -> Face:
     calls = Calls(runtime, [binding.method for binding in table.bindings], settings.call_timeout_s)
     app = App(table, edge, sessions, calls)
     authenticate = runtime.authentication.authenticate
-    hub = Hub(runtime.nats, authenticate, [stream_of(name) for name in contracts.load_all()])
+
+    async def admit(authorization: str) -> tuple[str, Actor, Rights]:
+        """Who follows live; FeatureOff where the company has switched that off."""
+        found = await authenticate(authorization)
+        check_feature(runtime.directory, found[0], "live")
+        return found
+
+    hub = Hub(runtime.nats, admit, [stream_of(name) for name in contracts.load_all()])
     runtime.directory.on_change(hub.directory_changed)
 
     async def answer(binding: Binding, variables: tuple[str, ...], exchange: Exchange) -> bytes:
@@ -62,7 +72,7 @@ def assemble(runtime: Runtime) -> Face:
     table.add(
         "GET",
         "/v1/events",
-        Events(hub, sessions.authorization, authenticate, max_live=settings.max_live),
+        Events(hub, sessions.authorization, admit, max_live=settings.max_live),
     )
     store = LocalBlobStore(runtime.settings.data_dir / "blobs")
     Files(store, sessions.authorization, authenticate, table, answer).bind()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from chassis import codec
+from chassis import codec, telemetry
 from chassis.contracts import Method
 from chassis.rpc.channel import Channel
 from gateway.exchange import Exchange
@@ -30,7 +30,9 @@ class Calls:
     def metadata(self, exchange: Exchange, authorization: str) -> dict[str, str]:
         """What travels beside every message of this exchange; `crm-peer` is ours alone and never copied from the client."""
         trace = (
-            exchange.header(b"traceparent") or f"00-{exchange.trace_id}-{exchange.trace_id[:16]}-01"
+            telemetry.traceparent()
+            or exchange.header(b"traceparent")
+            or f"00-{exchange.trace_id}-{exchange.trace_id[:16]}-01"
         )
         metadata = {
             "crm-accept": "json",

@@ -28,6 +28,8 @@ SNIPPET = "/v1/public/snippet.js"
 def bind(table: Table, openapi: Callable[[], bytes], asyncapi: Callable[[], bytes]) -> None:
     """Adds `/`, `/docs`, `/static/*`, the snippet and the two documents, which are made when first asked for."""
     table.add("GET", "/", _file("start.html", [_PAGE_POLICY]))
+    for path in ("/setup", "/join", "/reset-password"):  # where one-time links lead
+        table.add("GET", path, _file("once.html", [_PAGE_POLICY]))
     table.add("GET", "/docs", _file("docs.html", [_PAGE_POLICY]))
     for path in sorted(_FOLDER.iterdir()):
         if path.suffix in (".js", ".css"):

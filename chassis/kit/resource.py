@@ -144,9 +144,10 @@ class Resource(Generic[M]):
                   postgresql_ops={self.search: "gin_trgm_ops"})
             Index(f"ix_{name}_{self.search}_prefix", c.tenant_id,
                   text(f"left({self.search}, 64) text_pattern_ops"))
-        if self.has_custom:
-            Index(f"ix_{name}_custom", c.custom, postgresql_using="gin", postgresql_ops={"custom": "jsonb_path_ops"},
-                  postgresql_where=c.custom != text("'{}'::jsonb"))
+        if self.has_custom:  # for all rows: a filter does not say that the record has custom values at all
+            Index(
+                f"ix_{name}_custom", c.custom, postgresql_using="gin", postgresql_ops={"custom": "jsonb_path_ops"}
+            )
 
     def _row(self, what: str) -> Select[Any]:
         t = self.table.c

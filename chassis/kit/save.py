@@ -113,6 +113,7 @@ async def write_alone(tx: Tx, key: Key | None, answer: bytes) -> None:
     sql, arguments = _statement(tx, save, rows, key, answer)
     result = await _run(tx, save, sql, arguments)
     _judge(result, save, keyed=key is not None)
+    tx.wrote_events = True
     remember(tx)
 
 
@@ -124,6 +125,7 @@ async def write_in_transaction(tx: Tx) -> None:
         _judge(await _run(tx, save, sql, arguments), save, keyed=False)
     if rows:
         await tx.run_sql(_INSERT_OUTBOX, [tx.tenant or INSTALLATION, *_columns_of(rows)], "execute")
+        tx.wrote_events = True
     remember(tx)
 
 
@@ -135,7 +137,6 @@ def remember(tx: Tx) -> None:
     tx.recorded.events.clear()
     tx.recorded.directory.clear()
     tx.recorded.republished.clear()
-    tx.runtime.outbox_written()
 
 
 async def _run(tx: Tx, save: Save, sql: str, arguments: list[Any]) -> Any:

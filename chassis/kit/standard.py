@@ -5,8 +5,10 @@ contract has for the resource.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from chassis import codec, contracts, errors
@@ -252,10 +254,15 @@ def _paths_set(message: Any) -> list[str]:
 
 
 def _clear_output_only(message: Message) -> None:
-    for field in message.DESCRIPTOR.fields:
-        options = field.GetOptions()
-        if options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
-            message.ClearField(field.name)  # type: ignore[arg-type]
+    for name in _set_by_server(message.DESCRIPTOR):
+        message.ClearField(name)  # type: ignore[arg-type]
+
+
+@cache
+def _set_by_server(descriptor: Descriptor) -> tuple[str, ...]:
+    """The names of the fields that callers read and never set."""
+    options = [(field.name, field.GetOptions().Extensions) for field in descriptor.fields]
+    return tuple(name for name, of in options if of[options_pb2.output_only] or of[options_pb2.computed])
 
 
 def checked_mask(resource: Resource[Any], paths: Sequence[str]) -> list[str]:
@@ -270,8 +277,7 @@ def checked_mask(resource: Resource[Any], paths: Sequence[str]) -> list[str]:
         if codec.crosses_list(resource.message.DESCRIPTOR, path):
             found.append(Violation("update_mask", f"{path[:80]} lies in a list, and a list is replaced whole"))
             continue
-        options = resource.message.DESCRIPTOR.fields_by_name[path.partition(".")[0]].GetOptions()
-        if path == "id" or options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
+        if path == "id" or path.partition(".")[0] in _set_by_server(resource.message.DESCRIPTOR):
             found.append(Violation("update_mask", f"{path} is set by the server"))
     if found:
         raise InvalidMask(found[0].description, found)

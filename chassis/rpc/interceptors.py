@@ -15,6 +15,7 @@ from google.rpc import code_pb2
 
 from chassis import errors, telemetry
 from chassis.call import ANYBODY, Call
+from chassis.features import check_feature
 from chassis.rights import Rights
 from chassis.rpc import shape as shapes
 from crm.options.v1 import options_pb2
@@ -27,18 +28,6 @@ Interceptor = Callable[[Any, Call, Next], Awaitable[Any]]
 log = logging.getLogger(__name__)
 
 _NO_RIGHTS = Rights(None, "", ())
-
-
-class FeatureOff(errors.FailedPrecondition):
-    """The tenant has switched the feature off."""
-
-    reason = "FEATURE_OFF"
-
-    def __init__(self, feature: str) -> None:
-        super().__init__(
-            f"the feature {feature} is switched off; an administrator can switch it on in the settings",
-            metadata={"feature": feature},
-        )
 
 
 class MethodNotGranted(errors.PermissionDenied):
@@ -109,8 +98,7 @@ def permission(runtime: "Runtime") -> Interceptor:
         assert call.rights is not None and call.tenant is not None
         if not call.rights.allows_method(call.method.full_name):
             raise MethodNotGranted(f"this API token may not call {call.method.full_name}")
-        if wanted.feature and wanted.feature in runtime.directory.of(call.tenant).features_off():
-            raise FeatureOff(wanted.feature)
+        check_feature(runtime.directory, call.tenant, wanted.feature)
         if wanted.access != options_pb2.ACCESS_SIGNED_IN and not call.rights.may(wanted.object, wanted.action):
             raise errors.PermissionDenied(
                 f"your role does not allow to {wanted.action} a {wanted.object}; ask an administrator for"

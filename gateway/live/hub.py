@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 from chassis import errors
 from chassis.call import Actor
 from chassis.events.nats import Nats
+from chassis.features import FeatureOff
 from chassis.rights import Rights
 from chassis.waits import first_of
 from gateway.live import replay
@@ -25,20 +26,22 @@ STREAMS = Gauge("akrab_live_streams", "Live streams held by this process.")
 Authenticate = Callable[[str], Awaitable[tuple[str, Actor, Rights]]]
 
 HEARTBEAT_S = 15.0
-# Revocation must end a stream within 5 s: a tenant whose directory changed is checked at the next tick.
 _TICK_S = 1.0
+# A change of rights or sessions is looked at once; a flood of them (an import of users) not more often than this.
+_CHECK_PAUSE_S = 0.05
 _READY_S = 5.0
 # What a client may have waiting: it is behind by more than anybody reads, and comes back where it stopped.
 _MAX_FRAMES = 256
 _MAX_FRAME_BYTES = 1 << 20
 _BATCH = 200
-_INSTALLATION = "_"
+_INSTALLATION, _BEAT = "_", "beat"
 
 PING = b": ping\n"
 CLOSING = b": closing, come back\n\n"
 SLOW = b'event: reset\ndata: {"reason":"SLOW"}\n\n'
 GONE = b'event: reset\ndata: {"reason":"GONE"}\n\n'
 SIGNED_OUT = b'event: end\ndata: {"reason":"SIGNED_OUT"}\n\n'
+OFF = b'event: end\ndata: {"reason":"FEATURE_OFF"}\n\n'
 
 
 class Client:
@@ -136,6 +139,7 @@ class Hub:
         self._covered: dict[str, int] = {}
         self._tenants: dict[str, set[Client]] = {}
         self._changed: set[str] = set()
+        self._stirred = asyncio.Event()
         self.count = 0
         self.closing = False
 
@@ -148,7 +152,9 @@ class Hub:
 
     def directory_changed(self, tenant: str, kind: str, id: str) -> None:
         """Rights or sessions of a tenant (or of all: signing keys) are not what they were."""
-        self._changed.add(tenant)
+        if kind != _BEAT:  # each second, and says nothing of anybody
+            self._changed.add(tenant)
+            self._stirred.set()
 
     async def ready(self) -> None:
         """Returns when the position of every stream is known; Unavailable if that takes too long."""
@@ -251,7 +257,9 @@ class Hub:
                 client.heard_at = now
 
     async def _tick(self, stop: asyncio.Event) -> None:
-        while not await first_of(stop, timeout_s=_TICK_S):
+        while not stop.is_set():
+            await first_of(stop, self._stirred, timeout_s=_TICK_S)
+            self._stirred.clear()
             now = asyncio.get_running_loop().time()
             ping = PING + b"id: " + format_position(self.position()).encode() + b"\n\n"
             changed, self._changed = self._changed, set()
@@ -270,13 +278,16 @@ class Hub:
                     doubtful.append(self._check(client))
             # Together: a refusal of a token made just now waits for the directory, and must not hold up the others.
             await asyncio.gather(*doubtful)
+            await first_of(stop, timeout_s=_CHECK_PAUSE_S)
 
     async def _check(self, client: Client) -> None:
-        """Takes note of changed rights, and ends the stream of a revoked or expired session."""
+        """Takes note of changed rights; ends the stream of a revoked or expired session, or of a company that wants none."""
         try:
             client.rights = (await self._authenticate(client.authorization))[2]
         except errors.Unauthenticated:
             client.end(SIGNED_OUT)
+        except FeatureOff:
+            client.end(OFF)
 
     def _all(self) -> list[Client]:
         return [client for clients in self._tenants.values() for client in clients]

@@ -10,9 +10,9 @@ async function call(method, path, body, again = true) {
     body: body ? JSON.stringify(body) : undefined,
   });
   if (answer.status === 401 && again && !path.startsWith("/v1/auth:")) {
-    renewing = renewing || call("POST", "/v1/auth:refresh").finally(() => { renewing = null; });
-    await renewing; // one renewal for all requests that wait: a refresh token is good for one use
-    return call(method, path, body, false);
+    // One renewal for all requests that wait: a refresh token is good for one use.
+    renewing = renewing || call("POST", "/v1/auth:refresh").then(() => true, () => false).finally(() => { renewing = null; });
+    if (await renewing) return call(method, path, body, false);
   }
   const json = await answer.json().catch(() => ({}));
   if (!answer.ok) throw Object.assign(new Error(json.detail || answer.statusText), { status: answer.status, problem: json });

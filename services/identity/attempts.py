@@ -6,34 +6,35 @@ a hundred attempts, and a refusal does not undo its own counting.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from chassis.call import Cause
 from chassis.tx import Tx
 from services.identity import errors, signing_in, store
 from services.identity.signing_in import Limit
 
-if TYPE_CHECKING:
-    from chassis.runtime import Runtime
-
 INSTALLATION = "00000000-0000-0000-0000-000000000000"
 """Stands for no company where a transaction needs one."""
 _DROP_AFTER = timedelta(days=1)  # a counter that nobody touched so long says nothing any more
 
 
-async def begin(runtime: "Runtime", counters: Mapping[str, Limit], now: datetime) -> None:
-    """Counts one attempt under each key; raises TooManyAttempts, and counts nothing, if one of them has to wait."""
+async def begin(tx: Tx, counters: Mapping[str, Limit], now: datetime) -> None:
+    """Counts one attempt under each key; raises TooManyAttempts, and counts nothing, if one of them has to wait.
 
-    async def count(tx: Tx) -> float:
-        known = await store.attempts_for_update(tx, list(counters), now)
+    Call it before the body's first statement, so that the request does not hold a connection while it asks for another.
+    """
+    if tx.tries > 1:
+        return  # the body runs again, the caller does not
+
+    async def count(own: Tx) -> float:
+        known = await store.attempts_for_update(own, list(counters), now)
         wait = max(signing_in.wait_s(limit, *known[key], now) for key, limit in counters.items())
         if wait == 0:
             for key, (failures, last) in known.items():
                 old = now - last >= signing_in.FORGET_FAILURES_AFTER
-                await store.count_attempt(tx, key, 1 if old else failures + 1, now)
+                await store.count_attempt(own, key, 1 if old else failures + 1, now)
         return wait
 
-    wait = await runtime.run_system(INSTALLATION, Cause("rpc"), count)
+    wait = await tx.runtime.run_system(INSTALLATION, Cause("rpc"), count)
     if wait > 0:
         raise errors.TooManyAttempts(wait)
 

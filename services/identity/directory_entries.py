@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from google.protobuf import json_format
 
 from chassis.times import to_datetime
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from services.identity import rules
 
 Entry = dict[str, Any]

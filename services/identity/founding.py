@@ -1,8 +1,7 @@
 """A new company: its record, the roles that every company begins with, and its first administrator."""
 
-from crm.identity.v1 import role_pb2, session_pb2, tenant_pb2, user_pb2
-
 from chassis.tx import Tx
+from crm.identity.v1 import role_pb2, session_pb2, tenant_pb2, user_pb2
 from services.identity import passwords, rules, saving, store
 from services.identity.builtin_roles import BUILT_IN, BuiltInRole
 

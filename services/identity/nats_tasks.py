@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from chassis.nkey import AccountKey
 from nats.aio.msg import Msg  # allow publish-or-commit: no events
 from nats.errors import Error as NatsError  # allow publish-or-commit: no events
 from nats.js.api import (  # allow publish-or-commit: no events
@@ -26,6 +25,7 @@ from nats.js.errors import NotFoundError  # allow publish-or-commit: no events
 
 from chassis import errors, keys
 from chassis.call import Cause
+from chassis.nkey import AccountKey
 from chassis.waits import first_of
 from services.identity import nats_access, store
 

@@ -11,7 +11,6 @@ from crm.identity.v1 import (
     tenant_pb2,
     user_pb2,
 )
-
 from services.identity import directory_entries, store
 
 if TYPE_CHECKING:

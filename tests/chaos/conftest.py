@@ -26,6 +26,7 @@ async def installed() -> AsyncIterator[Machine]:
     finally:
         machine.end(signal.SIGTERM)
         until(lambda: not processes_of(machine.data), "the tests left processes", 20)
+        shutil.copytree(machine.data/'logs', '/tmp/chaos-logs', dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 

@@ -43,6 +43,8 @@ _MASKS = (
     (re.compile(r"new\d+x"), "<new>"),
     (re.compile(r"[\w-]{40,}"), "<secret>"),
     (re.compile(r'"etag": "\d+"'), "<etag>"),
+    (re.compile(r'"hint": "[^"]*"'), "<hint>"),
+    (re.compile(r'("<id>",?\s*)+'), "<ids> "),  # lists of references grow from call to call
 )
 
 
@@ -220,18 +222,22 @@ async def populate(company: Company) -> None:
     for method in (method for service in contracts.services() for method in service.methods):
         if method.name.startswith("Create") and not contracts.method_of(method).public:
             for spare in ("", SPARE):
-                answer: Any = await company.call(method, company.build(method.input_type))
-                made = answer if contracts.resource_option(answer.DESCRIPTOR) else answer.api_token
-                option = contracts.resource_option(made.DESCRIPTOR)
-                assert option is not None
-                company.records[spare + option.object] = made.id
+                await _create(company, method, spare)
         elif method.name == "ListSessions":
-            answer = await company.call(method, company.build(method.input_type))
+            answer: Any = await company.call(method, company.build(method.input_type))
             company.records["session"] = answer.sessions[0].id
         elif method.name in ("RepublishContacts", "RepublishUsers"):
             answer = await company.call(method, company.build(method.input_type))
             company.records[f"operation {method.containing_service.name}"] = answer.name.rpartition("/")[2]
     company.records["tenant"] = company.id
+
+
+async def _create(company: Company, method: MethodDescriptor, spare: str = "") -> None:
+    answer: Any = await company.call(method, company.build(method.input_type))
+    made = answer if contracts.resource_option(answer.DESCRIPTOR) else answer.api_token
+    option = contracts.resource_option(made.DESCRIPTOR)
+    assert option is not None
+    company.records[spare + option.object] = made.id
 
 
 SPARE = "spare "
@@ -244,7 +250,10 @@ async def differences(caller: Company, strangers: Mapping[str, str], method: Met
     Raises AssertionError for a request that was refused for its shape: then nothing has been compared.
     """
     found = []
+    create = method.containing_service.methods_by_name.get(method.name.replace("Update", "Create"))
     for slot in slots(method.input_type):
+        if create is not None and create is not method:
+            await _create(caller, create)  # so that no earlier comparison left anything behind
         kind = kind_of(slot, method)
         kind = f"{kind} {method.containing_service.name}" if kind == "operation" else kind
         if method.name.startswith("Create") and slot.path[-1].name == "id":

@@ -40,6 +40,13 @@ class Reader:
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
         self._subscription = subscription
 
+    async def stands(self) -> bool:
+        """Whether the consumer still exists."""
+        try:
+            return bool(await self._subscription.consumer_info())
+        except _FAILURES:
+            return False
+
     async def more(self, timeout_s: float = 0.5) -> list[Event]:
         """The next events; none if nothing comes in time."""
         try:

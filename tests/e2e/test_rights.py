@@ -1,16 +1,18 @@
 """Scenario 21: the same questions by a seller, a team leader, a head, an accountant, a program and another company."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
 from chassis.keys import uuid7
-from tests.e2e.company import Company, Person, becomes, grants, ok, refused
+from tests.e2e.company import PASSWORD, Company, Person, becomes, client, grants, ok, refused, signed_up
+from tests.service.gateway.conftest import Crm
 from tests.service.gateway.sse import opened
 
 GET = "/crm.contacts.v1.ContactsService/GetContact"
+BIRTHDAY = {"year": 1980, "month": 5, "day": 3}
 LIST = "/crm.contacts.v1.ContactsService/ListContacts"
 
 
@@ -30,8 +32,14 @@ class Firm:
     """Whose contact -> its id."""
 
 
-@pytest.fixture
-async def firm(company: Company) -> Firm:
+@pytest.fixture(scope="module")
+async def firm(crm: Crm) -> AsyncIterator[Firm]:
+    """Shared by tests that leave everybody's rights as they were."""
+    async with signed_up(crm.url) as company:
+        yield await founded(company)
+
+
+async def founded(company: Company) -> Firm:
     sales = await company.department()
     export = await company.department(sales)
     roles = {
@@ -44,9 +52,8 @@ async def firm(company: Company) -> Firm:
     leader, head = await company.person(roles["team"], sales), await company.person(roles["subtree"], sales)
     accountant = await company.person(money, sales)
     owners = {"seller": seller, "colleague": colleague, "exporter": exporter, "admin": company.admin}
-    birthday = {"year": 1980, "month": 5, "day": 3}
     contacts = {
-        name: str((await company.contact(ownerId=owner.id, birthday=birthday))["id"]) for name, owner in owners.items()
+        name: str((await company.contact(ownerId=owner.id, birthday=BIRTHDAY))["id"]) for name, owner in owners.items()
     }
     return Firm(company, roles, seller, colleague, exporter, leader, head, accountant, contacts)
 
@@ -154,39 +161,40 @@ async def test_a_program_never_may_do_more_than_its_user(firm: Firm) -> None:
     assert {row["id"] for row in ok(await program.get("/v1/contacts"))["contacts"]} == {firm.contacts["seller"]}
 
 
-async def test_changed_rights_are_effective_at_once(firm: Firm) -> None:
-    """Role, department and owner: each change shows in list and live stream without a new sign-in."""
-    admin, seller = firm.company.admin.http, firm.seller
+async def test_changed_rights_are_effective_at_once(company: Company) -> None:
+    """Role and owner: each change shows in list and live stream without a new sign-in."""
+    admin, sales = company.admin.http, await company.department()
+    own, team = [await company.role(grants(("contact", "read", scope))) for scope in ("own", "team")]
+    seller, colleague = await company.person(own, sales), await company.person(own, sales)
+    mine, theirs = [(await company.contact(ownerId=person.id))["id"] for person in (seller, colleague)]
 
     async def listed() -> set[str]:
         return await seller.ids("/v1/contacts")
 
     async with opened(seller.http) as stream:
-        ok(await admin.patch(f"/v1/users/{seller.id}", json={"roleIds": [firm.roles["team"]]}))
-        both = {firm.contacts["seller"], firm.contacts["colleague"]}
-        assert await becomes(listed, both, "the team's contacts are seen") < 5
+        ok(await admin.patch(f"/v1/users/{seller.id}", json={"roleIds": [team]}))
+        assert await becomes(listed, {mine, theirs}, "the team's contacts are seen") < 5
+        ok(await admin.patch(f"/v1/contacts/{theirs}", json={"position": "Buyer"}))
+        assert (await stream.until(theirs))["data"]["contact"]["position"] == "Buyer"
 
-        ok(await admin.patch(f"/v1/contacts/{firm.contacts['colleague']}", json={"position": "Buyer"}))
-        event = await stream.until(firm.contacts["colleague"])
-        assert event["data"]["contact"]["position"] == "Buyer"
+        ok(await admin.patch(f"/v1/users/{seller.id}", json={"roleIds": [own]}))
+        assert await becomes(listed, {mine}, "the team's contacts are gone") < 5
+        ok(await admin.patch(f"/v1/contacts/{theirs}", json={"position": "Owner"}))
+        ok(await admin.patch(f"/v1/contacts/{mine}", json={"position": "mine"}))
+        assert await stream.subject() == mine  # the colleague's change did not come before it
 
-        ok(await admin.patch(f"/v1/users/{seller.id}", json={"roleIds": [firm.roles["own"]]}))
-        assert await becomes(listed, {firm.contacts["seller"]}, "the team's contacts are gone") < 5
-        ok(await admin.patch(f"/v1/contacts/{firm.contacts['colleague']}", json={"position": "Owner"}))
-        ok(await admin.patch(f"/v1/contacts/{firm.contacts['seller']}", json={"position": "mine"}))
-        assert await stream.subject() == firm.contacts["seller"]  # the colleague's change did not come before it
-
-    ok(await admin.patch(f"/v1/contacts/{firm.contacts['seller']}", json={"ownerId": firm.colleague.id}))
+    ok(await admin.patch(f"/v1/contacts/{mine}", json={"ownerId": colleague.id}))
     assert await listed() == set()
 
 
-async def test_a_deactivated_user_is_out_at_once(firm: Firm) -> None:
+async def test_a_deactivated_user_is_out_at_once(company: Company) -> None:
+    seller = await company.person(await company.role(grants(("contact", "read", "own"))))
+
     async def status() -> int:
-        return (await firm.seller.http.get("/v1/me")).status_code
+        return (await seller.http.get("/v1/me")).status_code
 
     assert await status() == 200
-    ok(await firm.company.admin.http.post(f"/v1/users/{firm.seller.id}:deactivate", json={}))
+    ok(await company.admin.http.post(f"/v1/users/{seller.id}:deactivate", json={}))
     assert await becomes(status, 401, "the session has ended") < 5
-    login = {"email": firm.seller.email, "password": "kaca-jendela-9"}
-    async with httpx.AsyncClient(base_url=firm.company.url) as http:
-        refused(await http.post("/v1/auth:login", json=login), 401, "WRONG_CREDENTIALS")
+    async with client(company.url) as http:
+        refused(await http.post("/v1/auth:login", json={"email": seller.email, "password": PASSWORD}), 401, "WRONG_CREDENTIALS")

@@ -3,13 +3,12 @@
 import hashlib
 import hmac
 
-from crm.identity.v1 import events_pb2, user_pb2
-from crm.identity.v1 import session_pb2 as pb
-
 from chassis import errors as refusals
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.tx import Tx
+from crm.identity.v1 import events_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
 from services.identity import (
     attempts,
     errors,
@@ -63,7 +62,7 @@ class Joining(Servicer):
     async def _count(self, tx: Tx) -> None:
         """Set-up tokens are not guessed and companies not made by the thousand: each try counts against the address."""
         if peer := peer_key(tx):
-            await attempts.begin(self.runtime, {peer: signing_in.PEER}, real_now())
+            await attempts.begin(tx, {peer: signing_in.PEER}, real_now())
 
     @writes(tenant=company_of_link)
     async def AcceptInvitation(

@@ -1,6 +1,5 @@
 """Long-running operations of this service."""
 
-from crm.identity.v1 import operation_pb2 as pb
 from google.longrunning import operations_pb2
 from google.protobuf.struct_pb2 import Struct
 
@@ -8,6 +7,7 @@ from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.resource import checked_id
 from chassis.tx import Tx
+from crm.identity.v1 import operation_pb2 as pb
 
 
 class Operations(Servicer):

@@ -1,12 +1,11 @@
 """The company itself, its departments and its roles."""
 
-from crm.identity.v1 import department_pb2, role_pb2, tenant_pb2
-
 from chassis.call import Raw
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.identity.v1 import department_pb2, role_pb2, tenant_pb2
 from services.identity import directory_entries, errors, rules, saving, store
 from services.identity.features import FEATURES
 

@@ -3,9 +3,6 @@
 from functools import cache
 from typing import Any
 
-from crm.identity.v1 import events_pb2, role_pb2, user_pb2
-from crm.identity.v1 import session_pb2 as pb
-
 from chassis import codec, contracts
 from chassis.errors import NotFound, PermissionDenied, Violation
 from chassis.handlers import Servicer, reads, writes
@@ -14,6 +11,8 @@ from chassis.kit.resource import checked_id
 from chassis.kit.standard import checked_mask
 from chassis.times import to_timestamp
 from chassis.tx import Tx
+from crm.identity.v1 import events_pb2, role_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
 from services.identity import rules, saving, store
 from services.identity.features import FEATURES
 from services.identity.real_time import real_now

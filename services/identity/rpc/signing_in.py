@@ -1,13 +1,13 @@
 """Signing in with a password, renewing a session, signing out, changing the password."""
 
+from collections.abc import Mapping
 from datetime import datetime
-
-from crm.identity.v1 import events_pb2, user_pb2
-from crm.identity.v1 import session_pb2 as pb
 
 from chassis.call import Cause
 from chassis.handlers import Servicer, writes
 from chassis.tx import Tx
+from crm.identity.v1 import events_pb2, tenant_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
 from services.identity import attempts, errors, passwords, rules, saving, signing, signing_in, store
 from services.identity.key_rotation import SEALING_KEY
 from services.identity.real_time import real_now
@@ -33,9 +33,7 @@ class SigningIn(Servicer):
     async def Login(self, request: pb.LoginRequest, tx: Tx) -> pb.LoginResponse:
         now, email = real_now(), rules.email_key(request.email)
         account, peer = signing_in.counter_key("account", email), peer_key(tx)
-        await attempts.begin(
-            self.runtime, {account: ACCOUNT, **({peer: PEER} if peer else {})}, now
-        )
+        await attempts.begin(tx, {account: ACCOUNT, **({peer: PEER} if peer else {})}, now)
         tenant_id, user, stored = await self._account(email)
         # No connection is held while the password is hashed.
         right = await passwords.matches(stored, request.password)
@@ -113,7 +111,7 @@ class SigningIn(Servicer):
     ) -> pb.ChangePasswordResponse:
         user_id, session_id = person(tx)
         now, counter = real_now(), signing_in.counter_key("password", f"{tx.tenant}/{user_id}")
-        await attempts.begin(self.runtime, {counter: ACCOUNT}, now)
+        await attempts.begin(tx, {counter: ACCOUNT}, now)
         if not await passwords.matches(
             await store.password_hash(tx, user_id), request.old_password
         ):
@@ -131,6 +129,9 @@ class SigningIn(Servicer):
     async def _answer(
         self, tx: Tx, user: user_pb2.User, refresh: RefreshToken, now: datetime
     ) -> pb.LoginResponse:
+        tenant = await store.tenants.find(tx, refresh.tenant_id)
+        if tenant is None or tenant.state != tenant_pb2.TENANT_STATE_ACTIVE:
+            raise errors.WrongCredentials
         key = _settled(await store.signing_keys(tx), now)
         access = signing.access_token(
             signing.unseal(key, self.runtime.settings.derived(SEALING_KEY)),
@@ -177,6 +178,12 @@ def peer_key(tx: Tx) -> str:
     return signing_in.counter_key("peer", tx.call.peer) if tx.call and tx.call.peer else ""
 
 
+def _program(metadata: Mapping[str, str]) -> str:
+    """How the caller's program names itself; a gRPC library's own name says nothing to a person."""
+    named = metadata.get("crm-user-agent") or metadata.get("user-agent", "")
+    return "" if named.startswith("grpc-") else named[:300]
+
+
 def _new_session(tx: Tx, id: str, user_id: str, now: datetime) -> dict[str, object]:
     metadata = tx.call.metadata if tx.call else {}
     return {
@@ -186,7 +193,7 @@ def _new_session(tx: Tx, id: str, user_id: str, now: datetime) -> dict[str, obje
         "refresh_time": now,
         "expire_time": now + SESSION_LIFE,
         "generation": 1,
-        "user_agent": metadata.get("crm-user-agent", "")[:300],
+        "user_agent": _program(metadata),
         "peer": tx.call.peer if tx.call else "",
     }
 

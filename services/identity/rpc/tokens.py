@@ -2,14 +2,13 @@
 
 from urllib.parse import urlsplit
 
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import session_pb2, user_pb2
-
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.times import to_timestamp
 from chassis.tx import Tx
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import session_pb2, user_pb2
 from services.identity import errors, key_rotation, nats_access, rules, saving, store
 from services.identity.real_time import real_now
 from services.identity.rpc.signing_in import person

@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-from crm.identity.v1 import events_pb2
-from crm.identity.v1 import user_pb2 as pb
-
 from chassis import keys
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.times import to_timestamp
 from chassis.tx import Tx
+from crm.identity.v1 import events_pb2
+from crm.identity.v1 import user_pb2 as pb
 from services.identity import directory_entries, errors, rules, saving, signing_in, store
 from services.identity.real_time import real_now
 from services.identity.rpc.joining import link_hash

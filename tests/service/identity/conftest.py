@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 import pytest
-from crm.identity.v1 import identity_service_pb2_grpc as grpc
-from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 
 from chassis.keys import uuid7
 from chassis.testing.installation import Installation, Person, installation, migrate_once
+from crm.identity.v1 import identity_service_pb2_grpc as grpc
+from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 
 PASSWORD = "kaca-jendela-9"
 _NUMBERS = itertools.count(1)

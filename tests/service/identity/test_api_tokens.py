@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import errors
 from chassis.testing.installation import Person
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import role_pb2, session_pb2, user_pb2
 from tests.service.identity.conftest import Company, grant, grpc, until
 
 USERS = "/crm.identity.v1.IdentityService/ListUsers"
@@ -103,7 +103,8 @@ async def test_a_revoked_token_is_refused_within_five_seconds(company: Company) 
 
 async def test_an_expired_token_is_refused(company: Company) -> None:
     past = Timestamp(seconds=1_700_000_000)
-    _, program = await token(company, expire_time=past)
+    made, program = await token(company, expire_time=past)
+    await company.known("token", made.api_token.id)
     with pytest.raises(errors.Unauthenticated) as refusal:
         await program.GetMe(session_pb2.GetMeRequest())
     assert refusal.value.reason == "TOKEN_EXPIRED"

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from crm.identity.v1 import role_pb2, user_pb2
-from crm.identity.v1 import session_pb2 as pb
 
 from chassis import errors
+from chassis.keys import uuid7
 from chassis.testing import servers
 from chassis.testing.installation import Installation, installation
+from crm.identity.v1 import role_pb2, user_pb2
+from crm.identity.v1 import session_pb2 as pb
 from services.identity.builtin_roles import BUILT_IN
 from tests.service.identity.conftest import (
     PASSWORD,
@@ -23,31 +24,42 @@ from tests.service.identity.conftest import (
 )  # fmt: skip
 
 
-def set_up(crm: Installation, token: str) -> pb.SetupRequest:
-    asked = new_company(new_email())
+def set_up(crm: Installation, token: str, mark: str) -> pb.SetupRequest:
+    asked = marked(mark)
     return pb.SetupRequest(token=token, company=asked.company, administrator=asked.administrator)
 
 
-async def counts(crm: Installation) -> list[int]:
-    tables = ("companies", "tenants", "users", "logins", "installation")
-    return [
-        (await crm.rows("identity", f"SELECT count(*) AS n FROM {table}"))[0]["n"]
-        for table in tables
-    ]
+def marked(mark: str) -> pb.SignUpRequest:
+    """A company that can be told from those of tests that run beside this one."""
+    request = new_company(new_email(mark))
+    request.company.name = mark
+    return request
+
+
+async def traces(crm: Installation, mark: str) -> list[int]:
+    """How many companies, users and addresses carry the mark, and to how many companies they belong."""
+    found = await crm.rows(
+        "identity",
+        "SELECT (SELECT count(*) FROM tenants WHERE json LIKE $1),"
+        " (SELECT count(*) FROM users WHERE json LIKE $1),"
+        " (SELECT count(*) FROM logins WHERE email_key LIKE $1),"
+        " (SELECT count(*) FROM companies WHERE company_id IN (SELECT id FROM tenants WHERE json LIKE $1))",
+        f"%{mark}%",
+    )
+    return list(found[0])
 
 
 async def test_set_up_works_once_and_with_its_token_only(crm: Installation) -> None:
     servers.run_sql("DELETE FROM installation", "crm_identity")  # as new; no other test sets up
-    before = await counts(crm)
-    for wrong in ("guess", crm.process.settings.setup_token + "x"):
+    mark, token = uuid7(), crm.process.settings.setup_token
+    for wrong in ("guess", token + "x"):
         with pytest.raises(errors.PermissionDenied) as refusal:
-            await stranger(crm).Setup(set_up(crm, wrong))
+            await stranger(crm).Setup(set_up(crm, wrong, mark))
         assert refusal.value.reason == "SETUP_TOKEN_WRONG"
-    assert await counts(crm) == before
+    assert await traces(crm, mark) == [0, 0, 0, 0]
 
     outcomes = await asyncio.gather(
-        *(stranger(crm).Setup(set_up(crm, crm.process.settings.setup_token)) for _ in range(5)),
-        return_exceptions=True,
+        *(stranger(crm).Setup(set_up(crm, token, mark)) for _ in range(5)), return_exceptions=True
     )
 
     made = [o for o in outcomes if isinstance(o, pb.SetupResponse)]
@@ -55,7 +67,7 @@ async def test_set_up_works_once_and_with_its_token_only(crm: Installation) -> N
     assert (len(made), refused) == (1, ["SETUP_DONE"] * 4)
     assert made[0].tenant.country == "PL"
     assert made[0].user.state == user_pb2.USER_STATE_ACTIVE
-    assert await counts(crm) == [n + 1 for n in before]
+    assert await traces(crm, mark) == [1, 1, 1, 1]
     assert (await sign_in(crm, made[0].user.email)).user.id == made[0].user.id
 
 
@@ -69,33 +81,36 @@ async def test_a_new_company_begins_with_its_roles_and_one_administrator(company
 
 
 async def test_an_address_belongs_to_one_account_of_the_installation(company: Company) -> None:
-    before = await counts(company.crm)
+    mark = uuid7()
+    request = marked(mark)
+    request.administrator.email = company.email.upper()
     with pytest.raises(errors.AlreadyExists) as refusal:
-        await stranger(company.crm).SignUp(new_company(company.email.upper()))
+        await stranger(company.crm).SignUp(request)
     assert refusal.value.reason == "EMAIL_TAKEN"
-    assert await counts(company.crm) == before
+    assert await traces(company.crm, mark) == [0, 0, 0, 0]
 
 
 async def test_a_weak_password_founds_no_company(crm: Installation) -> None:
-    before, request = await counts(crm), new_company(new_email())
+    mark = uuid7()
+    request = marked(mark)
     request.administrator.password = "password1"
     with pytest.raises(errors.InvalidArgument) as refusal:
         await stranger(crm).SignUp(request)
     assert refusal.value.reason == "PASSWORD_WEAK"
     assert [v.field for v in refusal.value.violations] == ["administrator.password"]
-    assert await counts(crm) == before
+    assert await traces(crm, mark) == [0, 0, 0, 0]
 
 
 async def test_signing_up_is_closed_by_default(
     migrated: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CRM_SIGNUP", raising=False)
+    mark = uuid7()
     async with installation(["identity"]) as closed:
-        before = await counts(closed)
         with pytest.raises(errors.PermissionDenied) as refusal:
-            await stranger(closed).SignUp(new_company(new_email()))
+            await stranger(closed).SignUp(marked(mark))
         assert refusal.value.reason == "SIGN_UP_CLOSED"
-        assert await counts(closed) == before
+        assert await traces(closed, mark) == [0, 0, 0, 0]
 
 
 async def invited(company: Company) -> tuple[user_pb2.User, user_pb2.OneTimeLink]:

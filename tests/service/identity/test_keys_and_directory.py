@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from crm.identity.v1 import session_pb2 as pb
 
 from chassis import directory, errors
 from chassis.testing import servers
+from crm.identity.v1 import session_pb2 as pb
 from services.identity import key_rotation, store, tasks
 from services.identity.attempts import INSTALLATION
 from services.identity.real_time import real_now

@@ -4,12 +4,14 @@ import asyncio
 import time
 
 import pytest
-from crm.identity.v1 import session_pb2 as pb
-from crm.identity.v1 import user_pb2
 
 from chassis import errors
+from chassis.call import Cause
 from chassis.testing import servers
-from services.identity import signing_in
+from chassis.tx import Tx
+from crm.identity.v1 import session_pb2 as pb
+from crm.identity.v1 import tenant_pb2, user_pb2
+from services.identity import saving, signing_in, store
 from tests.service.identity.conftest import (
     PASSWORD,
     Company,
@@ -252,3 +254,18 @@ async def test_signing_in_ignores_a_stale_bearer_token(company: Company) -> None
     )
     answer = await stub.Login(pb.LoginRequest(email=company.email, password=PASSWORD))
     assert answer.user.id == company.admin_id
+
+
+async def test_nobody_signs_in_to_a_suspended_company(company: Company) -> None:
+    async def suspend(tx: Tx) -> None:
+        tenant = await store.tenants.find(tx, company.id)
+        assert tenant is not None
+        tenant.state = tenant_pb2.TENANT_STATE_SUSPENDED
+        saving.save_tenant(tx, tenant)
+
+    await company.crm.process.runtimes["identity"].run_system(company.id, Cause("setup"), suspend)
+    with pytest.raises(errors.Unauthenticated) as login:
+        await sign_in(company.crm, company.email)
+    with pytest.raises(errors.Unauthenticated):
+        await stranger(company.crm).Refresh(pb.RefreshRequest(refresh_token=company.refresh_token))
+    assert login.value.reason == "WRONG_CREDENTIALS"

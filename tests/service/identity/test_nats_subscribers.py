@@ -8,14 +8,14 @@ from typing import Any
 import nats
 import orjson
 import pytest
-from crm.identity.v1 import api_token_pb2 as pb
-from crm.identity.v1 import department_pb2
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from nats.js.errors import NotFoundError
 
 from chassis.testing.installation import Installation
+from crm.identity.v1 import api_token_pb2 as pb
+from crm.identity.v1 import department_pb2
 from tests.service.identity.conftest import Company, sign_up, until
 
 

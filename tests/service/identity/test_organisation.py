@@ -3,6 +3,10 @@
 import asyncio
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from chassis import errors
+from chassis.keys import uuid7
 from crm.identity.v1 import (
     api_token_pb2,
     department_pb2,
@@ -12,10 +16,6 @@ from crm.identity.v1 import (
     tenant_pb2,
     user_pb2,
 )
-from google.protobuf.field_mask_pb2 import FieldMask
-
-from chassis import errors
-from chassis.keys import uuid7
 from tests.service.identity.conftest import Company, grant, grpc, until
 
 
@@ -310,3 +310,51 @@ async def test_republishing_sends_every_department_again(company: Company) -> No
             operation_pb2.CancelOperationRequest(id=operation.name.rpartition("/")[2])
         )
     assert over.value.reason == "OPERATION_OVER"
+
+
+async def test_departments_roles_and_tokens_are_read_one_by_one_together_and_in_history(
+    company: Company,
+) -> None:
+    made = await department(company)
+    fitters = await company.stub.CreateRole(role("Fitters", grant("user", "read")))
+    token = await company.stub.CreateApiToken(
+        api_token_pb2.CreateApiTokenRequest(api_token=api_token_pb2.ApiToken(name="shop"))
+    )
+    stub, missing = company.stub, uuid7()
+    got = [
+        await stub.GetDepartment(department_pb2.GetDepartmentRequest(id=made.id)),
+        await stub.GetRole(role_pb2.GetRoleRequest(id=fitters.id)),
+        await stub.GetApiToken(api_token_pb2.GetApiTokenRequest(id=token.api_token.id)),
+    ]
+    assert [(r.id, r.name) for r in got] == [
+        (made.id, "Sales"),
+        (fitters.id, "Fitters"),
+        (token.api_token.id, "shop"),
+    ]
+    several = await stub.BatchGetDepartments(
+        department_pb2.BatchGetDepartmentsRequest(ids=[made.id, missing])
+    )
+    assert ([d.id for d in several.departments], list(several.missing_ids)) == (
+        [made.id],
+        [missing],
+    )
+    roles = await stub.BatchGetRoles(role_pb2.BatchGetRolesRequest(ids=[missing, fitters.id]))
+    assert ([r.id for r in roles.roles], list(roles.missing_ids)) == ([fitters.id], [missing])
+    histories = [
+        await stub.ListDepartmentHistory(department_pb2.ListDepartmentHistoryRequest(id=made.id)),
+        await stub.ListRoleHistory(role_pb2.ListRoleHistoryRequest(id=fitters.id)),
+        await stub.ListApiTokenHistory(
+            api_token_pb2.ListApiTokenHistoryRequest(id=token.api_token.id)
+        ),
+    ]
+    assert [[r.action for r in h.revisions] for h in histories] == [["created"]] * 3
+
+
+async def test_users_and_roles_are_republished_too(company: Company) -> None:
+    for call, request in (
+        (company.stub.RepublishUsers, user_pb2.RepublishUsersRequest()),
+        (company.stub.RepublishRoles, role_pb2.RepublishRolesRequest()),
+    ):
+        await call(request)
+    assert (await company.event("UserUpdated"))["user"]["id"] == company.admin_id
+    assert (await company.event("RoleUpdated", count=5))["change"]["republished"] is True

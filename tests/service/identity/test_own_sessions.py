@@ -1,10 +1,10 @@
 """ListSessions and RevokeSession."""
 
 import pytest
-from crm.identity.v1 import session_pb2 as pb
 
 from chassis import errors
 from chassis.keys import uuid7
+from crm.identity.v1 import session_pb2 as pb
 from tests.service.identity.conftest import Company, grpc, sign_in, stranger, until
 
 

@@ -4,13 +4,13 @@ import asyncio
 import time
 
 import pytest
-from crm.common.v1 import common_pb2
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2
-from crm.identity.v1 import user_pb2 as pb
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
+from crm.common.v1 import common_pb2
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2
+from crm.identity.v1 import user_pb2 as pb
 from tests.service.identity.conftest import (
     PASSWORD,
     Company,
@@ -251,6 +251,12 @@ async def test_a_hidden_hourly_cost_is_not_shown(company: Company) -> None:
     read = await stub.GetUser(pb.GetUserRequest(id=user.id))
     assert not me.user.HasField("hourly_cost")
     assert not read.HasField("hourly_cost")
+    changed = await stub.UpdateMe(
+        session_pb2.UpdateMeRequest(
+            user=pb.User(name="Dewi"), update_mask=FieldMask(paths=["name"])
+        )
+    )
+    assert not changed.HasField("hourly_cost")
     assert "user.hourly_cost" in me.hidden_fields
     assert (await company.stub.GetUser(pb.GetUserRequest(id=user.id))).hourly_cost == cost
 

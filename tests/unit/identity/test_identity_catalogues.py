@@ -1,9 +1,8 @@
 """The catalogues agree with the contracts of all services."""
 
+from chassis import contracts
 from crm.identity.v1 import reasons_pb2
 from crm.options.v1 import options_pb2
-
-from chassis import contracts
 from services.identity import errors, rules
 from services.identity.builtin_roles import BUILT_IN
 from services.identity.features import FEATURES

@@ -1,12 +1,12 @@
 """What identity's records may say."""
 
 import pytest
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.rights import Rights
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
 from services.identity import errors, rules
 
 ACTIVE, LEFT = user_pb2.USER_STATE_ACTIVE, user_pb2.USER_STATE_DEACTIVATED

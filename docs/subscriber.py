@@ -21,7 +21,9 @@ import nats
 STREAMS = ("IDENTITY", "CONTACTS", "GATEWAY")
 
 
-async def read(client: nats.NATS, access: dict, stream: str, seen: set[str], stop: asyncio.Event) -> None:
+async def read(
+    client: nats.NATS, access: dict, stream: str, seen: set[str], stop: asyncio.Event
+) -> None:
     """Prints one line per new event of a stream, and acknowledges it: then the server forgets it for us."""
     subscription = await client.jetstream().pull_subscribe_bind(access["consumer"], stream)
     while not stop.is_set():
@@ -34,7 +36,12 @@ async def read(client: nats.NATS, access: dict, stream: str, seen: set[str], sto
             if event_id not in seen:  # at least once means that it may come again
                 seen.add(event_id)
                 body = json.loads(message.data)
-                print(message.headers["ce-type"], message.headers["ce-subject"], body["change"].get("version", ""), flush=True)
+                print(
+                    message.headers["ce-type"],
+                    message.headers["ce-subject"],
+                    body["change"].get("version", ""),
+                    flush=True,
+                )
             await message.ack()
 
 

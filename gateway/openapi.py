@@ -3,9 +3,9 @@
 from typing import Any
 
 import orjson
-from crm.options.v1 import options_pb2
 
 from chassis import contracts
+from crm.options.v1 import options_pb2
 from gateway import schemas
 from gateway.openapi_pages import PAGES
 from gateway.routes import Binding, Shared, Table, parse_template

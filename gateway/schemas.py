@@ -4,12 +4,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crm.options.v1 import options_pb2
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 import chassis
 from chassis import contracts
+from crm.options.v1 import options_pb2
 
 Schema = dict[str, Any]
 

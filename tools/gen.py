@@ -31,10 +31,19 @@ def main() -> int:
     files = [str(p.relative_to(PROTOS)) for p in sorted((PROTOS / "crm").rglob("*.proto"))]
     wellknown = resources.files("grpc_tools") / "_proto"
     code = protoc.main(
-        ["protoc", f"-I{PROTOS}", f"-I{wellknown}", f"--python_out={fresh}", f"--pyi_out={fresh}",
-         f"--grpc_python_out={fresh}", "--include_imports", "--include_source_info",
-         # The comments, which the generated code does not keep; OpenAPI and docs/events.md are made of them.
-         f"--descriptor_set_out={fresh / 'descriptors.binpb'}", *files]
+        [
+            "protoc",
+            f"-I{PROTOS}",
+            f"-I{wellknown}",
+            f"--python_out={fresh}",
+            f"--pyi_out={fresh}",
+            f"--grpc_python_out={fresh}",
+            "--include_imports",
+            "--include_source_info",
+            # The comments, which the generated code does not keep; OpenAPI and docs/events.md are made of them.
+            f"--descriptor_set_out={fresh / 'descriptors.binpb'}",
+            *files,
+        ]
     )
     if code:
         return code

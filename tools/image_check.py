@@ -5,7 +5,6 @@ from the wheels, everything speaks on 127.0.0.1, and each container is as locked
 """
 
 import contextlib
-import os
 import secrets
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import grpc
 import httpx
-from chassis import nkey
 
+from chassis import nkey
 from chassis.testing.servers import NatsServer, PostgresServer, free_port, scratch
 
 SERVICES = ("identity", "contacts")

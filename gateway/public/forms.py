@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from crm.contacts.v1 import form_pb2, intake_pb2
 
 from chassis import errors
+from crm.contacts.v1 import form_pb2, intake_pb2
 from gateway import problems, transcode
 from gateway.calls import Calls
 from gateway.edge import Edge

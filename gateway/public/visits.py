@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from crm.common.v1 import common_pb2
-from crm.gateway.v1 import events_pb2
 from google.protobuf.message import Message
 from nats.errors import Error as NatsError
 
@@ -19,6 +17,8 @@ from chassis import codec, errors, keys
 from chassis.errors import Violation
 from chassis.events.nats import Nats, stream_of
 from chassis.times import to_timestamp
+from crm.common.v1 import common_pb2
+from crm.gateway.v1 import events_pb2
 from gateway.exchange import Exchange, Response
 from gateway.limits import Buckets, network_of
 from gateway.public.forms import Forms

@@ -3,8 +3,8 @@
 from typing import Any
 
 import orjson
-from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2, timeline_pb2
 
+from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2, timeline_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions

@@ -1,9 +1,8 @@
 """GET /v1/search?q=: contacts, companies and requests at once, up to ten of each."""
 
-from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2
-
 from chassis import errors
 from chassis.errors import Violation
+from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions

@@ -32,7 +32,11 @@ def choose(
     """
     if rule == form_pb2.Assignment.RULE_UNSPECIFIED:
         return None
-    free = [id for id in sorted(users) if present(users[id], at, zone) and _has_room(users[id], open_counts.get(id, 0))]
+    free = [
+        id
+        for id in sorted(users)
+        if present(users[id], at, zone) and _has_room(users[id], open_counts.get(id, 0))
+    ]
     if rule == form_pb2.Assignment.RULE_FEWEST_OPEN and free:
         fewest = min(open_counts.get(id, 0) for id in free)
         free = [id for id in free if open_counts.get(id, 0) == fewest]
@@ -51,7 +55,11 @@ def next_after(last_id: str, ids: Sequence[str]) -> str | None:
 
 def members(users: Iterable[tuple[str, User]], department_id: str) -> dict[str, User]:
     """The users of one department by id."""
-    return {id: user for id, user in users if department_id and user.get("department_id") == department_id}
+    return {
+        id: user
+        for id, user in users
+        if department_id and user.get("department_id") == department_id
+    }
 
 
 def _is_away(user: User, at: datetime) -> bool:
@@ -68,13 +76,16 @@ def _works(user: User, at: datetime, zone: str) -> bool:
         return True
     local = at.astimezone(_zone(user.get("time_zone") or zone))
     return any(
-        stretch["weekday"] == local.isoweekday() and _inside(local.time(), stretch["start"], stretch["end"])
+        stretch["weekday"] == local.isoweekday()
+        and _inside(local.time(), stretch["start"], stretch["end"])
         for stretch in hours
     )
 
 
 def _inside(moment: time, start: str, end: str) -> bool:
-    return time.fromisoformat(start) <= moment and (end == _DAY_END or moment < time.fromisoformat(end))
+    return time.fromisoformat(start) <= moment and (
+        end == _DAY_END or moment < time.fromisoformat(end)
+    )
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -3,9 +3,8 @@
 from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit
 
-from crm.contacts.v1 import party_pb2
-
 from chassis.times import to_datetime, to_timestamp
+from crm.contacts.v1 import party_pb2
 
 COMPANY_SITE, ONLINE_SHOP, SOCIAL_NETWORK = "company_site", "online_shop", "social_network"
 CONTEXTUAL_AD, OTHER_ADVERTISING = "contextual_ad", "other_advertising"
@@ -38,7 +37,9 @@ _CLICK_IDS = frozenset(
 )
 _SEARCH_AD_CLICKS = frozenset(["gclid", "gbraid", "wbraid", "yclid", "msclkid"])
 _SOCIAL_CLICKS = frozenset(["fbclid", "ttclid", "twclid", "li_fat_id", "igshid"])
-_SEARCH_AD_MEDIA = frozenset(["cpc", "ppc", "paidsearch", "paid_search", "sem", "context", "contextual"])
+_SEARCH_AD_MEDIA = frozenset(
+    ["cpc", "ppc", "paidsearch", "paid_search", "sem", "context", "contextual"]
+)
 _SOCIAL_NAMES = frozenset(
     [
         "facebook",

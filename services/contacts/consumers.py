@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from crm.identity.v1 import events_pb2 as identity_events
 from google.protobuf.message import Message
 
 from chassis import contracts
@@ -11,6 +10,7 @@ from chassis.handlers import on, on_any
 from chassis.kit.resource import SCOPE_COLUMNS
 from chassis.times import to_datetime
 from chassis.tx import Tx
+from crm.identity.v1 import events_pb2 as identity_events
 from services.contacts import store
 from services.contacts.rules import catalogues
 from services.contacts.rules.requests import user_of_ref

@@ -22,7 +22,9 @@ class ValuesInvalid(errors.InvalidArgument):
     reason = "VALUES_INVALID"
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(f"{len(violations)} value(s) cannot be accepted; see violations", violations)
+        super().__init__(
+            f"{len(violations)} value(s) cannot be accepted; see violations", violations
+        )
 
 
 class PhoneInvalid(ValuesInvalid):
@@ -132,7 +134,9 @@ class AnswersInvalid(errors.InvalidArgument):
     reason = "ANSWERS_INVALID"
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(f"{len(violations)} answer(s) are missing or impossible; see violations", violations)
+        super().__init__(
+            f"{len(violations)} answer(s) are missing or impossible; see violations", violations
+        )
 
 
 class SubmissionTooLarge(errors.InvalidArgument):
@@ -149,7 +153,9 @@ class OriginNotAllowed(errors.PermissionDenied):
     reason = "ORIGIN_NOT_ALLOWED"
 
     def __init__(self, origin: str) -> None:
-        super().__init__(f"pages of {origin} may not send this form; add the site to the form's allowed origins")
+        super().__init__(
+            f"pages of {origin} may not send this form; add the site to the form's allowed origins"
+        )
 
 
 class FormRateLimited(errors.ResourceExhausted):

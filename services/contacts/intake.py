@@ -7,9 +7,8 @@ received. Nothing in the content can make it fail: what is no phone or e-mail st
 from collections.abc import Mapping
 from typing import Any
 
-from crm.contacts.v1 import contact_pb2, events_pb2, form_pb2, request_pb2
-
 from chassis.tx import Tx
+from crm.contacts.v1 import contact_pb2, events_pb2, form_pb2, request_pb2
 from services.contacts import assignment, attribution, matching, phones, store
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import parties
@@ -30,7 +29,9 @@ async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -
     request.department_id = request.department_id or form.department_id
     await _find_source(tx, request, form)
     contact, created = await _find_person(tx, request, form.language)
-    owner_id = owner_id or await choose_owner(tx, request, form, contact.owner_id if contact else "")
+    owner_id = owner_id or await choose_owner(
+        tx, request, form, contact.owner_id if contact else ""
+    )
     if owner_id:
         rules.assign(request, owner_id=owner_id, at=tx.now)
     if contact is not None:
@@ -40,7 +41,11 @@ async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -
         elif request.channel != Request.CHANNEL_STAFF:
             # A form's rule is the tenant's will; what a colleague writes down gives nobody access to a customer.
             share(tx, contact, request.owner_id)
-    tx.emit(events_pb2.RequestReceived(request=request, assigned_to_queue=not owner_id, contact_created=created))
+    tx.emit(
+        events_pb2.RequestReceived(
+            request=request, assigned_to_queue=not owner_id, contact_created=created
+        )
+    )
     if owner_id:
         tx.emit(events_pb2.RequestAssigned(request=request))
     if request.HasField("suspected_pair"):
@@ -69,7 +74,9 @@ async def choose_owner(tx: Tx, request: Request, form: Form, contact_owner_id: s
         return ""
     last_id = await store.last_turn_for_update(tx, form.id)
     counts = await store.open_counts(tx, sorted(candidates))
-    chosen = assignment.choose(wanted.rule, candidates, at=tx.now, zone=zone, last_id=last_id, open_counts=counts)
+    chosen = assignment.choose(
+        wanted.rule, candidates, at=tx.now, zone=zone, last_id=last_id, open_counts=counts
+    )
     if chosen is None:
         return ""
     await store.pass_turn(tx, form.id, chosen)
@@ -110,7 +117,9 @@ async def _find_person(tx: Tx, request: Request, language: str) -> tuple[Contact
         return None, False
     for key in matching.lock_keys(phone, email):
         await tx.lock(key)
-    found = matching.match(await store.holders_of_phone(tx, phone), await store.holders_of_email(tx, email))
+    found = matching.match(
+        await store.holders_of_phone(tx, phone), await store.holders_of_email(tx, email)
+    )
     if found.contact_id:
         known = await store.contacts.find(tx, found.contact_id)
         assert known is not None, "a contact that was just found lives in this transaction"

@@ -54,7 +54,9 @@ def match(by_phone: Sequence[Holder], by_email: Sequence[Holder]) -> Match:
 
 def lock_keys(phone: str, email: str) -> list[str]:
     """The keys to lock, in order, so that two requests of one stranger cannot both create a contact."""
-    return sorted(key for key in (f"phone/{phone}" if phone else "", f"email/{email}" if email else "") if key)
+    return sorted(
+        key for key in (f"phone/{phone}" if phone else "", f"email/{email}" if email else "") if key
+    )
 
 
 def _latest_first(holders: Sequence[Holder]) -> list[str]:

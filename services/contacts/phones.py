@@ -29,4 +29,6 @@ def parse(text: str, region: str) -> Dialled | None:
         return None
     if not phonenumbers.is_possible_number(number):
         return None
-    return Dialled(phonenumbers.format_number(number, PhoneNumberFormat.E164), number.extension or "")
+    return Dialled(
+        phonenumbers.format_number(number, PhoneNumberFormat.E164), number.extension or ""
+    )

@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from crm.contacts.v1 import company_pb2, contact_pb2, form_pb2, request_pb2
-
 from chassis.tx import Tx
+from crm.contacts.v1 import company_pb2, contact_pb2, form_pb2, request_pb2
 from services.contacts import errors, store
 
 Reference = tuple[str, str, str]  # field, noun, id

@@ -26,11 +26,8 @@ class Kept:
         """Makes it, unless it is there."""
         if self._company.exists():
             return
-        for old in CACHE.glob("*"):
-            if old.name != contacts.fingerprint():
-                shutil.rmtree(old)
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        for old in CACHE.glob(f"*/{self._folder.name}"):  # of another program, or begun and not ended
+            shutil.rmtree(old)
         self._folder.mkdir(parents=True, mode=0o711)
         with Installation(self.data).running() as installation:
             company = found(installation, strangers=_STRANGERS_PER_TEAM_MEMBER * 20)

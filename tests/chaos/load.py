@@ -31,8 +31,8 @@ class Told:
 class Load:
     """Creates of numbered contacts, each with an Idempotency-Key of its own."""
 
-    def __init__(self, machine: Machine, company: Company, name: str) -> None:
-        self._machine, self._company, self._name = machine, company, name
+    def __init__(self, machine: Machine, company: Company, name: str, pace_s: float = 0.0) -> None:
+        self._machine, self._company, self._name, self._pace_s = machine, company, name, pace_s
         self._numbers = itertools.count()
         self.told = Told()
         self.stop = asyncio.Event()
@@ -50,6 +50,8 @@ class Load:
                     self.told.acknowledged[number] = await self._create(http, number)
                 except httpx.TransportError:
                     self.told.unanswered.add(number)
+                if self._pace_s:
+                    await first_of(self.stop, timeout_s=self._pace_s)
 
     async def _create(self, http: httpx.AsyncClient, number: int) -> str:
         """The id of the contact; TransportError if a request was sent and nobody answered."""

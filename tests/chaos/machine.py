@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,14 @@ import asyncpg
 import httpx
 
 from chassis.testing.events import eventually
+from deploy.local import nats
 from tests.e2e.company import client
 from tests.e2e.runtime.harness import Runtime, alive, processes_of
 
 START_S = 120.0
 """The longest start: a machine that also runs other things, after a crash of everything."""
+
+ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 
 
 class Machine(Runtime):
@@ -74,15 +79,45 @@ class Machine(Runtime):
                 probe.bind(("127.0.0.1", port))
 
     def kill(self, pid: int) -> None:
-        os.kill(pid, signal.SIGKILL)
+        self.send(pid, signal.SIGKILL)
+
+    def send(self, pid: int, number: int) -> None:
+        """A signal to one of this installation's processes."""
+        assert pid in processes_of(self.data) or pid in self.pids().values(), f"{pid} is not ours"
+        os.kill(pid, number)
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """A process that is there and does nothing (SIGSTOP), for as long as the block."""
+        pid = self.pids()[name]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    async def restarted(self, name: str, dead: int, timeout_s: float = 60.0) -> None:
+        """Return when another process has taken the place of the dead one and serves."""
+
+        async def there() -> bool:
+            pid = self.pids().get(name, dead)
+            return pid != dead and alive(pid) and await self._serves(name)
+
+        await eventually(there, f"{name} runs again", timeout_s)
+
+    async def _serves(self, name: str) -> bool:
+        if name == "nats":
+            return await nats.answers(self.run_json()["nats"])
+        with suppress(OSError, asyncpg.PostgresError):
+            return bool(await self.sql("SELECT 1"))
+        return False
 
     async def killed_all(self) -> None:
         """kill -9 of everything at once: supervisor, servers and application."""
         for pid in set(self.pids().values()) | set(processes_of(self.data)):
-            try:
+            with suppress(ProcessLookupError):  # died with its parent
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue  # died with its parent
         assert self.process is not None
         await asyncio.to_thread(self.process.wait, 20)
         await self.gone()
@@ -92,9 +127,7 @@ class Machine(Runtime):
         found: dict[int, httpx.AsyncClient] = {}
 
         async def one_more() -> bool:
-            one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
-            face = client(self.url, token)
-            face._transport = httpx.AsyncHTTPTransport(limits=one)
+            face = client(self.url, token, limits=ONE_CONNECTION)
             pid = await self._process_behind(face)
             if pid in found or pid not in self.apps():
                 await face.aclose()

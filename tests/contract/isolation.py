@@ -5,6 +5,7 @@ descriptors cannot say.
 """
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from chassis.keys import uuid7
 from chassis.testing.installation import Installation
 from crm.options.v1 import options_pb2
 
-_NUMBERS = itertools.count(1)
+_NUMBERS = itertools.count(os.getpid() * 100_000)  # e-mails are unique over tenants, and workers share the database
 
 KINDS = {
     "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user",

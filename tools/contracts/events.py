@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from crm.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
+from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_computed, is_snake, option, value_message
 
 _PAST = {"Create": "Created", "Update": "Updated", "Delete": "Deleted", "Undelete": "Undeleted"}

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from crm.options.v1 import options_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_computed, is_snake, option, reachable, type_of
 
 _TIME = "google.protobuf.Timestamp"

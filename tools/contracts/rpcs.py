@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from crm.options.v1 import options_pb2
 from google.api import annotations_pb2
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
+from crm.options.v1 import options_pb2
 from tools.contracts.walk import is_snake, option, reachable, type_of
 
 # Every service with custom fields binds these; the gateway routes them by the resource that the request names.

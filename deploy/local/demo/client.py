@@ -34,7 +34,9 @@ class Client:
         """PATCH, decoded."""
         return self._call("PATCH", path, body, {})
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+    ) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {**headers, "Content-Type": "application/json"}
         if self.token:

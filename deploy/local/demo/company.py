@@ -27,8 +27,8 @@ def create(url: str, setup_token: str, data_dir: Path) -> None:
     tries = [
         f"open the form a customer sees:   {url}/forms/{form['key']}",
         f"post it with curl:               curl -X POST {url}/v1/public/forms/{form['key']} -H 'content-type: application/json'"
-        " -d '{\"fields\": {\"name\": \"Wanda\", \"phone\": \"601 000 111\", \"product\": \"windows\"}}'",
-        "watch it arrive:                 see \"Subscribe\" in README.md",
+        ' -d \'{"fields": {"name": "Wanda", "phone": "601 000 111", "product": "windows"}}\'',
+        'watch it arrive:                 see "Subscribe" in README.md',
     ]
     _write(demo_file, _users(passwords), tries, form["key"])
 
@@ -36,14 +36,19 @@ def create(url: str, setup_token: str, data_dir: Path) -> None:
 def _passwords(demo_file: Path) -> dict[str, str]:
     """Each colleague's password: made once, kept even if the first start is cut off."""
     if demo_file.exists():
-        return {user["email"]: user["password"] for user in json.loads(demo_file.read_text())["users"]}
+        return {
+            user["email"]: user["password"] for user in json.loads(demo_file.read_text())["users"]
+        }
     passwords = {c.email: secrets.token_urlsafe(9) for c in people.COLLEAGUES}
     _write(demo_file, _users(passwords), [], "")
     return passwords
 
 
 def _users(passwords: dict[str, str]) -> list[dict[str, str]]:
-    return [{"email": c.email, "password": passwords[c.email], "role": c.title} for c in people.COLLEAGUES]
+    return [
+        {"email": c.email, "password": passwords[c.email], "role": c.title}
+        for c in people.COLLEAGUES
+    ]
 
 
 def _write(demo_file: Path, users: list[dict[str, str]], tries: list[str], form_key: str) -> None:
@@ -55,14 +60,24 @@ def _write(demo_file: Path, users: list[dict[str, str]], tries: list[str], form_
 
 def _sign_in(url: str, setup_token: str, passwords: dict[str, str]) -> Client:
     owner, stranger = people.COLLEAGUES[0], Client(url)
-    company = {"name": "Okno Jendela", "country": "PL", "currency": "PLN", "language": "en", "timeZone": "Europe/Warsaw"}
+    company = {
+        "name": "Okno Jendela",
+        "country": "PL",
+        "currency": "PLN",
+        "language": "en",
+        "timeZone": "Europe/Warsaw",
+    }
     administrator = {"email": owner.email, "password": passwords[owner.email], "name": owner.name}
     try:
-        stranger.post("/v1/setup", {"token": setup_token, "company": company, "administrator": administrator})
+        stranger.post(
+            "/v1/setup", {"token": setup_token, "company": company, "administrator": administrator}
+        )
     except Refused as refusal:
         if refusal.status == 429 or refusal.status >= 500:
             raise
-    answer = stranger.post("/v1/auth:login", {"email": owner.email, "password": passwords[owner.email]})
+    answer = stranger.post(
+        "/v1/auth:login", {"email": owner.email, "password": passwords[owner.email]}
+    )
     return Client(url, answer["accessToken"])
 
 
@@ -79,26 +94,45 @@ def _people(admin: Client, passwords: dict[str, str]) -> dict[str, dict[str, Any
         if colleague.email in found:
             admin.patch(f"/v1/users/{found[colleague.email]['id']}", place)
             continue
-        body = {"email": colleague.email, "name": colleague.name, "roleIds": [roles[colleague.role]], **place}
+        body = {
+            "email": colleague.email,
+            "name": colleague.name,
+            "roleIds": [roles[colleague.role]],
+            **place,
+        }
         user = found[colleague.email] = admin.post("/v1/users", body)
         _join(admin, user["id"], passwords[colleague.email])
     for name, (_, head, deputy) in people.DEPARTMENTS.items():
-        body = {"headId": found[head]["id"], **({"deputyId": found[deputy]["id"]} if deputy else {})}
+        body = {
+            "headId": found[head]["id"],
+            **({"deputyId": found[deputy]["id"]} if deputy else {}),
+        }
         admin.patch(f"/v1/departments/{departments[name]['id']}", body)
     return found
 
 
 def _join(admin: Client, user_id: str, password: str) -> None:
     link = admin.post(f"/v1/users/{user_id}:invite", {})
-    Client(admin.url).post("/v1/auth:acceptInvitation", {"token": link["token"], "password": password})
+    Client(admin.url).post(
+        "/v1/auth:acceptInvitation", {"token": link["token"], "password": password}
+    )
 
 
 def _catalogue(admin: Client) -> dict[str, list[str]]:
     """The ids of needs, labels and sources; and one custom field, so that there is one to see."""
-    needs = [admin.post("/v1/needs", {"key": k, "name": n}, f"demo-need-{k}")["id"] for k, n in people.NEEDS.items()]
-    labels = [admin.post("/v1/labels", {"name": n, "color": c}, f"demo-label-{n}")["id"] for n, c in people.LABELS.items()]
+    needs = [
+        admin.post("/v1/needs", {"key": k, "name": n}, f"demo-need-{k}")["id"]
+        for k, n in people.NEEDS.items()
+    ]
+    labels = [
+        admin.post("/v1/labels", {"name": n, "color": c}, f"demo-label-{n}")["id"]
+        for n, c in people.LABELS.items()
+    ]
     field = {
-        "resource": "contacts", "key": "window_count", "label": "Windows in the house", "type": "CUSTOM_FIELD_TYPE_NUMBER",
+        "resource": "contacts",
+        "key": "window_count",
+        "label": "Windows in the house",
+        "type": "CUSTOM_FIELD_TYPE_NUMBER",
         "filterable": True,
     }
     admin.post("/v1/customFields", field, "demo-window-count")
@@ -111,38 +145,80 @@ def _form(admin: Client, colleagues: dict[str, dict[str, Any]]) -> dict[str, Any
     department = admin.get(f"/v1/users/{sales}")["departmentId"]
     choices = list(people.NEEDS)
     fields = [
-        {"key": "name", "label": "Your name", "type": "TYPE_TEXT", "meaning": "MEANING_NAME", "required": True},
-        {"key": "phone", "label": "Telephone", "type": "TYPE_PHONE", "meaning": "MEANING_PHONE", "required": True},
+        {
+            "key": "name",
+            "label": "Your name",
+            "type": "TYPE_TEXT",
+            "meaning": "MEANING_NAME",
+            "required": True,
+        },
+        {
+            "key": "phone",
+            "label": "Telephone",
+            "type": "TYPE_PHONE",
+            "meaning": "MEANING_PHONE",
+            "required": True,
+        },
         {"key": "email", "label": "E-mail", "type": "TYPE_EMAIL", "meaning": "MEANING_EMAIL"},
         {"key": "product", "label": "What do you need?", "type": "TYPE_CHOICE", "choices": choices},
-        {"key": "message", "label": "Tell us more", "type": "TYPE_LONG_TEXT", "meaning": "MEANING_TEXT"},
+        {
+            "key": "message",
+            "label": "Tell us more",
+            "type": "TYPE_LONG_TEXT",
+            "meaning": "MEANING_TEXT",
+        },
     ]
     body = {
-        "name": "Price request", "title": "Windows measured for free", "fields": fields, "departmentId": department,
-        "assignment": {"rule": "RULE_ROUND_ROBIN", "keepContactOwner": True}, "submitText": "Call me back",
-        "thankYouText": "Thank you! We will call you within 15 minutes.", "language": "en", "rateLimitPerMinute": 120,
+        "name": "Price request",
+        "title": "Windows measured for free",
+        "fields": fields,
+        "departmentId": department,
+        "assignment": {"rule": "RULE_ROUND_ROBIN", "keepContactOwner": True},
+        "submitText": "Call me back",
+        "thankYouText": "Thank you! We will call you within 15 minutes.",
+        "language": "en",
+        "rateLimitPerMinute": 120,
     }
     return admin.post("/v1/forms", body, "demo-form")  # type: ignore[no-any-return]
 
 
-def _customers(admin: Client, colleagues: dict[str, dict[str, Any]], catalogue: dict[str, list[str]]) -> None:
+def _customers(
+    admin: Client, colleagues: dict[str, dict[str, Any]], catalogue: dict[str, list[str]]
+) -> None:
     chance = random.Random(23)
     owners = [colleagues[c.email]["id"] for c in people.COLLEAGUES if c.role == "Salesperson"]
     firms = [{**firm, "ownerId": chance.choice(owners)} for firm in people.companies(COMPANIES)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         ids = list(
-            pool.map(lambda n: admin.post("/v1/companies", firms[n], f"demo-company-{n}")["id"], range(len(firms)))
+            pool.map(
+                lambda n: admin.post("/v1/companies", firms[n], f"demo-company-{n}")["id"],
+                range(len(firms)),
+            )
         )
         persons = []
         for person in people.contacts(CONTACTS):
             person["ownerId"] = chance.choice(owners)
-            person["needs"] = [{"needId": chance.choice(catalogue["needs"]), "origin": "ORIGIN_STATED", "strength": 3}]
+            person["needs"] = [
+                {
+                    "needId": chance.choice(catalogue["needs"]),
+                    "origin": "ORIGIN_STATED",
+                    "strength": 3,
+                }
+            ]
             if chance.random() < 0.3:
-                person |= {"companyId": chance.choice(ids), "position": chance.choice(("Buyer", "Owner", "Site manager"))}
+                person |= {
+                    "companyId": chance.choice(ids),
+                    "position": chance.choice(("Buyer", "Owner", "Site manager")),
+                }
             if chance.random() < 0.4:
                 person["labelIds"] = [chance.choice(catalogue["labels"])]
             if catalogue["sources"]:
                 person["sourceId"] = chance.choice(catalogue["sources"])
             person["custom"] = {"window_count": chance.randrange(1, 20)}
             persons.append(person)
-        list(pool.map(lambda n: admin.post("/v1/contacts", persons[n], f"demo-contact-{n}"), range(len(persons))))
+        list(
+            pool.map(
+                lambda n: admin.post("/v1/contacts", persons[n], f"demo-contact-{n}"),
+                range(len(persons)),
+            )
+        )

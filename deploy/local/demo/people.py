@@ -5,25 +5,114 @@ from dataclasses import dataclass
 from typing import Any
 
 _GIVEN = {
-    "pl": ["Łukasz", "Agnieszka", "Michał", "Zofia", "Paweł", "Małgorzata", "Grzegorz", "Żaneta", "Świętosława", "Iwona"],
+    "pl": [
+        "Łukasz",
+        "Agnieszka",
+        "Michał",
+        "Zofia",
+        "Paweł",
+        "Małgorzata",
+        "Grzegorz",
+        "Żaneta",
+        "Świętosława",
+        "Iwona",
+    ],
     "id": ["Budi", "Siti", "Dewi", "Agus", "Wayan", "Putri", "Rizky", "Ni Luh", "Bambang", "Sri"],
-    "ms": ["Nurul", "Ahmad", "Aisyah", "Faizal", "Hafiz", "Zulaikha", "Azman", "Siti Nurhaliza", "Iskandar", "Farah"],
-    "en": ["Emily", "Oliver", "Grace", "Harry", "Charlotte", "Jack", "Amelia", "George", "Isla", "Thomas"],
+    "ms": [
+        "Nurul",
+        "Ahmad",
+        "Aisyah",
+        "Faizal",
+        "Hafiz",
+        "Zulaikha",
+        "Azman",
+        "Siti Nurhaliza",
+        "Iskandar",
+        "Farah",
+    ],
+    "en": [
+        "Emily",
+        "Oliver",
+        "Grace",
+        "Harry",
+        "Charlotte",
+        "Jack",
+        "Amelia",
+        "George",
+        "Isla",
+        "Thomas",
+    ],
 }
 _FAMILY = {
-    "pl": ["Wiśniewski", "Kowalczyk", "Żak", "Dąbrowska", "Szymański", "Woźniak", "Łapińska", "Mazur", "Krawczyk", "Zając"],
-    "id": ["Santoso", "Wijaya", "Rahayu", "Setiawan", "Kusuma", "Hidayat", "Lestari", "Nugroho", "Saputra", "Utami"],
-    "ms": ["binti Abdullah", "bin Ismail", "binti Rahman", "bin Hassan", "bin Omar", "binti Yusof", "bin Salleh", "bin Zainal"],
-    "en": ["Smith", "Taylor", "Brown", "Wilson", "Evans", "Thomas", "Johnson", "Roberts", "Walker", "Wright"],
+    "pl": [
+        "Wiśniewski",
+        "Kowalczyk",
+        "Żak",
+        "Dąbrowska",
+        "Szymański",
+        "Woźniak",
+        "Łapińska",
+        "Mazur",
+        "Krawczyk",
+        "Zając",
+    ],
+    "id": [
+        "Santoso",
+        "Wijaya",
+        "Rahayu",
+        "Setiawan",
+        "Kusuma",
+        "Hidayat",
+        "Lestari",
+        "Nugroho",
+        "Saputra",
+        "Utami",
+    ],
+    "ms": [
+        "binti Abdullah",
+        "bin Ismail",
+        "binti Rahman",
+        "bin Hassan",
+        "bin Omar",
+        "binti Yusof",
+        "bin Salleh",
+        "bin Zainal",
+    ],
+    "en": [
+        "Smith",
+        "Taylor",
+        "Brown",
+        "Wilson",
+        "Evans",
+        "Thomas",
+        "Johnson",
+        "Roberts",
+        "Walker",
+        "Wright",
+    ],
 }
 _CITIES = {
     "pl": [("Warszawa", "00-001"), ("Kraków", "30-001"), ("Łódź", "90-001"), ("Gdańsk", "80-001")],
-    "id": [("Jakarta", "10110"), ("Surabaya", "60111"), ("Denpasar", "80111"), ("Bandung", "40111")],
+    "id": [
+        ("Jakarta", "10110"),
+        ("Surabaya", "60111"),
+        ("Denpasar", "80111"),
+        ("Bandung", "40111"),
+    ],
     "ms": [("Kuala Lumpur", "50000"), ("George Town", "10000"), ("Johor Bahru", "80000")],
     "en": [("London", "N1 9GU"), ("Leeds", "LS1 1UR"), ("Bristol", "BS1 4DJ")],
 }
 _COUNTRY = {"pl": "PL", "id": "ID", "ms": "MY", "en": "GB"}
-_STREETS = ["Lipowa", "Merdeka", "Sunset", "Bukit Bintang", "Station", "Ogrodowa", "Kebon Jeruk", "Ampang"]
+_STREETS = [
+    "Lipowa",
+    "Merdeka",
+    "Sunset",
+    "Bukit Bintang",
+    "Station",
+    "Ogrodowa",
+    "Kebon Jeruk",
+    "Ampang",
+]
 _TRADES = {
     "pl": ["Budowa", "Deweloper", "Remonty", "Biuro Projektowe"],
     "id": ["Konstruksi", "Properti", "Arsitek", "Bangunan"],
@@ -46,12 +135,24 @@ class Colleague:
 
 COLLEAGUES = (
     Colleague("ada@demo.example", "Ada Nowak", "Administrator", "Management", "owner of the firm"),
-    Colleague("marek@demo.example", "Marek Wiśniewski", "Head of department", "Sales", "head of sales"),
-    Colleague("siti@demo.example", "Siti Rahayu", "Salesperson", "Sales", "salesperson, deputy head"),
+    Colleague(
+        "marek@demo.example", "Marek Wiśniewski", "Head of department", "Sales", "head of sales"
+    ),
+    Colleague(
+        "siti@demo.example", "Siti Rahayu", "Salesperson", "Sales", "salesperson, deputy head"
+    ),
     Colleague("budi@demo.example", "Budi Santoso", "Salesperson", "Sales", "salesperson"),
     Colleague("lukasz@demo.example", "Łukasz Żak", "Salesperson", "Sales", "salesperson"),
-    Colleague("nurul@demo.example", "Nurul Izzah binti Ahmad", "Head of department", "Installation", "head of installation"),
-    Colleague("agus@demo.example", "Agus Setiawan", "Salesperson", "Installation", "measures and installs"),
+    Colleague(
+        "nurul@demo.example",
+        "Nurul Izzah binti Ahmad",
+        "Head of department",
+        "Installation",
+        "head of installation",
+    ),
+    Colleague(
+        "agus@demo.example", "Agus Setiawan", "Salesperson", "Installation", "measures and installs"
+    ),
     Colleague("emily@demo.example", "Emily Taylor", "Accountant", "Accounting", "accountant"),
 )
 # department -> (the one above, head, deputy)
@@ -61,14 +162,22 @@ DEPARTMENTS = {
     "Installation": ("Management", "nurul@demo.example", "agus@demo.example"),
     "Accounting": ("Management", "emily@demo.example", ""),
 }
-NEEDS = {"windows": "Windows", "doors": "Doors", "blinds": "Blinds", "installation": "Installation", "repair": "Repair"}
+NEEDS = {
+    "windows": "Windows",
+    "doors": "Doors",
+    "blinds": "Blinds",
+    "installation": "Installation",
+    "repair": "Repair",
+}
 LABELS = {"VIP": "#b8860b", "Builder": "#1f6feb", "Asked twice": "#d1242f", "Newsletter": "#2da44e"}
 
 
 def phone(chance: random.Random, language: str) -> str:
     """A mobile number of the country, in E.164."""
     digits = "".join(str(chance.randrange(10)) for _ in range(7))
-    return {"pl": "+4860", "id": "+62812", "ms": "+6012", "en": "+447700"}[language] + digits[: 6 if language == "en" else 7]
+    return {"pl": "+4860", "id": "+62812", "ms": "+6012", "en": "+447700"}[language] + digits[
+        : 6 if language == "en" else 7
+    ]
 
 
 def address(chance: random.Random, language: str) -> dict[str, Any]:
@@ -93,7 +202,11 @@ def contacts(count: int) -> list[dict[str, Any]]:
             "language": language,
         }
         if chance.random() < 0.6:
-            person["birthday"] = {"year": chance.randrange(1950, 2004), "month": chance.randrange(1, 13), "day": chance.randrange(1, 29)}
+            person["birthday"] = {
+                "year": chance.randrange(1950, 2004),
+                "month": chance.randrange(1, 13),
+                "day": chance.randrange(1, 29),
+            }
         found.append(person)
     return found
 
@@ -111,15 +224,17 @@ def companies(count: int) -> list[dict[str, Any]]:
                 "phones": [{"number": phone(chance, language), "kind": "KIND_WORK"}],
                 "emails": [{"address": f"office{number}@example.com", "kind": "KIND_WORK"}],
                 "addresses": [{**address(chance, language), "kind": "KIND_BILLING"}],
-                "industry": chance.choice(("construction", "real estate", "architecture", "retail")),
+                "industry": chance.choice(
+                    ("construction", "real estate", "architecture", "retail")
+                ),
                 "language": language,
             }
         )
     return found
 
 
-def visitor(chance: random.Random) -> tuple[str, str, str]:
-    """(name, phone as people type it, language) of somebody who fills in the form."""
+def visitor(chance: random.Random) -> tuple[str, str]:
+    """(name, phone) of somebody who fills in the form."""
     language = chance.choice(("pl", "id", "ms", "en"))
     name = f"{chance.choice(_GIVEN[language])} {chance.choice(_FAMILY[language])}"
-    return name, phone(chance, language), language
+    return name, phone(chance, language)

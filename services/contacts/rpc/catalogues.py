@@ -1,10 +1,9 @@
 """The catalogues: sources, needs and labels."""
 
-from crm.contacts.v1 import label_pb2, need_pb2, source_pb2
-
 from chassis.handlers import Servicer
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.contacts.v1 import label_pb2, need_pb2, source_pb2
 from services.contacts import store
 from services.contacts.rules import catalogues as rules
 

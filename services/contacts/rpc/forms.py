@@ -4,15 +4,14 @@ import hashlib
 import ipaddress
 from datetime import UTC, datetime
 
-from crm.contacts.v1 import events_pb2, intake_pb2, request_pb2
-from crm.contacts.v1 import form_pb2 as pb
-
 from chassis import codec, keys
 from chassis import errors as refusals
 from chassis.call import Actor, Cause
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.contacts.v1 import events_pb2, intake_pb2, request_pb2
+from crm.contacts.v1 import form_pb2 as pb
 from services.contacts import errors, intake, references, store
 from services.contacts.rules import forms as rules
 from services.contacts.rules import requests as request_rules
@@ -42,7 +41,9 @@ class Intake(Servicer):
     """`/v1/public/forms/{form_key}`: anybody may call."""
 
     @reads(tenant=tenant_of)
-    async def GetPublicForm(self, request: intake_pb2.GetPublicFormRequest, tx: Tx) -> intake_pb2.PublicForm:
+    async def GetPublicForm(
+        self, request: intake_pb2.GetPublicFormRequest, tx: Tx
+    ) -> intake_pb2.PublicForm:
         form = await _open_form(tx, request.form_key)
         return intake_pb2.PublicForm(
             form_key=form.key, title=form.title or form.name, fields=form.fields, submit_text=form.submit_text,
@@ -51,7 +52,9 @@ class Intake(Servicer):
         )  # fmt: skip
 
     @writes(tenant=tenant_of)
-    async def SubmitForm(self, request: intake_pb2.SubmitFormRequest, tx: Tx) -> intake_pb2.SubmitFormResponse:
+    async def SubmitForm(
+        self, request: intake_pb2.SubmitFormRequest, tx: Tx
+    ) -> intake_pb2.SubmitFormResponse:
         form = await _open_form(tx, request.form_key)
         assert tx.call is not None
         tx.actor, tx.cause = Actor("form", form.id), Cause("form", form.id)
@@ -64,13 +67,17 @@ class Intake(Servicer):
         else:
             await intake.receive(tx, inquiry, form)
         store.requests.save(tx, inquiry)
-        return intake_pb2.SubmitFormResponse(thank_you_text=form.thank_you_text, receipt_id=inquiry.id)
+        return intake_pb2.SubmitFormResponse(
+            thank_you_text=form.thank_you_text, receipt_id=inquiry.id
+        )
 
 
 async def _open_form(tx: Tx, key: str) -> pb.Form:
     form = await store.find_form(tx, key)
     if form is None:
-        raise refusals.NotFound("there is no form with this key; check that the address is complete")
+        raise refusals.NotFound(
+            "there is no form with this key; check that the address is complete"
+        )
     if form.closed:
         raise errors.FormClosed
     return form
@@ -82,7 +89,9 @@ def _inquiry(sent: intake_pb2.SubmitFormRequest, form: pb.Form, id: str) -> Requ
     if len(raw.encode()) > rules.LARGEST_SUBMISSION:
         raise errors.SubmissionTooLarge(len(raw.encode()), rules.LARGEST_SUBMISSION)
     answers = rules.read(
-        form, {key: codec.to_dict(value) for key, value in sent.fields.items()}, complete=not sent.honeypot.strip()
+        form,
+        {key: codec.to_dict(value) for key, value in sent.fields.items()},
+        complete=not sent.honeypot.strip(),
     )
     return Request(
         id=id, channel=Request.CHANNEL_FORM, raw=raw, form_id=form.id, department_id=form.department_id,
@@ -94,10 +103,15 @@ def _inquiry(sent: intake_pb2.SubmitFormRequest, form: pb.Form, id: str) -> Requ
 
 async def _count(tx: Tx, form: pb.Form) -> None:
     """Counts the submission against the sender's address, in the database: all processes share the limit."""
-    minute = datetime.now(UTC).replace(second=0, microsecond=0)  # limits keep real time, whatever a test's clock says
+    minute = datetime.now(UTC).replace(
+        second=0, microsecond=0
+    )  # limits keep real time, whatever a test's clock says
     limit = rules.rate_limit(form)
     assert tx.call is not None
-    if await store.count_submission(tx, form.id, _address_hash(form.key, tx.call.peer), minute) > limit:
+    if (
+        await store.count_submission(tx, form.id, _address_hash(form.key, tx.call.peer), minute)
+        > limit
+    ):
         raise errors.FormRateLimited(limit, datetime.now(UTC))
 
 

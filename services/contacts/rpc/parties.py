@@ -1,10 +1,9 @@
 """Contacts and companies: the standard methods with this service's rules."""
 
-from crm.contacts.v1 import company_pb2, contact_pb2
-
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.contacts.v1 import company_pb2, contact_pb2
 from services.contacts import references, store
 from services.contacts.rules import contacts as rules
 
@@ -14,7 +13,9 @@ async def check_contact(tx: Tx, new: contact_pb2.Contact, old: contact_pb2.Conta
     new.id = new.id or tx.new_id()
     if old is not None:
         rules.rename(new, old)
-    rules.normalise_contact(new, region=tx.directory.tenant().get("country", ""), today=tx.now.date())
+    rules.normalise_contact(
+        new, region=tx.directory.tenant().get("country", ""), today=tx.now.date()
+    )
     await references.check(tx, new, old)
     if list(new.external_ids) != (list(old.external_ids) if old else []):
         await store.claim_external_ids(tx, "contact", new)
@@ -48,7 +49,9 @@ class Contacts(
     """`/v1/contacts`."""
 
     @writes
-    async def UndeleteContact(self, request: contact_pb2.UndeleteContactRequest, tx: Tx) -> contact_pb2.Contact:
+    async def UndeleteContact(
+        self, request: contact_pb2.UndeleteContactRequest, tx: Tx
+    ) -> contact_pb2.Contact:
         contact: contact_pb2.Contact = await super().UndeleteContact(request, tx)
         if contact.external_ids:
             await store.claim_external_ids(tx, "contact", contact)
@@ -62,7 +65,9 @@ class Companies(
     """`/v1/companies`."""
 
     @writes
-    async def UndeleteCompany(self, request: company_pb2.UndeleteCompanyRequest, tx: Tx) -> company_pb2.Company:
+    async def UndeleteCompany(
+        self, request: company_pb2.UndeleteCompanyRequest, tx: Tx
+    ) -> company_pb2.Company:
         company: company_pb2.Company = await super().UndeleteCompany(request, tx)
         if company.external_ids:
             await store.claim_external_ids(tx, "company", company)

@@ -1,12 +1,11 @@
 """Requests: written down by colleagues and programs, and moved through their life by verbs."""
 
-from crm.contacts.v1 import events_pb2, form_pb2
-from crm.contacts.v1 import request_pb2 as pb
-from crm.contacts.v1 import request_verbs_pb2 as verbs
-
 from chassis.handlers import Servicer, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.contacts.v1 import events_pb2, form_pb2
+from crm.contacts.v1 import request_pb2 as pb
+from crm.contacts.v1 import request_verbs_pb2 as verbs
 from services.contacts import errors, intake, references, store
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import requests as rules
@@ -62,7 +61,11 @@ class Requests(standard(store.requests, on_save=check_request), Servicer):  # ty
         rules.assign(inquiry, owner_id=owner_id, department_id=request.department_id, at=tx.now)
         await _share(tx, inquiry)
         store.requests.save(tx, inquiry)
-        tx.emit(events_pb2.RequestAssigned(request=inquiry, assigned_to_queue=not owner_id, previous_owner_id=previous))
+        tx.emit(
+            events_pb2.RequestAssigned(
+                request=inquiry, assigned_to_queue=not owner_id, previous_owner_id=previous
+            )
+        )
         return inquiry
 
     @writes
@@ -106,10 +109,14 @@ class Requests(standard(store.requests, on_save=check_request), Servicer):  # ty
         return inquiry
 
     @writes
-    async def ChooseRequestContact(self, request: verbs.ChooseRequestContactRequest, tx: Tx) -> pb.Request:
+    async def ChooseRequestContact(
+        self, request: verbs.ChooseRequestContactRequest, tx: Tx
+    ) -> pb.Request:
         inquiry = await store.requests.get(tx, request.id, etag=request.etag)
         previous = inquiry.contact_id
-        if request.contact_id in inquiry.candidate_ids:  # found by the intake, whoever may read their cards
+        if (
+            request.contact_id in inquiry.candidate_ids
+        ):  # found by the intake, whoever may read their cards
             contact = await store.contacts.find(tx, request.contact_id)
         else:
             contact = await store.contacts.get(tx, request.contact_id)
@@ -121,7 +128,9 @@ class Requests(standard(store.requests, on_save=check_request), Servicer):  # ty
         return inquiry
 
     @writes
-    async def MarkRequestNotSpam(self, request: verbs.MarkRequestNotSpamRequest, tx: Tx) -> pb.Request:
+    async def MarkRequestNotSpam(
+        self, request: verbs.MarkRequestNotSpamRequest, tx: Tx
+    ) -> pb.Request:
         inquiry = await store.requests.get(tx, request.id, etag=request.etag)
         rules.not_spam(inquiry)
         await intake.receive(tx, inquiry, await _form_of(tx, inquiry), owner_id=inquiry.owner_id)
@@ -134,5 +143,7 @@ async def _share(tx: Tx, request: pb.Request) -> None:
     contact = await store.contacts.find(tx, request.contact_id) if request.contact_id else None
     if contact is None:
         return
-    if tx.rights.reaches("contact", "read", contact.owner_id, contact.department_id, contact.follower_ids):
+    if tx.rights.reaches(
+        "contact", "read", contact.owner_id, contact.department_id, contact.follower_ids
+    ):
         intake.share(tx, contact, request.owner_id)

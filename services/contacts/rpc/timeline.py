@@ -4,9 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from crm.common.v1 import common_pb2
-from crm.contacts.v1 import timeline_pb2 as pb
-
 from chassis import contracts
 from chassis.errors import InvalidArgument, Violation
 from chassis.handlers import Servicer, reads
@@ -14,6 +11,8 @@ from chassis.kit.page_token import PageTokenError
 from chassis.kit.resource import SCOPE_COLUMNS
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
+from crm.common.v1 import common_pb2
+from crm.contacts.v1 import timeline_pb2 as pb
 from services.contacts import store
 
 PAGE = 50
@@ -33,25 +32,35 @@ class Timeline(Servicer):
     """`/v1/contacts/{id}/timeline`, `/v1/companies/{id}/timeline`, `/v1/timeline`."""
 
     @reads
-    async def ListContactTimeline(self, request: pb.ListContactTimelineRequest, tx: Tx) -> pb.ListTimelineResponse:
+    async def ListContactTimeline(
+        self, request: pb.ListContactTimelineRequest, tx: Tx
+    ) -> pb.ListTimelineResponse:
         await store.contacts.row(tx, request.id, deleted=True)
         return await _of_party(tx, request)
 
     @reads
-    async def ListCompanyTimeline(self, request: pb.ListCompanyTimelineRequest, tx: Tx) -> pb.ListTimelineResponse:
+    async def ListCompanyTimeline(
+        self, request: pb.ListCompanyTimelineRequest, tx: Tx
+    ) -> pb.ListTimelineResponse:
         await store.companies.row(tx, request.id, deleted=True)
         return await _of_party(tx, request)
 
     @reads
-    async def ListTimeline(self, request: pb.ListTimelineRequest, tx: Tx) -> pb.ListTimelineResponse:
+    async def ListTimeline(
+        self, request: pb.ListTimelineRequest, tx: Tx
+    ) -> pb.ListTimelineResponse:
         since = to_datetime(getattr(request, "from")) if request.HasField("from") else _BEGINNING
         until = to_datetime(request.to) if request.HasField("to") else _END
 
         async def window(before: Place) -> list[Any]:
-            return await store.read_period(tx, request.actor_id, since, request.kinds, before, WINDOW)
+            return await store.read_period(
+                tx, request.actor_id, since, request.kinds, before, WINDOW
+            )
 
         shape = f"{request.actor_id}|{since.isoformat()}|{until.isoformat()}"
-        return await _page(tx, request, shape, (until, "00000000-0000-0000-0000-000000000000"), window)
+        return await _page(
+            tx, request, shape, (until, "00000000-0000-0000-0000-000000000000"), window
+        )
 
 
 async def _of_party(
@@ -63,7 +72,9 @@ async def _of_party(
     return await _page(tx, request, request.id, (_END, _LAST_ID), window)
 
 
-async def _page(tx: Tx, request: Any, shape: str, before: Place, window: Window) -> pb.ListTimelineResponse:
+async def _page(
+    tx: Tx, request: Any, shape: str, before: Place, window: Window
+) -> pb.ListTimelineResponse:
     """Reads windows until the page is full; the token is the last row looked at, whether shown or not."""
     size = request.page_size or PAGE
     identity = f"{tx.tenant}|timeline|{shape}|{','.join(request.kinds)}"
@@ -127,4 +138,6 @@ def _is_visible(tx: Tx, object: str, path: str) -> bool:
     hidden, readable = tx.rights.hidden(object), tx.rights.readable
     if any(path == h or path.startswith(f"{h}.") for h in hidden):
         return False
-    return readable is None or path.partition(".")[0] in {p.partition(".")[0] for p in readable.get(object, ())}
+    return readable is None or path.partition(".")[0] in {
+        p.partition(".")[0] for p in readable.get(object, ())
+    }

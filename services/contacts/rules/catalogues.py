@@ -1,7 +1,6 @@
 """Sources, needs and labels: what a catalogue entry must be."""
 
 from crm.contacts.v1 import label_pb2, need_pb2, source_pb2
-
 from services.contacts import errors
 from services.contacts.attribution import SOURCES
 

@@ -3,9 +3,8 @@
 import calendar
 from datetime import date
 
-from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
-
 from chassis.errors import Violation
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, names
 from services.contacts.rules import parties
 
@@ -36,12 +35,25 @@ def normalise_company(company: company_pb2.Company, *, region: str) -> None:
     company.name = " ".join(company.name.split())
     wrong = parties.normalise(company, region=region)
     if not company.name:
-        wrong.append((errors.ValuesInvalid, Violation("name", "must have at least one character that is not a blank")))
+        wrong.append(
+            (
+                errors.ValuesInvalid,
+                Violation("name", "must have at least one character that is not a blank"),
+            )
+        )
     for at, domain in enumerate(company.domains):
         company.domains[at] = domain.strip().lower().removeprefix("www.")
-        if "." not in company.domains[at] or "@" in domain or "/" in domain or " " in domain.strip():
+        if (
+            "." not in company.domains[at]
+            or "@" in domain
+            or "/" in domain
+            or " " in domain.strip()
+        ):
             wrong.append(
-                (errors.ValuesInvalid, Violation(f"domains[{at}]", f"{domain!r} is no domain like example.com"))
+                (
+                    errors.ValuesInvalid,
+                    Violation(f"domains[{at}]", f"{domain!r} is no domain like example.com"),
+                )
             )
     parties.replace(company.domains, parties.unique(company.domains))
     parties.refuse(wrong)
@@ -76,7 +88,9 @@ def stranger(
 def known_name(contact: contact_pb2.Contact) -> str:
     """The person's name as we know it; empty where only a phone or e-mail is known."""
     written = names.display(contact.given_name, contact.family_name)
-    return written or ("" if contact.display_name == _display_name(contact) else contact.display_name)
+    return written or (
+        "" if contact.display_name == _display_name(contact) else contact.display_name
+    )
 
 
 def _display_name(contact: contact_pb2.Contact) -> str:
@@ -92,9 +106,16 @@ def _check_birthday(contact: contact_pb2.Contact, today: date, wrong: parties.Wr
     born = contact.birthday
     year = born.year or 2000  # a leap year, so that 29 February without a year is a day
     if not (1 <= born.month <= 12 and 1 <= born.day <= _days(year, born.month)):
-        wrong.append((errors.ValuesInvalid, Violation("birthday", "is not a day of the calendar; the year may be 0")))
+        wrong.append(
+            (
+                errors.ValuesInvalid,
+                Violation("birthday", "is not a day of the calendar; the year may be 0"),
+            )
+        )
     elif born.year and not (born.year >= 1850 and date(born.year, born.month, born.day) <= today):
-        wrong.append((errors.ValuesInvalid, Violation("birthday", "must be between 1850 and today")))
+        wrong.append(
+            (errors.ValuesInvalid, Violation("birthday", "must be between 1850 and today"))
+        )
 
 
 def _days(year: int, month: int) -> int:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from crm.contacts.v1 import form_pb2
-
 from chassis.errors import Violation
+from crm.contacts.v1 import form_pb2
 from services.contacts import errors
 from services.contacts.rules import parties
 
@@ -52,9 +51,17 @@ def normalise(form: Form) -> None:
             wrong.append(_wrong(f"fields[{at}].choices", "a choice needs something to choose from"))
     for at, origin in enumerate(form.allowed_origins):
         parts = urlsplit(origin.strip().lower())
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path.strip("/")
+            or parts.query
+        ):
             wrong.append(
-                _wrong(f"allowed_origins[{at}]", f"{origin!r} is no scheme and host like https://shop.example")
+                _wrong(
+                    f"allowed_origins[{at}]",
+                    f"{origin!r} is no scheme and host like https://shop.example",
+                )
             )
         form.allowed_origins[at] = f"{parts.scheme}://{parts.netloc}"
     parties.replace(form.allowed_origins, parties.unique(form.allowed_origins))
@@ -84,10 +91,14 @@ def read(form: Form, sent: Mapping[str, Any], *, complete: bool = True) -> Answe
     for question in form.fields:
         text = said.pop(question.key, "")
         if question.required and not text:
-            wrong.append(Violation(f"fields.{question.key}", f"{question.label}: an answer is needed"))
+            wrong.append(
+                Violation(f"fields.{question.key}", f"{question.label}: an answer is needed")
+            )
         elif text and question.type == FormField.TYPE_CHOICE and text not in question.choices:
             choices = ", ".join(question.choices)
-            wrong.append(Violation(f"fields.{question.key}", f"{question.label}: choose one of {choices}"))
+            wrong.append(
+                Violation(f"fields.{question.key}", f"{question.label}: choose one of {choices}")
+            )
         elif text:
             _keep(answers, question, text)
     if wrong and complete:
@@ -117,7 +128,9 @@ def _keep(answers: Answers, question: FormField, text: str) -> None:
         answers.others[question.key] = text
         return
     before = getattr(answers, name)
-    joiner = "\n" if name == "text" else " "  # two fields of one meaning, as given and family name, belong together
+    joiner = (
+        "\n" if name == "text" else " "
+    )  # two fields of one meaning, as given and family name, belong together
     setattr(answers, name, (f"{before}{joiner}{text}" if before else text)[: _LIMITS[name]])
 
 

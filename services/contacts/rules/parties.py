@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
-
 from chassis.errors import Violation
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, phones, tax_numbers
 
 Party = contact_pb2.Contact | company_pb2.Company
@@ -85,7 +84,9 @@ def normalise_tax_numbers(party: Party, region: str, wrong: Wrong) -> None:
             wrong.append((errors.TaxNumberInvalid, Violation(f"tax_numbers[{at}].number", advice)))
             continue
         tax.country, tax.kind, tax.number = checked.country, checked.kind, checked.number
-    replace(party.tax_numbers, unique(party.tax_numbers, key=lambda t: (t.country, t.kind, t.number)))
+    replace(
+        party.tax_numbers, unique(party.tax_numbers, key=lambda t: (t.country, t.kind, t.number))
+    )
 
 
 def check_external_ids(party: Party, wrong: Wrong) -> None:

@@ -9,12 +9,11 @@ state but CLOSED, and LINKED stays LINKED.
 
 from datetime import datetime
 
-from crm.common.v1 import common_pb2
-from crm.contacts.v1 import request_pb2
-
 from chassis.call import Actor
 from chassis.errors import Violation
 from chassis.times import to_timestamp
+from crm.common.v1 import common_pb2
+from crm.contacts.v1 import request_pb2
 from services.contacts import errors, names
 from services.contacts.matching import Match
 from services.contacts.rules import parties
@@ -22,7 +21,13 @@ from services.contacts.rules import parties
 Request = request_pb2.Request
 State = request_pb2.Request.State
 
-OPEN = (Request.STATE_NEW, Request.STATE_ASSIGNED, Request.STATE_IN_WORK, Request.STATE_ANSWERED, Request.STATE_LINKED)
+OPEN = (
+    Request.STATE_NEW,
+    Request.STATE_ASSIGNED,
+    Request.STATE_IN_WORK,
+    Request.STATE_ANSWERED,
+    Request.STATE_LINKED,
+)
 """Every state but CLOSED."""
 
 WAITING = (Request.STATE_NEW, Request.STATE_ASSIGNED, Request.STATE_IN_WORK)
@@ -38,7 +43,14 @@ def normalise(request: Request) -> None:
 
 def check_content(request: Request) -> None:
     """Refuses a request that says nothing at all."""
-    said = (request.raw, request.text, request.name, request.phone, request.email, request.contact_id)
+    said = (
+        request.raw,
+        request.text,
+        request.name,
+        request.phone,
+        request.email,
+        request.contact_id,
+    )
     if not any(part.strip() for part in said):
         raise errors.RequestEmpty
 
@@ -46,7 +58,9 @@ def check_content(request: Request) -> None:
 def keep_form(new: Request, old: Request) -> None:
     """Refuses another form: where a request came from is a fact."""
     if new.form_id != old.form_id:
-        raise errors.ValuesInvalid([Violation("form_id", "is a fact of the request and cannot change")])
+        raise errors.ValuesInvalid(
+            [Violation("form_id", "is a fact of the request and cannot change")]
+        )
 
 
 def attach(request: Request, match: Match, *, known_name: str) -> None:
@@ -160,4 +174,6 @@ def state_name(state: "Request.State") -> str:
 
 def _demand(request: Request, verb: str, allowed: "tuple[Request.State, ...]") -> None:
     if request.state not in allowed:
-        raise errors.RequestWrongState(verb, state_name(request.state), [state_name(s) for s in allowed])
+        raise errors.RequestWrongState(
+            verb, state_name(request.state), [state_name(s) for s in allowed]
+        )

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from crm.contacts.v1 import form_pb2, label_pb2, need_pb2, source_pb2
 from sqlalchemy import Boolean, Column, Index, Integer, Text, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -11,13 +10,16 @@ from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
+from crm.contacts.v1 import form_pb2, label_pb2, need_pb2, source_pb2
 from services.contacts import errors
 from services.contacts.store.schema import metadata, reference
 
 _LIVING = text("delete_time IS NULL")
 _KEYED_FIELDS = {
     "key": Field("key", "text", sentinel=""),
-    "name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
+    "name": Field(
+        "name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"
+    ),
     "position": Field("position", "number", sortable=True),
     "retired": Field("retired", "bool"),
 }
@@ -121,7 +123,12 @@ async def source_id_of(tx: Tx, key: str) -> str:
     return found[0].id if found else ""
 
 
-CATALOGUES: dict[str, Resource[Any]] = {"label": labels, "need": needs, "source": sources, "form": forms}
+CATALOGUES: dict[str, Resource[Any]] = {
+    "label": labels,
+    "need": needs,
+    "source": sources,
+    "form": forms,
+}
 
 _EXISTING = {
     noun: Statement(

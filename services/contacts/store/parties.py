@@ -3,8 +3,20 @@
 from datetime import date
 from typing import Any
 
-from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
-from sqlalchemy import Column, Date, Index, Integer, SmallInteger, Table, Text, Uuid, bindparam, delete, func, select
+from sqlalchemy import (
+    Column,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -13,6 +25,7 @@ from chassis.fold import phone_digits, search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, names
 from services.contacts.store.schema import choice, metadata, reference
 
@@ -42,7 +55,14 @@ def _party_values(party: Party, name: str, name_key: str, more: list[str]) -> di
     """The values of those columns; `more` are further texts to search."""
     digits = list(dict.fromkeys(phone_digits(phone.number) for phone in party.phones))
     emails = [email.address for email in party.emails]
-    texts = [name, *more, *emails, *digits, *(e.id for e in party.external_ids), *(t.number for t in party.tax_numbers)]
+    texts = [
+        name,
+        *more,
+        *emails,
+        *digits,
+        *(e.id for e in party.external_ids),
+        *(t.number for t in party.tax_numbers),
+    ]
     end = party.referrer.WhichOneof("target")
     return {
         "owner_id": reference(party.owner_id),
@@ -88,7 +108,9 @@ _PARTY_FIELDS = {
     "addresses.city": Field("cities", "text_array", fold=search_key, hidden_as="addresses"),
     "addresses.country": Field("countries", "text_array", hidden_as="addresses"),
     "lifecycle_stage": choice("lifecycle_stage", party_pb2.LifecycleStage, "LIFECYCLE_STAGE_"),
-    "preferred_channel": choice("preferred_channel", party_pb2.PreferredChannel, "PREFERRED_CHANNEL_"),
+    "preferred_channel": choice(
+        "preferred_channel", party_pb2.PreferredChannel, "PREFERRED_CHANNEL_"
+    ),
     "language": Field("language", "text", sentinel=""),
     "time_zone": Field("time_zone", "text", sentinel=""),
     "source_id": Field("source_id", "uuid"),
@@ -157,7 +179,9 @@ contacts = Resource(
 
 def _company_values(company: company_pb2.Company) -> dict[str, Any]:
     return {
-        **_party_values(company, company.name, sort_key(company.name), [company.legal_name, *company.domains]),
+        **_party_values(
+            company, company.name, sort_key(company.name), [company.legal_name, *company.domains]
+        ),
         "domains": list(company.domains),
         "industry": search_key(company.industry),
         "employee_count": company.employee_count,
@@ -206,19 +230,31 @@ _E = external_ids.c
 _SYSTEMS, _IDS = bindparam("systems", type_=ARRAY(Text)), bindparam("ids", type_=ARRAY(Text))
 _HOLDER, _OBJECT = bindparam("holder_id", type_=Uuid), bindparam("object", type_=Text)
 _TENANT = bindparam("tenant_id", type_=Uuid)
-_RELEASE = Statement(delete(external_ids).where(_E.tenant_id == _TENANT, _E.holder_id == _HOLDER, _E.object == _OBJECT))
-_pairs = func.unnest(_SYSTEMS, _IDS).table_valued("system", "external_id", name="pairs").render_derived()
+_RELEASE = Statement(
+    delete(external_ids).where(
+        _E.tenant_id == _TENANT, _E.holder_id == _HOLDER, _E.object == _OBJECT
+    )
+)
+_pairs = (
+    func.unnest(_SYSTEMS, _IDS).table_valued("system", "external_id", name="pairs").render_derived()
+)
 _CLAIM = Statement(
     upsert(external_ids)
     .from_select(
         ["tenant_id", "object", "system", "external_id", "holder_id"],
-        select(_TENANT, _OBJECT, _pairs.c.system, _pairs.c.external_id, _HOLDER).select_from(_pairs),
+        select(_TENANT, _OBJECT, _pairs.c.system, _pairs.c.external_id, _HOLDER).select_from(
+            _pairs
+        ),
     )
     .on_conflict_do_nothing()
 )
 _TAKEN = Statement(
     select(_E.system, _E.external_id, _E.holder_id)
-    .select_from(external_ids.join(_pairs, (_E.system == _pairs.c.system) & (_E.external_id == _pairs.c.external_id)))
+    .select_from(
+        external_ids.join(
+            _pairs, (_E.system == _pairs.c.system) & (_E.external_id == _pairs.c.external_id)
+        )
+    )
     .where(_E.tenant_id == _TENANT, _E.object == _OBJECT, _E.holder_id != _HOLDER)
     .limit(1)
 )
@@ -229,7 +265,10 @@ async def claim_external_ids(tx: Tx, object: str, party: Party) -> None:
     await release_external_ids(tx, object, party.id)
     if not party.external_ids:
         return
-    pairs = {"systems": [e.system for e in party.external_ids], "ids": [e.id for e in party.external_ids]}
+    pairs = {
+        "systems": [e.system for e in party.external_ids],
+        "ids": [e.id for e in party.external_ids],
+    }
     claimed = await tx.execute(_CLAIM, object=object, holder_id=party.id, **pairs)
     if claimed != len(party.external_ids):
         row = await tx.fetchrow(_TAKEN, object=object, holder_id=party.id, **pairs)

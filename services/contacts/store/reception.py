@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from crm.contacts.v1 import request_pb2
 from sqlalchemy import (
     Boolean,
     Column,
@@ -30,6 +29,7 @@ from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.times import to_datetime
 from chassis.tx import Tx
+from crm.contacts.v1 import request_pb2
 from services.contacts.matching import Holder
 from services.contacts.rules.requests import WAITING
 from services.contacts.store.parties import contacts
@@ -43,8 +43,18 @@ _WAITING = text(f"state IN ({', '.join(str(int(state)) for state in WAITING)})")
 
 def _values(request: Request) -> dict[str, Any]:
     digits = phone_digits(request.phone)
-    words = [request.name, request.company_name, request.email, digits, request.text[:_SEARCHED_TEXT]]
-    answered = to_datetime(request.first_response_time) if request.HasField("first_response_time") else None
+    words = [
+        request.name,
+        request.company_name,
+        request.email,
+        digits,
+        request.text[:_SEARCHED_TEXT],
+    ]
+    answered = (
+        to_datetime(request.first_response_time)
+        if request.HasField("first_response_time")
+        else None
+    )
     return {
         "owner_id": reference(request.owner_id),
         "department_id": reference(request.department_id),
@@ -181,8 +191,12 @@ turns = Table(
 
 _T = turns.c
 _TENANT, _RULE = bindparam("tenant_id", type_=Uuid), bindparam("rule_id", type_=Uuid)
-_FIRST_TURN = Statement(upsert(turns).values(tenant_id=_TENANT, rule_id=_RULE).on_conflict_do_nothing())
-_TURN = Statement(select(_T.last_user_id).where(_T.tenant_id == _TENANT, _T.rule_id == _RULE).with_for_update())
+_FIRST_TURN = Statement(
+    upsert(turns).values(tenant_id=_TENANT, rule_id=_RULE).on_conflict_do_nothing()
+)
+_TURN = Statement(
+    select(_T.last_user_id).where(_T.tenant_id == _TENANT, _T.rule_id == _RULE).with_for_update()
+)
 _PASS_TURN = Statement(
     update(turns)
     .where(_T.tenant_id == bindparam("tenant_id", type_=Uuid), _T.rule_id == _RULE)
@@ -232,20 +246,29 @@ submissions = Table(
 _S = submissions.c
 _FORM, _MINUTE = bindparam("form_id", type_=Uuid), bindparam("minute", type_=Moment)
 _first = upsert(submissions).values(
-    tenant_id=_TENANT, form_id=_FORM, address_hash=bindparam("address_hash"), minute=_MINUTE, count=1
+    tenant_id=_TENANT,
+    form_id=_FORM,
+    address_hash=bindparam("address_hash"),
+    minute=_MINUTE,
+    count=1,
 )
 _COUNT = Statement(
     _first.on_conflict_do_update(
-        index_elements=["tenant_id", "form_id", "address_hash", "minute"], set_={"count": submissions.c.count + 1}
+        index_elements=["tenant_id", "form_id", "address_hash", "minute"],
+        set_={"count": submissions.c.count + 1},
     ).returning(_S["count"])
 )
-_FORGET = Statement(delete(submissions).where(_S.tenant_id == _TENANT, _S.form_id == _FORM, _S.minute < _MINUTE))
+_FORGET = Statement(
+    delete(submissions).where(_S.tenant_id == _TENANT, _S.form_id == _FORM, _S.minute < _MINUTE)
+)
 
 
 async def count_submission(tx: Tx, form_id: str, address_hash: str, minute: datetime) -> int:
     """Counts one more submission of this address in this minute; older minutes of the form are forgotten."""
     await tx.begin()
-    count: int = await tx.fetchval(_COUNT, form_id=form_id, address_hash=address_hash, minute=minute)
+    count: int = await tx.fetchval(
+        _COUNT, form_id=form_id, address_hash=address_hash, minute=minute
+    )
     if count == 1:
         await tx.execute(_FORGET, form_id=form_id, minute=minute)
     return count

@@ -37,4 +37,6 @@ def reference(id: str) -> str | None:
 
 def view_of(table: Table) -> Table:
     """The tenant view of a plain table: lists read it, because under a policy some operators use no index."""
-    return Table(f"{table.name}_of_tenant", MetaData(), *(Column(c.name, c.type) for c in table.columns))
+    return Table(
+        f"{table.name}_of_tenant", MetaData(), *(Column(c.name, c.type) for c in table.columns)
+    )

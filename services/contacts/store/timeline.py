@@ -56,7 +56,14 @@ entries = Table(
     Column("object_id", Uuid),
     Index("ix_timeline_party", "tenant_id", "party_id", "time", "event_id"),
     Index("ix_timeline_time", "tenant_id", "time", "event_id", postgresql_where=text("first")),
-    Index("ix_timeline_user", "tenant_id", "user_id", "time", "event_id", postgresql_where=text("first")),
+    Index(
+        "ix_timeline_user",
+        "tenant_id",
+        "user_id",
+        "time",
+        "event_id",
+        postgresql_where=text("first"),
+    ),
 )
 
 guards = Table(
@@ -93,7 +100,9 @@ _guard = upsert(guards).values({c.name: bindparam(c.name, type_=c.type) for c in
 _GUARD = Statement(
     _guard.on_conflict_do_update(
         index_elements=["tenant_id", "object", "object_id"],
-        set_={n: _guard.excluded[n] for n in ("version", "owner_id", "department_id", "follower_ids")},
+        set_={
+            n: _guard.excluded[n] for n in ("version", "owner_id", "department_id", "follower_ids")
+        },
         where=guards.c.version < _guard.excluded.version,
     )
 )
@@ -105,7 +114,14 @@ async def add_entry(tx: Tx, party_ids: Sequence[str], **values: Any) -> None:
 
 
 async def note_guard(
-    tx: Tx, object: str, object_id: str, *, version: int, owner_id: str, department_id: str, follower_ids: list[str]
+    tx: Tx,
+    object: str,
+    object_id: str,
+    *,
+    version: int,
+    owner_id: str,
+    department_id: str,
+    follower_ids: list[str],
 ) -> None:
     """Notes who may read a record now; an older version changes nothing."""
     await tx.execute(
@@ -148,7 +164,9 @@ _SINCE = and_(_E.first, _E.time >= bindparam("since", type_=Moment))
 _BY_USER = _E.user_id == bindparam("user_id", type_=Uuid)
 _WINDOWS = {
     (by_party, by_user, by_kind): _window(
-        _OF_PARTY if by_party else _SINCE, *([_BY_USER] if by_user else []), *([_OF_KINDS] if by_kind else [])
+        _OF_PARTY if by_party else _SINCE,
+        *([_BY_USER] if by_user else []),
+        *([_OF_KINDS] if by_kind else []),
     )
     for by_party, by_user, by_kind in [(True, False, False), (True, False, True)]
     + [(False, user, kind) for user in (False, True) for kind in (False, True)]
@@ -157,7 +175,9 @@ _WINDOWS = {
 Place = tuple[datetime, str]  # time and event id of the last row seen
 
 
-async def read_party(tx: Tx, party_id: str, kinds: Sequence[str], before: Place, window: int) -> list[Record]:
+async def read_party(
+    tx: Tx, party_id: str, kinds: Sequence[str], before: Place, window: int
+) -> list[Record]:
     """The next rows of one contact or company."""
     values = {"kinds": list(kinds)} if kinds else {}
     return await tx.fetch(

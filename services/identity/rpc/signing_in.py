@@ -49,12 +49,10 @@ class SigningIn(Servicer):
 
     async def _account(self, email: str) -> tuple[str, user_pb2.User | None, str | None]:
         """(company, user, password hash) of an address; nothing where nobody signs in with it."""
-        login = await self.runtime.run_system(
+        # Where nobody signs in with it, the same look-ups find nothing in the same time.
+        tenant_id, user_id = await self.runtime.run_system(
             attempts.INSTALLATION, Cause("rpc"), lambda tx: store.find_login(tx, email)
-        )
-        if login is None:
-            return "", None, None
-        tenant_id, user_id = login
+        ) or (attempts.INSTALLATION, attempts.INSTALLATION)
 
         async def read(tx: Tx) -> tuple[user_pb2.User | None, str | None]:
             return await store.users.find(tx, user_id), await store.password_hash(tx, user_id)

@@ -80,25 +80,77 @@ TEXTS = [
     "\x01", "z" * 250, "z" * 250 + "a",
 ]  # fmt: skip
 NUMBERS = [-(2**31), -7, -1, 0, 1, 2, 5, 10, 100, 1000, 2**31 - 1]
-DECIMALS = [Decimal(t) for t in ("-7", "0", "0.00", "1", "1.5", "1.50", "2.25", "10", "99999999999999999999.99")]
-DATES = [date(1, 1, 1), date(1999, 12, 31), date(2000, 2, 29), date(2026, 1, 30), date(2026, 1, 31), date(9999, 12, 30)]
+DECIMALS = [
+    Decimal(t)
+    for t in ("-7", "0", "0.00", "1", "1.5", "1.50", "2.25", "10", "99999999999999999999.99")
+]
+DATES = [
+    date(1, 1, 1),
+    date(1999, 12, 31),
+    date(2000, 2, 29),
+    date(2026, 1, 30),
+    date(2026, 1, 31),
+    date(9999, 12, 30),
+]
 TIMES = [datetime(2026, 1, 31, 8, tzinfo=UTC) + timedelta(microseconds=n) for n in (-1, 0, 1)] + [
     datetime(2026, 1, 31, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 12, 31, 23, 59, tzinfo=UTC),
 ]  # fmt: skip
-JSON_NUMBERS = [0, -0.0, 1, 1.0, 2, 5, -7, 0.1, 1.5, 100, 1000.0, 1e16, 1e22, 1e-7, 9.223372036854775e18, 2**53]
+JSON_NUMBERS = [
+    0,
+    -0.0,
+    1,
+    1.0,
+    2,
+    5,
+    -7,
+    0.1,
+    1.5,
+    100,
+    1000.0,
+    1e16,
+    1e22,
+    1e-7,
+    9.223372036854775e18,
+    2**53,
+]
 JSON_TEXTS = [text for text in TEXTS if text]
 OF_KIND: dict[str, list[Any]] = {
     "note": JSON_TEXTS,
     "motto": [search_key(text) for text in JSON_TEXTS],
     "seats": JSON_NUMBERS,
-    "budget": ["1.50", "1.5", "1.500", "-7", "0", "10", "99999999999999999999.99", "1e3", "+5", "1e100", 1.5, 7],
+    "budget": [
+        "1.50",
+        "1.5",
+        "1.500",
+        "-7",
+        "0",
+        "10",
+        "99999999999999999999.99",
+        "1e3",
+        "+5",
+        "1e100",
+        1.5,
+        7,
+    ],
     "since": [day.isoformat() for day in DATES],
     "vip": [True, False],
     "size": ["s", "l"],
     "colours": [["red"], ["blue"], ["red", "blue"], []],
     "agent": IDS,
 }
-ODD = [None, [], {}, ["red", 1, None, 'ż"\n'], {"bb": 1, "a": [True], "ż": 5.0}, "text", 5, 1.5, True, "1.5", ["1"]]
+ODD = [
+    None,
+    [],
+    {},
+    ["red", 1, None, 'ż"\n'],
+    {"bb": 1, "a": [True], "ż": 5.0},
+    "text",
+    5,
+    1.5,
+    True,
+    "1.5",
+    ["1"],
+]
 
 
 def some_row(chance: random.Random) -> dict[str, Any]:
@@ -160,8 +212,14 @@ def starred(text: str) -> str:
     return quoted(text)[:-1] + '*"'
 
 
-TEXT_VALUES = st.sampled_from(TEXTS).map(lambda text: text.replace("\x01", "")).filter(lambda text: "\n" not in text)
-NUMBER_VALUES = st.sampled_from([*NUMBERS, *DECIMALS, "1e3", "9223372036854775000", "9223372036854774784"]).map(str)
+TEXT_VALUES = (
+    st.sampled_from(TEXTS)
+    .map(lambda text: text.replace("\x01", ""))
+    .filter(lambda text: "\n" not in text)
+)
+NUMBER_VALUES = st.sampled_from(
+    [*NUMBERS, *DECIMALS, "1e3", "9223372036854775000", "9223372036854774784"]
+).map(str)
 DATE_VALUES = st.sampled_from([*DATES, date.max]).map(date.isoformat)
 TIME_VALUES = st.sampled_from(TIMES).map(lambda time: quoted(time.isoformat())) | DATE_VALUES
 ID_VALUES = st.sampled_from(IDS + [id.upper() for id in IDS])
@@ -267,5 +325,10 @@ async def test_a_list_goes_on_behind_any_key(things: asyncpg.Connection) -> None
         ordered = sorted((order_of(row["custom"], key, field.kind), row["id"]) for row in STORED)
         for at in (0, 40, 150, 250, ROWS - 1):
             after, id = ordered[at]
-            rows = await things.fetch(statement.sql, *statement.arguments({"after": after, "id": id}, None))
-            assert [str(row["id"]) for row in rows] == [id for _, id in ordered[at + 1 :]], (key, at)
+            rows = await things.fetch(
+                statement.sql, *statement.arguments({"after": after, "id": id}, None)
+            )
+            assert [str(row["id"]) for row in rows] == [id for _, id in ordered[at + 1 :]], (
+                key,
+                at,
+            )

@@ -14,7 +14,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from crm.common.v1 import common_pb2
 from google.longrunning import operations_pb2
 from google.protobuf import struct_pb2
 from google.rpc import code_pb2
@@ -29,6 +28,7 @@ from chassis.running import run_system
 from chassis.testing import servers
 from chassis.testing.events import background_database, eventually, leading, runtime_of
 from chassis.tx import Tx
+from crm.common.v1 import common_pb2
 
 pytestmark = pytest.mark.asyncio
 

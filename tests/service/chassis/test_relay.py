@@ -14,7 +14,6 @@ import asyncpg
 import orjson
 import pytest
 
-from chassis.waits import first_of
 from chassis.events.leader import Leader, Lease
 from chassis.events.nats import Nats, stream_of
 from chassis.events.outbox import Wake
@@ -31,6 +30,7 @@ from chassis.testing.events import (
     put_event,
     running,
 )
+from chassis.waits import first_of
 
 pytestmark = pytest.mark.asyncio
 

@@ -58,7 +58,9 @@ def collector() -> Iterator[Collector]:
 
 def run(endpoint: str) -> str:
     program = [sys.executable, "-c", _PROGRAM, endpoint]
-    return subprocess.run(program, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    return subprocess.run(
+        program, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.strip()
 
 
 def test_traces_metrics_and_logs_reach_the_collector(collector: Collector) -> None:
@@ -66,7 +68,11 @@ def test_traces_metrics_and_logs_reach_the_collector(collector: Collector) -> No
 
     traces = ExportTraceServiceRequest.FromString(collector.bodies["/v1/traces"][0])
     (span,) = traces.resource_spans[0].scope_spans[0].spans
-    assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == ("outer", _TRACE, "b7ad6b7169203331")
+    assert (span.name, span.trace_id.hex(), span.parent_span_id.hex()) == (
+        "outer",
+        _TRACE,
+        "b7ad6b7169203331",
+    )
     assert traceparent == f"00-{_TRACE}-{span.span_id.hex()}-01"
     metrics = ExportMetricsServiceRequest.FromString(collector.bodies["/v1/metrics"][-1])
     values = {m.name: m for m in metrics.resource_metrics[0].scope_metrics[0].metrics}

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import bindparam, text
 
 from chassis import errors
-from chassis.waits import first_of
 from chassis.call import Cause
 from chassis.clock import Clock
 from chassis.db.statement import Statement
@@ -19,6 +18,7 @@ from chassis.running import run_system
 from chassis.testing.events import background_database, eventually, leading, runtime_of
 from chassis.timers import LATE_BY, Body, Timers
 from chassis.tx import Tx
+from chassis.waits import first_of
 
 pytestmark = pytest.mark.asyncio
 

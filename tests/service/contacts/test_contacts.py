@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
@@ -12,13 +13,14 @@ from crm.contacts.v1 import company_pb2, contact_pb2, label_pb2
 from crm.contacts.v1.company_pb2 import Company
 from crm.contacts.v1.contact_pb2 import Contact
 from crm.contacts.v1.party_pb2 import Email, ExternalId, PartyNeed, Phone, Relation
-from google.protobuf.field_mask_pb2 import FieldMask
 from tests.service.contacts.world import Refused, World
 
 
 async def update(world: World, contact: Contact, *paths: str, **request: Any) -> Contact:
     return await world.admin.UpdateContact(
-        contact_pb2.UpdateContactRequest(contact=contact, update_mask=FieldMask(paths=paths), **request)
+        contact_pb2.UpdateContactRequest(
+            contact=contact, update_mask=FieldMask(paths=paths), **request
+        )
     )
 
 
@@ -48,9 +50,15 @@ async def test_a_created_contact_is_kept_in_normal_form_and_told_once(world: Wor
 
 
 async def test_everything_wrong_is_refused_at_once(world: World) -> None:
-    wrong = Contact(given_name="Jan", phones=[Phone(number="12")], relations=[Relation(kind="spouse")])
-    async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "phones[0].number", "relations[0]"):
-        await world.contact(given_name=wrong.given_name, phones=wrong.phones, relations=wrong.relations)
+    wrong = Contact(
+        given_name="Jan", phones=[Phone(number="12")], relations=[Relation(kind="spouse")]
+    )
+    async with Refused(
+        world, errors.InvalidArgument, "VALUES_INVALID", "phones[0].number", "relations[0]"
+    ):
+        await world.contact(
+            given_name=wrong.given_name, phones=wrong.phones, relations=wrong.relations
+        )
 
 
 async def test_a_contact_without_name_phone_and_email_is_refused(world: World) -> None:
@@ -80,7 +88,9 @@ async def test_references_to_nothing_are_refused_together(world: World) -> None:
 
 async def test_a_reference_of_another_tenant_is_nothing(world: World) -> None:
     stranger = World(world.running, await world.running.tenant())
-    theirs = await stranger.admin.CreateCompany(company_pb2.CreateCompanyRequest(company=Company(name="X")))
+    theirs = await stranger.admin.CreateCompany(
+        company_pb2.CreateCompanyRequest(company=Company(name="X"))
+    )
     async with Refused(world, errors.InvalidArgument, "REFERENCE_UNKNOWN", "company_id"):
         await world.contact(given_name="A", company_id=theirs.id)
 
@@ -110,11 +120,16 @@ async def test_twenty_imports_of_one_external_id_make_one_contact(world: World) 
     tries = (world.contact(given_name=f"N{n}", external_ids=ids) for n in range(20))
     answers = await asyncio.gather(*tries, return_exceptions=True)
 
-    assert Counter(getattr(answer, "reason", "made") for answer in answers) == {"made": 1, "EXTERNAL_ID_TAKEN": 19}
+    assert Counter(getattr(answer, "reason", "made") for answer in answers) == {
+        "made": 1,
+        "EXTERNAL_ID_TAKEN": 19,
+    }
     assert await world.count("contacts") == 1
 
 
-async def test_an_external_id_is_free_after_deletion_and_undeletion_is_refused_once_it_is_taken(world: World) -> None:
+async def test_an_external_id_is_free_after_deletion_and_undeletion_is_refused_once_it_is_taken(
+    world: World,
+) -> None:
     ids = [ExternalId(system="shop", id="7")]
     first = await world.contact(given_name="A", external_ids=ids)
     await world.admin.DeleteContact(contact_pb2.DeleteContactRequest(id=first.id))
@@ -152,12 +167,21 @@ async def test_search_finds_a_contact_by_any_of_its_parts(world: World, q: str) 
         emails=[Email(address="lw@gazeta.pl")],
         external_ids=[ExternalId(system="shop", id="ZAM-99")],
     )
-    await world.contact(given_name="Jan", family_name="Nowak", phones=[Phone(number="+62 812 999 888 77")])
+    await world.contact(
+        given_name="Jan", family_name="Nowak", phones=[Phone(number="+62 812 999 888 77")]
+    )
     assert await found(world, q=q) == ["Łucja Wiśniewska"]
 
 
 async def test_names_sort_as_people_expect(world: World) -> None:
-    people = [("Jan", "Łaski"), ("Ewa", "Zima"), ("Adam", "Lis"), ("Ola", "Ćwik"), ("Iza", "Cyran"), ("Jan", "Mazur")]
+    people = [
+        ("Jan", "Łaski"),
+        ("Ewa", "Zima"),
+        ("Adam", "Lis"),
+        ("Ola", "Ćwik"),
+        ("Iza", "Cyran"),
+        ("Jan", "Mazur"),
+    ]
     for given, family in people:
         await world.contact(given_name=given, family_name=family)
     await world.contact(given_name="Suharto")
@@ -173,16 +197,24 @@ async def test_names_sort_as_people_expect(world: World) -> None:
 
 
 async def test_filters_over_standard_fields(world: World) -> None:
-    label = await world.admin.CreateLabel(label_pb2.CreateLabelRequest(label=label_pb2.Label(name="VIP")))
-    await world.contact(given_name="Anna", language="pl", label_ids=[label.id], party_roles=["PARTY_ROLE_SUPPLIER"])
+    label = await world.admin.CreateLabel(
+        label_pb2.CreateLabelRequest(label=label_pb2.Label(name="VIP"))
+    )
     await world.contact(
-        given_name="Budi", phones=[Phone(number="+62 812 3456 7890")], lifecycle_stage="LIFECYCLE_STAGE_LEAD"
+        given_name="Anna", language="pl", label_ids=[label.id], party_roles=["PARTY_ROLE_SUPPLIER"]
+    )
+    await world.contact(
+        given_name="Budi",
+        phones=[Phone(number="+62 812 3456 7890")],
+        lifecycle_stage="LIFECYCLE_STAGE_LEAD",
     )
     assert await found(world, filter=f'label_ids:"{label.id}"') == ["Anna"]
     assert await found(world, filter="party_roles:SUPPLIER") == ["Anna"]
     assert await found(world, filter="lifecycle_stage=LEAD") == ["Budi"]
     assert await found(world, filter='phones:"+62 812 3456 7890"') == ["Budi"]
-    assert await found(world, filter='language=pl OR display_name="budi"', order_by="display_name") == ["Anna", "Budi"]
+    assert await found(
+        world, filter='language=pl OR display_name="budi"', order_by="display_name"
+    ) == ["Anna", "Budi"]
 
 
 async def test_search_of_a_role_without_phones_finds_names_only(world: World) -> None:
@@ -208,7 +240,9 @@ async def test_companies_are_kept_found_and_claimed_alike(world: World) -> None:
             )
         )
     )
-    await world.contact(given_name="A", external_ids=[ExternalId(system="shop", id="7")])  # a person, not a company
+    await world.contact(
+        given_name="A", external_ids=[ExternalId(system="shop", id="7")]
+    )  # a person, not a company
     for q in ("zabicki", "synowie", "zabicki.pl", "1234567"):
         answer = await world.admin.ListCompanies(company_pb2.ListCompaniesRequest(q=q))
         assert [c.id for c in answer.companies] == [company.id], q

@@ -1,20 +1,17 @@
 """Requests that come in through a public form."""
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
-import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import new_key, uuid7
 from chassis.times import to_timestamp
-from crm.contacts.v1 import contact_pb2, form_pb2, intake_pb2, request_pb2, source_pb2
+from crm.contacts.v1 import form_pb2, intake_pb2, request_pb2, source_pb2
 from crm.contacts.v1 import request_verbs_pb2 as verbs
 from crm.contacts.v1.form_pb2 import Assignment, FormField
 from crm.contacts.v1.party_pb2 import Email, Phone, Touch
-from google.protobuf.field_mask_pb2 import FieldMask
 from tests.service.contacts.world import Refused, World
 
 Request = request_pb2.Request
@@ -24,7 +21,12 @@ ROUND, FEWEST = Assignment.RULE_ROUND_ROBIN, Assignment.RULE_FEWEST_OPEN
 async def test_a_strangers_request_is_recorded_raw_and_makes_a_contact(world: World) -> None:
     form = await world.form()
     request = await world.submitted(
-        form, name="Siti Nurhaliza", phone="+60 12-345 6789", email="Siti@Example.MY", text="Two windows", balcony="yes"
+        form,
+        name="Siti Nurhaliza",
+        phone="+60 12-345 6789",
+        email="Siti@Example.MY",
+        text="Two windows",
+        balcony="yes",
     )
 
     contact = await world.contact(request.contact_id)
@@ -41,22 +43,38 @@ async def test_a_strangers_request_is_recorded_raw_and_makes_a_contact(world: Wo
         {"balcony": "yes"},
     )
     assert '"+60 12-345 6789"' in request.raw
-    assert (request.state, request.channel, request.form_id) == (Request.STATE_NEW, Request.CHANNEL_FORM, form.id)
+    assert (request.state, request.channel, request.form_id) == (
+        Request.STATE_NEW,
+        Request.CHANNEL_FORM,
+        form.id,
+    )
     (event,) = await world.running.events(world.tenant, "RequestReceived")
-    assert (event["request"]["id"], event["assignedToQueue"], event["contactCreated"]) == (request.id, True, True)
+    assert (event["request"]["id"], event["assignedToQueue"], event["contactCreated"]) == (
+        request.id,
+        True,
+        True,
+    )
     assert event["change"]["actor"] == {"kind": "form", "id": form.id}
 
 
-async def test_what_is_no_phone_and_no_email_stays_as_given_and_makes_no_contact(world: World) -> None:
-    request = await world.submitted(await world.form(), name="Jan", phone="call me", email="at work")
+async def test_what_is_no_phone_and_no_email_stays_as_given_and_makes_no_contact(
+    world: World,
+) -> None:
+    request = await world.submitted(
+        await world.form(), name="Jan", phone="call me", email="at work"
+    )
     assert (request.phone, request.email, request.contact_id) == ("call me", "at work", "")
     assert await world.count("contacts") == 0
 
 
-async def test_two_requests_at_once_from_one_phone_in_two_spellings_make_one_contact(world: World) -> None:
+async def test_two_requests_at_once_from_one_phone_in_two_spellings_make_one_contact(
+    world: World,
+) -> None:
     form = await world.form()
     spellings = ["601 234 567", "+48601234567", "0048 601-234-567", "(601) 234567"] * 3
-    receipts = await asyncio.gather(*(world.submit(form, name="Jan", phone=phone) for phone in spellings))
+    receipts = await asyncio.gather(
+        *(world.submit(form, name="Jan", phone=phone) for phone in spellings)
+    )
 
     requests = [await world.request(receipt.receipt_id) for receipt in receipts]
     assert len({request.id for request in requests}) == 12
@@ -64,10 +82,14 @@ async def test_two_requests_at_once_from_one_phone_in_two_spellings_make_one_con
     assert await world.count("contacts") == 1
 
 
-async def test_one_idempotency_key_makes_one_request_however_often_and_fast_it_is_sent(world: World) -> None:
+async def test_one_idempotency_key_makes_one_request_however_often_and_fast_it_is_sent(
+    world: World,
+) -> None:
     form = await world.form()
     sent = {"request_id": uuid7()}
-    receipts = await asyncio.gather(*(world.submit(form, phone="601234567", request=sent) for _ in range(10)))
+    receipts = await asyncio.gather(
+        *(world.submit(form, phone="601234567", request=sent) for _ in range(10))
+    )
     assert len({receipt.receipt_id for receipt in receipts}) == 1
     assert await world.count("requests") == 1
     assert len(await world.running.events(world.tenant, "RequestReceived")) == 1
@@ -76,27 +98,42 @@ async def test_one_idempotency_key_makes_one_request_however_often_and_fast_it_i
         await world.submit(form, phone="601234568", request=sent)
 
 
-async def test_phone_of_one_and_email_of_another_goes_to_the_phones_owner_and_suspects_a_pair(world: World) -> None:
+async def test_phone_of_one_and_email_of_another_goes_to_the_phones_owner_and_suspects_a_pair(
+    world: World,
+) -> None:
     by_phone = await world.contact(given_name="Anna", phones=[Phone(number="601234567")])
     by_email = await world.contact(given_name="Ewa", emails=[Email(address="e@example.pl")])
-    request = await world.submitted(await world.form(), name="Anna", phone="601 234 567", email="E@example.pl")
+    request = await world.submitted(
+        await world.form(), name="Anna", phone="601 234 567", email="E@example.pl"
+    )
 
     assert request.contact_id == by_phone.id
     pair = request.suspected_pair
     assert (pair.contact_id, pair.other_contact_id) == (by_phone.id, by_email.id)
     (event,) = await world.running.events(world.tenant, "DuplicateSuspected")
     assert (event["contactId"], event["otherContactId"]) == (by_phone.id, by_email.id)
-    assert [(await world.contact(c.id)).etag for c in (by_phone, by_email)] == ["1", "1"]  # nothing is merged
+    assert [(await world.contact(c.id)).etag for c in (by_phone, by_email)] == [
+        "1",
+        "1",
+    ]  # nothing is merged
 
 
 async def test_a_shared_number_goes_to_the_latest_contact_and_asks_to_choose(world: World) -> None:
     form = await world.form()
-    first = await world.contact(given_name="Anna", phones=[Phone(number="601234567")], emails=[Email(address="a@x.pl")])
-    second = await world.contact(given_name="Ewa", phones=[Phone(number="601234567")], emails=[Email(address="e@x.pl")])
+    first = await world.contact(
+        given_name="Anna", phones=[Phone(number="601234567")], emails=[Email(address="a@x.pl")]
+    )
+    second = await world.contact(
+        given_name="Ewa", phones=[Phone(number="601234567")], emails=[Email(address="e@x.pl")]
+    )
     await world.submit(form, email="a@x.pl")  # Anna was the last to write
 
     request = await world.submitted(form, phone="601234567")
-    assert (request.contact_id, request.choose, list(request.candidate_ids)) == (first.id, True, [first.id, second.id])
+    assert (request.contact_id, request.choose, list(request.candidate_ids)) == (
+        first.id,
+        True,
+        [first.id, second.id],
+    )
 
     chosen = await world.admin.ChooseRequestContact(
         verbs.ChooseRequestContactRequest(id=request.id, contact_id=second.id, etag=request.etag)
@@ -107,7 +144,9 @@ async def test_a_shared_number_goes_to_the_latest_contact_and_asks_to_choose(wor
 
 
 async def test_a_different_name_on_a_known_phone_is_kept_on_the_request(world: World) -> None:
-    known = await world.contact(given_name="Jan", family_name="Kowalski", phones=[Phone(number="601234567")])
+    known = await world.contact(
+        given_name="Jan", family_name="Kowalski", phones=[Phone(number="601234567")]
+    )
     form = await world.form()
     other = await world.submitted(form, name="Anna Nowak", phone="601234567")
     same = await world.submitted(form, name="KOWALSKI JAN", phone="601234567")
@@ -116,9 +155,13 @@ async def test_a_different_name_on_a_known_phone_is_kept_on_the_request(world: W
     assert (await world.contact(known.id)).display_name == "Jan Kowalski"
 
 
-async def test_a_program_that_fills_the_invisible_field_is_kept_as_spam_and_can_be_taken_back(world: World) -> None:
+async def test_a_program_that_fills_the_invisible_field_is_kept_as_spam_and_can_be_taken_back(
+    world: World,
+) -> None:
     form = await world.form()
-    receipt = await world.submit(form, name="Bot", phone="601234567", request={"honeypot": "http://spam"})
+    receipt = await world.submit(
+        form, name="Bot", phone="601234567", request={"honeypot": "http://spam"}
+    )
     caught = await world.request(receipt.receipt_id)
     assert (caught.state, caught.close_reason, caught.honeypot_filled, caught.contact_id) == (
         Request.STATE_CLOSED,
@@ -139,7 +182,9 @@ async def test_first_and_last_touch_come_with_the_form_and_decide_the_source(wor
     for key in ("company_site", "contextual_ad"):
         source = source_pb2.Source(key=key, name=key)
         await world.admin.CreateSource(source_pb2.CreateSourceRequest(source=source))
-    first = Touch(time=to_timestamp(datetime(2026, 1, 5, tzinfo=UTC)), referrer="https://google.com/")
+    first = Touch(
+        time=to_timestamp(datetime(2026, 1, 5, tzinfo=UTC)), referrer="https://google.com/"
+    )
     last = Touch(
         time=to_timestamp(datetime(2026, 1, 9, tzinfo=UTC)),
         landing_page="https://okna.example/?utm_source=google&utm_medium=cpc&utm_term=okna&gclid=x",
@@ -148,7 +193,10 @@ async def test_first_and_last_touch_come_with_the_form_and_decide_the_source(wor
         await world.form(), phone="601234567", request={"first_touch": first, "last_touch": last}
     )
     assert request.first_touch == first
-    assert (request.last_touch.keyword, dict(request.last_touch.click_ids)) == ("okna", {"gclid": "x"})
+    assert (request.last_touch.keyword, dict(request.last_touch.click_ids)) == (
+        "okna",
+        {"gclid": "x"},
+    )
     source = await world.admin.GetSource(source_pb2.GetSourceRequest(id=request.source_id))
     assert source.key == "contextual_ad"
     assert (await world.contact(request.contact_id)).source_id == request.source_id
@@ -159,7 +207,9 @@ async def test_the_forms_own_source_wins_over_the_touch(world: World) -> None:
         source_pb2.CreateSourceRequest(source=source_pb2.Source(key="online_shop", name="Shop"))
     )
     form = await world.form(source_id=shop.id)
-    request = await world.submitted(form, phone="601234567", request={"last_touch": Touch(utm_source="x")})
+    request = await world.submitted(
+        form, phone="601234567", request={"last_touch": Touch(utm_source="x")}
+    )
     assert request.source_id == shop.id
 
 
@@ -185,15 +235,23 @@ async def test_too_much_is_refused(world: World) -> None:
         await world.submit(form, text="x" * 40_000)
 
 
-async def test_one_address_may_send_so_many_a_minute_and_another_is_not_concerned(world: World) -> None:
+async def test_one_address_may_send_so_many_a_minute_and_another_is_not_concerned(
+    world: World,
+) -> None:
     form = await world.form()
     form.rate_limit_per_minute = 3
     await world.admin.UpdateForm(
-        form_pb2.UpdateFormRequest(form=form, update_mask=FieldMask(paths=["rate_limit_per_minute"]))
+        form_pb2.UpdateFormRequest(
+            form=form, update_mask=FieldMask(paths=["rate_limit_per_minute"])
+        )
     )
     began = datetime.now(UTC).replace(second=0, microsecond=0)
-    sent = await asyncio.gather(*(world.submit(form, text="x") for _ in range(9)), return_exceptions=True)
-    minutes = 1 + (datetime.now(UTC) - began).seconds // 60  # the limit counts calendar minutes, and one may have ended
+    sent = await asyncio.gather(
+        *(world.submit(form, text="x") for _ in range(9)), return_exceptions=True
+    )
+    minutes = (
+        1 + (datetime.now(UTC) - began).seconds // 60
+    )  # the limit counts calendar minutes, and one may have ended
     refused = [error for error in sent if isinstance(error, errors.CrmError)]
     assert 3 <= len(sent) - len(refused) <= 3 * minutes
     assert {error.reason for error in refused} == {"FORM_RATE_LIMITED"}
@@ -224,7 +282,9 @@ async def test_a_closed_form_and_an_unknown_key_take_nothing(world: World) -> No
 async def test_a_visitor_who_is_signed_in_at_another_company_is_a_visitor(world: World) -> None:
     form = await world.form()
     elsewhere = (await world.running.tenant()).admin
-    receipt = await world.stub(elsewhere).SubmitForm(intake_pb2.SubmitFormRequest(form_key=form.key))
+    receipt = await world.stub(elsewhere).SubmitForm(
+        intake_pb2.SubmitFormRequest(form_key=form.key)
+    )
     await world.request(receipt.receipt_id)
     (event,) = await world.running.events(world.tenant, "RequestReceived")
     assert event["change"]["actor"] == {"kind": "form", "id": form.id}
@@ -233,7 +293,12 @@ async def test_a_visitor_who_is_signed_in_at_another_company_is_a_visitor(world:
 async def test_visitors_see_the_form_and_nothing_behind_it(world: World) -> None:
     form = await world.form(title="Order", thank_you_text="Thanks", department_id=uuid7())
     shown = await world.visitor().GetPublicForm(intake_pb2.GetPublicFormRequest(form_key=form.key))
-    assert (shown.title, shown.thank_you_text, shown.fields, shown.language) == ("Order", "Thanks", form.fields, "en")
+    assert (shown.title, shown.thank_you_text, shown.fields, shown.language) == (
+        "Order",
+        "Thanks",
+        form.fields,
+        "en",
+    )
     assert {field.name for field, _ in shown.ListFields()} == {
         "form_key",
         "title",
@@ -244,74 +309,3 @@ async def test_visitors_see_the_form_and_nothing_behind_it(world: World) -> None
 
 
 # -- assignment --------------------------------------------------------------------------------------------------------------
-
-
-async def test_round_robin_gives_each_the_same_share_under_load_and_goes_on_where_it_was(world: World) -> None:
-    department = await world.tenant.department()
-    people = sorted([(await world.tenant.person(department_id=department)).id for _ in range(3)])
-    form = await world.form(department_id=department, assignment=Assignment(rule=ROUND))
-
-    receipts = await asyncio.gather(*(world.submit(form, phone=f"6012345{n:02}") for n in range(12)))
-    owners = Counter([(await world.request(receipt.receipt_id)).owner_id for receipt in receipts])
-    assert owners == dict.fromkeys(people, 4)
-
-    following = [(await world.submitted(form, phone="601234599")).owner_id for _ in range(3)]
-    assert following == people
-    assigned = await world.running.events(world.tenant, "RequestAssigned", count=15)
-    assert len(assigned) == 15
-
-
-async def test_fewest_open_gives_to_whoever_has_the_least(world: World) -> None:
-    department = await world.tenant.department()
-    busy, free = sorted([(await world.tenant.person(department_id=department)).id for _ in range(2)])
-    form = await world.form(department_id=department, assignment=Assignment(rule=FEWEST))
-    for _ in range(2):
-        request = await world.submitted(form, text="x")
-        await world.admin.AssignRequest(verbs.AssignRequestRequest(id=request.id, owner_id=busy))
-    assert [(await world.submitted(form, text="x")).owner_id for _ in range(2)] == [free, free]
-
-
-@pytest.mark.parametrize(
-    "absence",
-    [
-        {"state": "deactivated"}, {"away_from": 0, "away_until": None}, {"capacity": 1, "open": 1},
-        {"working_hours": [{"weekday": datetime.now(UTC).isoweekday() % 7 + 1, "start": "09:00", "end": "17:00"}]},
-    ],
-)  # fmt: skip
-async def test_nobody_present_leaves_it_in_the_queue_and_the_event_says_so(
-    world: World, absence: dict[str, Any]
-) -> None:
-    department = await world.tenant.department()
-    entry = {key: value for key, value in absence.items() if key != "open"}
-    await world.tenant.person(department_id=department, **entry)
-    form = await world.form(department_id=department, assignment=Assignment(rule=ROUND))
-    for _ in range(absence.get("open", 0)):
-        assert (await world.submitted(form, text="x")).owner_id
-
-    request = await world.submitted(form, text="x")
-    assert (request.state, request.owner_id, request.department_id) == (Request.STATE_NEW, "", department)
-    events = await world.running.events(world.tenant, "RequestReceived", count=absence.get("open", 0) + 1)
-    (event,) = [e for e in events if e["request"]["id"] == request.id]
-    assert event["assignedToQueue"] is True
-
-
-async def test_the_owner_of_a_known_contact_is_asked_first_where_the_form_says_so(world: World) -> None:
-    department = await world.tenant.department()
-    people = sorted([(await world.tenant.person(department_id=department)).id for _ in range(2)])
-    await world.contact(given_name="Jan", phones=[Phone(number="601234567")], owner_id=people[1])
-    form = await world.form(department_id=department, assignment=Assignment(rule=ROUND, keep_contact_owner=True))
-    assert [(await world.submitted(form, phone="601234567")).owner_id for _ in range(3)] == [people[1]] * 3
-
-
-async def test_whoever_gets_the_request_may_read_the_customers_card(world: World) -> None:
-    department = await world.tenant.department()
-    grants = [{"object": o, "action": "read", "scope": "own"} for o in ("contact", "request")]
-    seller = await world.tenant.person(grants, department_id=department)
-    form = await world.form(department_id=department, assignment=Assignment(rule=ROUND))
-    theirs = await world.contact(given_name="Jan", phones=[Phone(number="601234567")])
-
-    known, new = await world.submitted(form, phone="601234567"), await world.submitted(form, phone="601234568")
-    for request, owner_id in ((known, world.tenant.admin.id), (new, seller.id)):
-        card = await world.stub(seller).GetContact(contact_pb2.GetContactRequest(id=request.contact_id))
-        assert card.owner_id == owner_id
-    assert list((await world.contact(theirs.id)).follower_ids) == [seller.id]

@@ -45,7 +45,9 @@ async def _fill(raw: asyncpg.Connection, tenant_id: str) -> None:
     })  # fmt: skip
 
 
-async def _insert(raw: asyncpg.Connection, tenant_id: str, table: str, values: dict[str, str]) -> None:
+async def _insert(
+    raw: asyncpg.Connection, tenant_id: str, table: str, values: dict[str, str]
+) -> None:
     columns = await raw.fetch(
         "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute"
         " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull",
@@ -67,7 +69,9 @@ async def plan(world: World, statement: Statement, **values: Any) -> str:
     pools, url = process.pools, process.runtimes["contacts"].database_url
     connection = await pools.take(url, world.tenant.id)
     try:
-        rows = await connection.raw.fetch(f"EXPLAIN {statement.sql}", *statement.arguments(values, world.tenant.id))
+        rows = await connection.raw.fetch(
+            f"EXPLAIN {statement.sql}", *statement.arguments(values, world.tenant.id)
+        )
     finally:
         pools.give(connection, certain=True)
     return "\n".join(row[0] for row in rows)
@@ -82,15 +86,21 @@ async def test_no_look_up_reads_a_whole_table(crowded: World) -> None:
         "email": await plan(crowded, reception._BY_EMAIL, address="p7@example.pl"),
         "open": await plan(crowded, reception._OPEN_COUNTS, user_ids=[user]),
         "existing": await plan(crowded, parties._EXISTING["contact"], ids=[party]),
-        "party": await plan(crowded, timeline._WINDOWS[True, False, False], party_id=party, **before),
+        "party": await plan(
+            crowded, timeline._WINDOWS[True, False, False], party_id=party, **before
+        ),
         "party by kind": await plan(
             crowded, timeline._WINDOWS[True, False, True], party_id=party, kinds=["call"], **before
         ),
         "period": await plan(crowded, timeline._WINDOWS[False, False, False], **since, **before),
-        "user": await plan(crowded, timeline._WINDOWS[False, True, False], user_id=user, **since, **before),
+        "user": await plan(
+            crowded, timeline._WINDOWS[False, True, False], user_id=user, **since, **before
+        ),
     }
     scans = {
-        name: text for name, text in plans.items() if re.search(r"Seq Scan on (contacts|requests|timeline)\b", text)
+        name: text
+        for name, text in plans.items()
+        if re.search(r"Seq Scan on (contacts|requests|timeline)\b", text)
     }
     if scans:
         pytest.fail("\n\n".join(f"{name}:\n{text}" for name, text in scans.items()))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from google.longrunning import operations_pb2
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import contracts, errors
 from chassis.keys import uuid7
@@ -19,8 +21,6 @@ from crm.contacts.v1 import (
     request_pb2,
     source_pb2,
 )
-from google.longrunning import operations_pb2
-from google.protobuf.field_mask_pb2 import FieldMask
 from tests.service.contacts.world import QUESTIONS, Refused, World
 
 
@@ -44,11 +44,26 @@ class Kind:
 
 
 KINDS = [
-    Kind(contact_pb2, "Contact", "Contacts", lambda t: contact_pb2.Contact(display_name=t), "display_name"),
+    Kind(
+        contact_pb2,
+        "Contact",
+        "Contacts",
+        lambda t: contact_pb2.Contact(display_name=t),
+        "display_name",
+    ),
     Kind(company_pb2, "Company", "Companies", lambda t: company_pb2.Company(name=t), "name"),
-    Kind(request_pb2, "Request", "Requests", lambda t: request_pb2.Request(text=t), "text", "RequestReceived"),
+    Kind(
+        request_pb2,
+        "Request",
+        "Requests",
+        lambda t: request_pb2.Request(text=t),
+        "text",
+        "RequestReceived",
+    ),
     Kind(form_pb2, "Form", "Forms", lambda t: form_pb2.Form(name=t, fields=QUESTIONS), "name"),
-    Kind(source_pb2, "Source", "Sources", lambda t: source_pb2.Source(key=t.lower(), name=t), "name"),
+    Kind(
+        source_pb2, "Source", "Sources", lambda t: source_pb2.Source(key=t.lower(), name=t), "name"
+    ),
     Kind(need_pb2, "Need", "Needs", lambda t: need_pb2.Need(key=t.lower(), name=t), "name"),
     Kind(label_pb2, "Label", "Labels", lambda t: label_pb2.Label(name=t), "name"),
 ]
@@ -71,21 +86,32 @@ async def get(world: World, kind: Kind, id: str, **values: Any) -> Any:
 async def update(world: World, kind: Kind, id: str, text: str, **request: Any) -> Any:
     changed = getattr(kind.pb2, kind.name)(**{"id": id, kind.field: text})
     mask = FieldMask(paths=[kind.field])
-    return await call(world, kind, f"Update{kind.name}", **{kind.key: changed}, update_mask=mask, **request)
+    return await call(
+        world, kind, f"Update{kind.name}", **{kind.key: changed}, update_mask=mask, **request
+    )
 
 
 @each_kind
 async def test_created_read_listed_and_told(world: World, kind: Kind) -> None:
     made, second = await create(world, kind), await create(world, kind, "Second")
     assert getattr(await get(world, kind, made.id), kind.field) == "First"
-    batch = await call(world, kind, f"BatchGet{kind.plural}", ids=[second.id, (nobody := uuid7()), made.id])
+    batch = await call(
+        world, kind, f"BatchGet{kind.plural}", ids=[second.id, (nobody := uuid7()), made.id]
+    )
     field = batch.DESCRIPTOR.fields[0].name
     assert [item.id for item in getattr(batch, field)] == [second.id, made.id]
     assert list(batch.missing_ids) == [nobody]
     listed = await call(world, kind, f"List{kind.plural}", order_by="create_time", page_size=1)
-    rest = await call(world, kind, f"List{kind.plural}", order_by="create_time", page_token=listed.next_page_token)
-    assert [item.id for page in (listed, rest) for item in getattr(page, field)] == [made.id, second.id]
-    events = await world.running.events(world.tenant, kind.created or f"{kind.name}Created", count=2)
+    rest = await call(
+        world, kind, f"List{kind.plural}", order_by="create_time", page_token=listed.next_page_token
+    )
+    assert [item.id for page in (listed, rest) for item in getattr(page, field)] == [
+        made.id,
+        second.id,
+    ]
+    events = await world.running.events(
+        world.tenant, kind.created or f"{kind.name}Created", count=2
+    )
     assert [event[kind.key]["id"] for event in events] == [made.id, second.id]
 
 
@@ -101,7 +127,12 @@ async def test_changed_deleted_and_brought_back_with_history(world: World, kind:
     assert (back.HasField("delete_time"), back.etag) == (False, "4")
 
     history = await call(world, kind, f"List{kind.name}History", id=made.id)
-    assert [revision.action for revision in history.revisions] == ["undeleted", "deleted", "updated", "created"]
+    assert [revision.action for revision in history.revisions] == [
+        "undeleted",
+        "deleted",
+        "updated",
+        "created",
+    ]
     before = await get(world, kind, made.id, as_of=made.create_time)
     assert getattr(before, kind.field) == "First"
     for name in ("Updated", "Deleted", "Undeleted"):
@@ -112,7 +143,9 @@ async def test_changed_deleted_and_brought_back_with_history(world: World, kind:
 @each_kind
 async def test_one_key_makes_one_and_another_tenants_is_nobodys(world: World, kind: Kind) -> None:
     key = uuid7()
-    assert (await create(world, kind, request_id=key)).id == (await create(world, kind, request_id=key)).id
+    assert (await create(world, kind, request_id=key)).id == (
+        await create(world, kind, request_id=key)
+    ).id
     made = await create(world, kind, "Second")
     stranger = World(world.running, await world.running.tenant())
     async with Refused(world, errors.NotFound, "NOT_FOUND"):
@@ -144,7 +177,9 @@ async def test_everything_can_be_sent_again(world: World, kind: Kind) -> None:
 
 
 def test_every_rpc_of_the_contract_is_served(world: World) -> None:
-    service = next(s for s in contracts.services() if s.full_name == "crm.contacts.v1.ContactsService")
+    service = next(
+        s for s in contracts.services() if s.full_name == "crm.contacts.v1.ContactsService"
+    )
     endpoints = world.running.process.endpoints
     missing = [m.name for m in service.methods if f"/{service.full_name}/{m.name}" not in endpoints]
     assert missing == []

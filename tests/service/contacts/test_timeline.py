@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
@@ -14,7 +15,6 @@ from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2
 from crm.contacts.v1 import request_verbs_pb2 as verbs
 from crm.contacts.v1 import timeline_pb2 as pb
 from crm.contacts.v1.company_pb2 import Company
-from google.protobuf.field_mask_pb2 import FieldMask
 from tests.service.contacts.world import Refused, World
 
 
@@ -39,13 +39,16 @@ async def of_contact(stub: Any, id: str, **request: Any) -> Any:
 async def rename(world: World, id: str, name: str) -> None:
     await world.admin.UpdateContact(
         contact_pb2.UpdateContactRequest(
-            contact=contact_pb2.Contact(id=id, given_name=name), update_mask=FieldMask(paths=["given_name"])
+            contact=contact_pb2.Contact(id=id, given_name=name),
+            update_mask=FieldMask(paths=["given_name"]),
         )
     )
 
 
 async def test_everything_that_happened_to_a_contact_newest_first(world: World) -> None:
-    request = await world.submitted(await world.form(), name="Jan", phone="601234567", text="Windows, please")
+    request = await world.submitted(
+        await world.form(), name="Jan", phone="601234567", text="Windows, please"
+    )
     await world.admin.StartRequest(verbs.StartRequestRequest(id=request.id))
     await rename(world, request.contact_id, "Janek")
     await settled(world, 5)  # with FormCreated, which concerns no contact
@@ -54,8 +57,15 @@ async def test_everything_that_happened_to_a_contact_newest_first(world: World) 
     assert names(answer)[:2] == ["ContactUpdated", "RequestStarted"]
     assert sorted(names(answer)[2:]) == ["ContactCreated", "RequestReceived"]
     changed, started = answer.entries[:2]
-    assert (changed.headline, list(changed.changed_fields)) == ("Janek", ["display_name", "given_name"])
-    assert (started.headline, started.object, started.object_id) == ("Windows, please", "request", request.id)
+    assert (changed.headline, list(changed.changed_fields)) == (
+        "Janek",
+        ["display_name", "given_name"],
+    )
+    assert (started.headline, started.object, started.object_id) == (
+        "Windows, please",
+        "request",
+        request.id,
+    )
     assert started.actor.user_id == world.tenant.admin.id
     assert names(await of_contact(world.admin, request.contact_id, kinds=["request"])) == [
         "RequestStarted",
@@ -64,7 +74,9 @@ async def test_everything_that_happened_to_a_contact_newest_first(world: World) 
 
 
 async def test_a_companys_timeline_shows_its_people_too(world: World) -> None:
-    company = await world.admin.CreateCompany(company_pb2.CreateCompanyRequest(company=Company(name="Okna")))
+    company = await world.admin.CreateCompany(
+        company_pb2.CreateCompanyRequest(company=Company(name="Okna"))
+    )
     await world.contact(given_name="Jan", company_id=company.id)
     await settled(world, 3)  # the contact's creation stands on two timelines
     answer = await world.admin.ListCompanyTimeline(pb.ListCompanyTimelineRequest(id=company.id))
@@ -94,11 +106,15 @@ async def test_each_entry_only_for_a_reader_of_the_record_behind_it(world: World
     seller, colleague = await world.tenant.person(own), await world.tenant.person(own)
     contact = await world.contact(given_name="A", owner_id=seller.id, follower_ids=[colleague.id])
     theirs = await world.admin.CreateRequest(
-        request_pb2.CreateRequestRequest(request=request_pb2.Request(text="x", contact_id=contact.id))
+        request_pb2.CreateRequestRequest(
+            request=request_pb2.Request(text="x", contact_id=contact.id)
+        )
     )
     await settled(world, 3)
     assert names(await of_contact(world.stub(seller), contact.id)) == ["ContactCreated"]
-    assert names(await world.stub(colleague).ListTimeline(pb.ListTimelineRequest())) == ["ContactCreated"]
+    assert names(await world.stub(colleague).ListTimeline(pb.ListTimelineRequest())) == [
+        "ContactCreated"
+    ]
 
     await world.admin.AssignRequest(verbs.AssignRequestRequest(id=theirs.id, owner_id=seller.id))
     await settled(world, 4)
@@ -111,7 +127,9 @@ async def test_each_entry_only_for_a_reader_of_the_record_behind_it(world: World
     assert names(await of_contact(world.stub(colleague), contact.id)) == ["ContactCreated"]
 
 
-async def test_the_timeline_of_a_card_that_the_reader_may_not_see_does_not_exist(world: World) -> None:
+async def test_the_timeline_of_a_card_that_the_reader_may_not_see_does_not_exist(
+    world: World,
+) -> None:
     contact = await world.contact(given_name="A")
     stranger = await world.tenant.person([{"object": "contact", "action": "read", "scope": "own"}])
     async with Refused(world, errors.NotFound, "NOT_FOUND"):
@@ -185,7 +203,9 @@ async def test_a_new_tenant_begins_with_five_sources_once(world: World) -> None:
     await publish(world, "TenantCreated", body, uuid7())  # told again
     await world.running.events(world.tenant, "SourceCreated", count=5)
     listed = await world.running.rows(
-        "contacts", "SELECT key FROM sources WHERE tenant_id = $1 ORDER BY position", world.tenant.id
+        "contacts",
+        "SELECT key FROM sources WHERE tenant_id = $1 ORDER BY position",
+        world.tenant.id,
     )
     assert [row["key"] for row in listed] == [
         "company_site",

@@ -84,13 +84,16 @@ class World:
     async def state(self) -> dict[str, int]:
         """How much there is of everything that a refusal must leave unchanged."""
         found = {
-            table: await self.count(f"{table}_history") for table in ("contacts", "companies", "requests", "forms")
+            table: await self.count(f"{table}_history")
+            for table in ("contacts", "companies", "requests", "forms")
         }
         return found | {"outbox_sequence": await self._outbox_position()}
 
     async def _outbox_position(self) -> int:
         """Rows leave the outbox when they are published, so what counts is what both together have held."""
-        stream = await self.running.process.nats.js.stream_info("CONTACTS", subjects_filter=f"crm.{self.tenant.id}.>")
+        stream = await self.running.process.nats.js.stream_info(
+            "CONTACTS", subjects_filter=f"crm.{self.tenant.id}.>"
+        )
         published = sum((stream.state.subjects or {}).values())
         return published + await self.count("outbox")
 
@@ -98,7 +101,9 @@ class World:
 class Refused:
     """`async with refused(world, errors.NotFound, "REASON")`: asserts class, reason and that nothing changed."""
 
-    def __init__(self, world: World, kind: type[errors.CrmError], reason: str, *fields: str) -> None:
+    def __init__(
+        self, world: World, kind: type[errors.CrmError], reason: str, *fields: str
+    ) -> None:
         self.world, self.kind, self.reason, self.fields = world, kind, reason, fields
 
     async def __aenter__(self) -> None:

@@ -192,7 +192,9 @@ COMPARISONS = st.builds(
     "{} {} {}".format,
     st.sampled_from([*FIELDS, *(f"custom.{key}" for key in CUSTOM), "nothing", "custom.nothing"]),
     st.sampled_from(["=", "!=", "<", ">=", ":"]),
-    st.sampled_from(["x", "1", "true", "null", "*", "abc*", "'!*'", "'żółw'", "2026-01-31", ID, "OPEN", "L"]),
+    st.sampled_from(
+        ["x", "1", "true", "null", "*", "abc*", "'!*'", "'żółw'", "2026-01-31", ID, "OPEN", "L"]
+    ),
 )
 FILTERS = st.recursive(
     COMPARISONS,

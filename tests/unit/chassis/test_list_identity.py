@@ -45,5 +45,10 @@ def test_other_lists_have_other_identities(one: Asked, other: Asked) -> None:
 
 def test_tenant_service_and_resource_are_part_of_it() -> None:
     asked = Asked()
-    places = [("t", "deals", "deals"), ("u", "deals", "deals"), ("t", "contacts", "deals"), ("t", "deals", "tasks")]
+    places = [
+        ("t", "deals", "deals"),
+        ("u", "deals", "deals"),
+        ("t", "contacts", "deals"),
+        ("t", "deals", "tasks"),
+    ]
     assert len({identity(asked, *place) for place in places}) == len(places)

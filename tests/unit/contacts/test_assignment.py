@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from crm.contacts.v1.form_pb2 import Assignment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.contacts.v1.form_pb2 import Assignment
 from services.contacts import assignment
 
 MONDAY_NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -22,14 +22,25 @@ def user(**changes: Any) -> dict[str, Any]:
 
 
 def choose(
-    rule: Any, users: dict[str, Any], *, at: datetime = MONDAY_NOON, zone: str = "UTC", last_id: str = "", **open_: int
+    rule: Any,
+    users: dict[str, Any],
+    *,
+    at: datetime = MONDAY_NOON,
+    zone: str = "UTC",
+    last_id: str = "",
+    **open_: int,
 ) -> str | None:
     return assignment.choose(rule, users, at=at, zone=zone, last_id=last_id, open_counts=open_)
 
 
 def test_each_in_turn_and_round_again() -> None:
     users = {id: user() for id in "abc"}
-    assert [choose(ROUND, users, last_id=last) for last in ("", "a", "b", "c")] == ["a", "b", "c", "a"]
+    assert [choose(ROUND, users, last_id=last) for last in ("", "a", "b", "c")] == [
+        "a",
+        "b",
+        "c",
+        "a",
+    ]
 
 
 def test_the_turn_goes_on_when_the_last_one_has_left() -> None:
@@ -41,8 +52,12 @@ def test_fewest_open() -> None:
 
 
 def test_equally_few_share_in_turn() -> None:
-    assert choose(FEWEST, {"a": user(), "b": user(), "c": user()}, last_id="a", a=1, b=1, c=2) == "b"
-    assert choose(FEWEST, {"a": user(), "b": user(), "c": user()}, last_id="b", a=1, b=1, c=2) == "a"
+    assert (
+        choose(FEWEST, {"a": user(), "b": user(), "c": user()}, last_id="a", a=1, b=1, c=2) == "b"
+    )
+    assert (
+        choose(FEWEST, {"a": user(), "b": user(), "c": user()}, last_id="b", a=1, b=1, c=2) == "a"
+    )
 
 
 @pytest.mark.parametrize("state", ["invited", "deactivated"])
@@ -81,7 +96,9 @@ def test_without_a_zone_the_companys_clock_counts() -> None:
 
 
 def test_weekends_are_free() -> None:
-    assert not assignment.present(user(working_hours=OFFICE), datetime(2026, 5, 9, 12, tzinfo=UTC), "UTC")
+    assert not assignment.present(
+        user(working_hours=OFFICE), datetime(2026, 5, 9, 12, tzinfo=UTC), "UTC"
+    )
 
 
 def test_a_day_that_ends_at_midnight_ends_at_midnight() -> None:

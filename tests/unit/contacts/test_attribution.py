@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from crm.contacts.v1.party_pb2 import Touch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.times import to_datetime, to_timestamp
+from crm.contacts.v1.party_pb2 import Touch
 from services.contacts import attribution
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
@@ -25,7 +25,9 @@ def test_utm_and_click_ids_are_read_from_the_landing_page() -> None:
 
 
 def test_what_the_page_says_itself_is_not_overwritten() -> None:
-    touch = attribution.complete(Touch(landing_page="https://a.example/?utm_source=b", utm_source="a", keyword="k"))
+    touch = attribution.complete(
+        Touch(landing_page="https://a.example/?utm_source=b", utm_source="a", keyword="k")
+    )
     assert (touch.utm_source, touch.keyword) == ("a", "k")
 
 
@@ -44,7 +46,9 @@ def test_touches_are_put_in_order_of_time() -> None:
 
 
 def test_a_browser_whose_clock_is_ahead_does_not_touch_the_future() -> None:
-    first, last = attribution.normalise(at(3, utm_source="a"), at(-400, utm_source="b"), received=NOW)
+    first, last = attribution.normalise(
+        at(3, utm_source="a"), at(-400, utm_source="b"), received=NOW
+    )
     assert (first, to_datetime(last.time)) == (at(3, utm_source="a"), NOW - timedelta(days=3))
     assert attribution.normalise(Touch(), at(-400), received=NOW)[1] == at(0)
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from crm.contacts.v1.form_pb2 import Form, FormField
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm.contacts.v1.form_pb2 import Form, FormField
 from services.contacts import errors
 from services.contacts.rules import forms as rules
 
@@ -16,7 +16,9 @@ ORDER = Form(
         FormField(key="family", label="Last name", meaning=FormField.MEANING_NAME),
         FormField(key="phone", label="Phone", meaning=FormField.MEANING_PHONE, required=True),
         FormField(key="mail", label="E-mail", meaning=FormField.MEANING_EMAIL),
-        FormField(key="glass", label="Glass", type=FormField.TYPE_CHOICE, choices=["double", "triple"]),
+        FormField(
+            key="glass", label="Glass", type=FormField.TYPE_CHOICE, choices=["double", "triple"]
+        ),
         FormField(key="agree", label="Consent", type=FormField.TYPE_YES_NO, required=True),
     ]
 )
@@ -24,7 +26,10 @@ GOOD = {"given": "Jan", "phone": "601 234 567", "agree": True}
 
 
 def test_answers_are_read_by_meaning_and_the_rest_is_kept() -> None:
-    answers = rules.read(ORDER, GOOD | {"family": " Nowak ", "glass": "triple", "rooms": 3.0, "tags": ["a", 2.5, None]})
+    answers = rules.read(
+        ORDER,
+        GOOD | {"family": " Nowak ", "glass": "triple", "rooms": 3.0, "tags": ["a", 2.5, None]},
+    )
     assert (answers.name, answers.phone, answers.email) == ("Jan Nowak", "601 234 567", "")
     assert answers.others == {"glass": "triple", "agree": "yes", "rooms": "3", "tags": "a, 2.5"}
 
@@ -50,7 +55,9 @@ def test_overlong_answers_are_cut_not_refused() -> None:
 
 _json = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -62,14 +69,20 @@ def test_any_json_is_taken(sent: dict[str, Any]) -> None:
 
 
 def test_a_form_is_kept_in_one_spelling() -> None:
-    form = Form(fields=ORDER.fields, allowed_origins=["HTTPS://Okna.example/", "https://okna.example"])
+    form = Form(
+        fields=ORDER.fields, allowed_origins=["HTTPS://Okna.example/", "https://okna.example"]
+    )
     rules.normalise(form)
     assert list(form.allowed_origins) == ["https://okna.example"]
 
 
 def test_a_wrong_form_is_refused_with_everything_that_is_wrong() -> None:
     form = Form(
-        fields=[FormField(key="a"), FormField(key="a"), FormField(key="b", type=FormField.TYPE_CHOICE)],
+        fields=[
+            FormField(key="a"),
+            FormField(key="a"),
+            FormField(key="b", type=FormField.TYPE_CHOICE),
+        ],
         allowed_origins=["okna.example", "https://okna.example/page"],
     )
     with pytest.raises(errors.ValuesInvalid) as refused:

@@ -35,7 +35,9 @@ def test_phone_of_one_and_email_of_another_goes_to_the_phones_owner_and_suspects
 
 
 def test_shared_phone_goes_to_the_latest_contact_and_asks_to_choose() -> None:
-    assert match([holder("a", 5), holder("b", 1), holder("c", 9)], []) == Match("b", ("b", "a", "c"))
+    assert match([holder("a", 5), holder("b", 1), holder("c", 9)], []) == Match(
+        "b", ("b", "a", "c")
+    )
 
 
 def test_shared_phone_and_the_email_of_one_of_them_leaves_no_choice() -> None:
@@ -59,7 +61,9 @@ _holders = st.lists(st.builds(holder, st.sampled_from("abcd"), st.integers(0, 40
 
 
 @given(_holders, _holders)
-def test_whoever_is_found_has_the_phone_or_else_the_email(by_phone: list[Holder], by_email: list[Holder]) -> None:
+def test_whoever_is_found_has_the_phone_or_else_the_email(
+    by_phone: list[Holder], by_email: list[Holder]
+) -> None:
     found = match(by_phone, by_email)
     phone_ids, email_ids = {h.contact_id for h in by_phone}, {h.contact_id for h in by_email}
     assert (found.contact_id == "") == (not phone_ids and not email_ids)
@@ -72,7 +76,9 @@ def test_whoever_is_found_has_the_phone_or_else_the_email(by_phone: list[Holder]
 
 
 @given(_holders, _holders, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(by_phone: list[Holder], by_email: list[Holder], random: object) -> None:
+def test_the_order_of_rows_does_not_matter(
+    by_phone: list[Holder], by_email: list[Holder], random: object
+) -> None:
     shuffled = by_phone[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert match(shuffled, by_email) == match(by_phone, by_email)

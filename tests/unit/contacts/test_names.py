@@ -36,7 +36,8 @@ def test_the_same_person(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("Jan Kowalski", "Anna Kowalska"), ("Budi", "Siti"), ("Jan Lis", "Jan Nowak")]
+    ("one", "other"),
+    [("Jan Kowalski", "Anna Kowalska"), ("Budi", "Siti"), ("Jan Lis", "Jan Nowak")],
 )
 def test_another_person(one: str, other: str) -> None:
     assert names.differ(one, other)

@@ -3,12 +3,12 @@
 from datetime import date
 
 import pytest
+from google.type.date_pb2 import Date
+
 from crm.common.v1.common_pb2 import Link
 from crm.contacts.v1.company_pb2 import Company
 from crm.contacts.v1.contact_pb2 import Contact
 from crm.contacts.v1.party_pb2 import Email, ExternalId, PartyNeed, Phone, Relation, TaxNumber
-from google.type.date_pb2 import Date
-
 from services.contacts import errors
 from services.contacts.rules import contacts as rules
 
@@ -28,11 +28,18 @@ def fields_of(error: pytest.ExceptionInfo[errors.ValuesInvalid]) -> list[str]:
 def test_phones_and_emails_are_kept_once_in_one_spelling() -> None:
     contact = normal(
         Contact(
-            phones=[Phone(number="601 234 567"), Phone(number="+48 601-234-567"), Phone(number="22 123 45 67 ext 8")],
+            phones=[
+                Phone(number="601 234 567"),
+                Phone(number="+48 601-234-567"),
+                Phone(number="22 123 45 67 ext 8"),
+            ],
             emails=[Email(address="Jan@Example.PL "), Email(address="jan@example.pl")],
         )
     )
-    assert [(p.number, p.extension) for p in contact.phones] == [("+48601234567", ""), ("+48221234567", "8")]
+    assert [(p.number, p.extension) for p in contact.phones] == [
+        ("+48601234567", ""),
+        ("+48221234567", "8"),
+    ]
     assert [e.address for e in contact.emails] == ["jan@example.pl"]
 
 
@@ -92,7 +99,8 @@ def test_tax_number_takes_the_tenants_country() -> None:
 
 
 @pytest.mark.parametrize(
-    "born", [Date(month=2, day=29), Date(year=2024, month=2, day=29), Date(year=1931, month=12, day=1)]
+    "born",
+    [Date(month=2, day=29), Date(year=2024, month=2, day=29), Date(year=1931, month=12, day=1)],
 )
 def test_birthdays_with_and_without_a_year(born: Date) -> None:
     assert normal(Contact(given_name="A", birthday=born)).birthday == born
@@ -134,7 +142,11 @@ def test_display_name_follows_the_names_unless_it_has_a_form_of_its_own() -> Non
 
 def test_normalising_twice_changes_nothing_more() -> None:
     contact = normal(
-        Contact(given_name="Jan", phones=[Phone(number="601 234 567")], tax_numbers=[TaxNumber(number="5260250995")])
+        Contact(
+            given_name="Jan",
+            phones=[Phone(number="601 234 567")],
+            tax_numbers=[TaxNumber(number="5260250995")],
+        )
     )
     again = Contact.FromString(contact.SerializeToString())
     assert normal(again, region="ID") == contact
@@ -154,8 +166,18 @@ def test_a_company_of_blanks_and_addresses_as_domains_are_refused() -> None:
 
 def test_a_stranger_becomes_a_lead() -> None:
     contact = rules.stranger(
-        ID, name="Siti Nur Haliza", phone="+60123456789", email="", source_id=OTHER, department_id="", language="ms"
+        ID,
+        name="Siti Nur Haliza",
+        phone="+60123456789",
+        email="",
+        source_id=OTHER,
+        department_id="",
+        language="ms",
     )
-    assert (contact.given_name, contact.family_name, contact.display_name) == ("Siti Nur", "Haliza", "Siti Nur Haliza")
+    assert (contact.given_name, contact.family_name, contact.display_name) == (
+        "Siti Nur",
+        "Haliza",
+        "Siti Nur Haliza",
+    )
     assert [p.number for p in contact.phones] == ["+60123456789"]
     assert not contact.emails

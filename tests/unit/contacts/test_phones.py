@@ -27,7 +27,9 @@ def test_extension_is_kept_apart() -> None:
     assert phones.parse("22 123 45 67 ext. 15", "PL") == phones.Dialled("+48221234567", "15")
 
 
-@pytest.mark.parametrize("written", ["", "   ", "call me", "123", "+48 1", "+999 123 456 789", "0" * 40])
+@pytest.mark.parametrize(
+    "written", ["", "   ", "call me", "123", "+48 1", "+999 123 456 789", "0" * 40]
+)
 def test_what_no_telephone_can_have_is_none(written: str) -> None:
     assert phones.parse(written, "PL") is None
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from crm.contacts.v1.request_pb2 import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.call import Actor
 from chassis.times import to_datetime
+from crm.contacts.v1.request_pb2 import Request
 from services.contacts import errors
 from services.contacts.matching import Match
 from services.contacts.rules import requests as rules
@@ -40,7 +40,11 @@ def test_the_usual_life() -> None:
         VERBS[verb](request)
         states.append(request.state)
     assert states == [ASSIGNED, IN_WORK, ANSWERED, LINKED]
-    assert (request.owner_id, request.first_response_by, list(request.deal_ids)) == ("eva", "eva", ["deal"])
+    assert (request.owner_id, request.first_response_by, list(request.deal_ids)) == (
+        "eva",
+        "eva",
+        ["deal"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,10 @@ def test_each_verb_is_refused_in_exactly_these_states(verb: str, refused_in: set
 
 
 def test_the_refusal_names_state_and_way_out() -> None:
-    with pytest.raises(errors.RequestWrongState, match="that is closed cannot be answered; it must be new or assigned"):
+    with pytest.raises(
+        errors.RequestWrongState,
+        match="that is closed cannot be answered; it must be new or assigned",
+    ):
         rules.answer(Request(state=CLOSED), by=EVA, at=NOW)
 
 
@@ -131,8 +138,15 @@ def test_spam_can_be_taken_back_and_the_finding_stays_visible() -> None:
 def test_what_was_found_is_written_down() -> None:
     request = Request(state=NEW, name="Jan Kowalski")
     rules.attach(request, Match("a", ("a", "b"), "z"), known_name="Anna Nowak")
-    assert (request.contact_id, request.choose, list(request.candidate_ids)) == ("a", True, ["a", "b"])
-    assert (request.suspected_pair.contact_id, request.suspected_pair.other_contact_id) == ("a", "z")
+    assert (request.contact_id, request.choose, list(request.candidate_ids)) == (
+        "a",
+        True,
+        ["a", "b"],
+    )
+    assert (request.suspected_pair.contact_id, request.suspected_pair.other_contact_id) == (
+        "a",
+        "z",
+    )
     assert (request.name, request.name_differs) == ("Jan Kowalski", True)
 
     rules.choose_contact(request, "b", known_name="Kowalski Jan")
@@ -152,7 +166,11 @@ def test_whatever_happens_the_record_stays_consistent(verbs: list[str]) -> None:
     for verb in verbs:
         with contextlib.suppress(errors.RequestWrongState, errors.RequestNotSpam):
             VERBS[verb](request)
-        assert (request.state == CLOSED) == (request.close_reason != 0) == request.HasField("close_time")
+        assert (
+            (request.state == CLOSED)
+            == (request.close_reason != 0)
+            == request.HasField("close_time")
+        )
         assert request.HasField("first_response_time") == bool(request.first_response_by)
         assert request.state != ASSIGNED or request.owner_id
         assert request.state != NEW or not request.owner_id

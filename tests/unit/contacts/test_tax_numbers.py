@@ -16,20 +16,28 @@ from services.contacts.tax_numbers import Checked, WrongTaxNumber
         ("DE", "vat", "DE136695976", Checked("DE", "vat", "136695976", True)),
     ],
 )
-def test_a_right_number_is_kept_compact(country: str, kind: str, written: str, checked: Checked) -> None:
+def test_a_right_number_is_kept_compact(
+    country: str, kind: str, written: str, checked: Checked
+) -> None:
     assert tax_numbers.check(country, kind, written) == checked
 
 
 @pytest.mark.parametrize(
     ("written", "why"),
-    [("5260250994", "check digits"), ("526025099", "number of digits"), ("52602509A5", "characters")],
+    [
+        ("5260250994", "check digits"),
+        ("526025099", "number of digits"),
+        ("52602509A5", "characters"),
+    ],
 )
 def test_a_wrong_number_says_why(written: str, why: str) -> None:
     with pytest.raises(WrongTaxNumber, match=why):
         tax_numbers.check("PL", "", written)
 
 
-@pytest.mark.parametrize(("country", "kind"), [("XK", ""), ("PL", "loyalty_card"), ("PL", "../os"), ("", "")])
+@pytest.mark.parametrize(
+    ("country", "kind"), [("XK", ""), ("PL", "loyalty_card"), ("PL", "../os"), ("", "")]
+)
 def test_without_a_known_rule_the_number_is_kept_unverified(country: str, kind: str) -> None:
     checked = tax_numbers.check(country, kind, " 12-34 ab ")
     assert (checked.number, checked.verified) == ("1234AB", False)

@@ -3,10 +3,10 @@
 import httpx
 import orjson
 import pytest
-from crm.contacts.v1 import contact_pb2, intake_pb2
 from google.rpc import code_pb2
 
 from chassis import errors
+from crm.contacts.v1 import contact_pb2, intake_pb2
 from tests.unit.gateway.conftest import ID, Service
 
 pytestmark = pytest.mark.asyncio

@@ -1,11 +1,10 @@
 """Making, replacing and forgetting signing keys (I9)."""
 
-import itertools
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services.identity import errors, signing, store
-from services.identity.signing import KEEP_PUBLIC, ROTATE_EVERY, YOUNGEST_TO_ROTATE, SigningKey
+from services.identity.signing import YOUNGEST_TO_ROTATE, SigningKey
 
 if TYPE_CHECKING:
     from chassis.settings import Settings
@@ -25,15 +24,9 @@ async def rotate(tx: "Tx", settings: "Settings", now: datetime) -> SigningKey:
 async def ensure(tx: "Tx", settings: "Settings", now: datetime) -> None:
     """Makes the first key, replaces one that is 30 days old, and forgets those whose tokens have all ended."""
     known = await store.locked_signing_keys(tx)
-    if not known or now - known[0].create_time >= ROTATE_EVERY:
+    if signing.is_due(known, now):
         await _make(tx, settings, now)
-    # A key was last used a little after its successor was made.
-    retired = [
-        older.kid
-        for newer, older in itertools.pairwise(known)
-        if now - newer.create_time >= KEEP_PUBLIC
-    ]
-    if retired:
+    if retired := signing.retired(known, now):
         await store.drop_retired_keys(tx, retired)
         for kid in retired:
             tx.directory_delete("key", kid)

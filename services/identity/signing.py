@@ -1,6 +1,7 @@
 """Signing keys (Ed25519) and the access tokens they sign; private keys rest encrypted (AES-256-GCM)."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,3 +72,14 @@ def access_token(
         "exp": now_s + life_s,
     }
     return jwt.encode(claims, private, algorithm=ALGORITHM, headers={"kid": kid})
+
+
+def is_due(known: Sequence[SigningKey], now: datetime) -> bool:
+    """True if there is no key, or the newest of `known` (newest first) has signed for long enough."""
+    return not known or now - known[0].create_time >= ROTATE_EVERY
+
+
+def retired(known: Sequence[SigningKey], now: datetime) -> list[str]:
+    """The kids of those of `known` (newest first) whose tokens have all ended, long after their successor was made."""
+    pairs = zip(known, known[1:], strict=False)
+    return [older.kid for newer, older in pairs if now - newer.create_time >= KEEP_PUBLIC]

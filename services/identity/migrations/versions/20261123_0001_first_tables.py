@@ -1,9 +1,6 @@
 """Make the tables: records with history, secrets, the installation's own, and the chassis's plumbing."""
 
-from chassis.db.migrations_env import execute
-from chassis.db.plumbing import plumbing
-from chassis.db.schema import ddl
-from services.identity.store.schema import metadata
+from chassis.db.migrations_env import execute_file
 
 revision = "20261123_0001"
 down_revision = None
@@ -11,4 +8,4 @@ down_revision = None
 
 def upgrade() -> None:
     """Everything of the first version."""
-    execute([*ddl(plumbing()), *ddl(metadata)])
+    execute_file(__file__)

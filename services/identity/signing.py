@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -81,5 +82,4 @@ def is_due(known: Sequence[SigningKey], now: datetime) -> bool:
 
 def retired(known: Sequence[SigningKey], now: datetime) -> list[str]:
     """The kids of those of `known` (newest first) whose tokens have all ended, long after their successor was made."""
-    pairs = zip(known, known[1:], strict=False)
-    return [older.kid for newer, older in pairs if now - newer.create_time >= KEEP_PUBLIC]
+    return [older.kid for newer, older in pairwise(known) if now - newer.create_time >= KEEP_PUBLIC]

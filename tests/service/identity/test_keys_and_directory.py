@@ -7,8 +7,9 @@ import pytest
 
 from chassis import directory, errors
 from chassis.testing import servers
+from chassis.tx import Tx
 from crm.identity.v1 import session_pb2 as pb
-from services.identity import key_rotation, store, tasks
+from services.identity import key_rotation, signing, store, tasks
 from services.identity.attempts import INSTALLATION
 from services.identity.real_time import real_now
 from tests.service.identity.conftest import Company, grpc, until
@@ -49,24 +50,23 @@ async def test_a_rotated_key_signs_and_nobody_is_signed_out(company: Company) ->
     assert refusal.value.reason == "KEYS_ROTATED_RECENTLY"
 
 
-async def test_keys_are_replaced_after_thirty_days_and_forgotten_when_no_token_needs_them(
-    company: Company,
-) -> None:
+async def test_a_key_that_no_token_needs_any_more_is_forgotten_everywhere(company: Company) -> None:
     settings, view = company.crm.process.settings, company.crm.process.directory.of("_")
-    await run(company, lambda tx: key_rotation.ensure(tx, settings, real_now()))
-    before = await run(company, store.signing_keys)
-    age_keys("31 days")
-    await run(company, lambda tx: key_rotation.ensure(tx, settings, real_now()))
-    after = await run(company, store.signing_keys)
-    assert after[0].kid not in {key.kid for key in before}  # type: ignore[index,attr-defined]
-    assert before[0].kid in {key.kid for key in after}, "its tokens live on"  # type: ignore[index,attr-defined]
+    kid, sealing = f"old-{company.id}", settings.derived(key_rotation.SEALING_KEY)
 
-    await run(
-        company, lambda tx: key_rotation.ensure(tx, settings, real_now() + timedelta(hours=2))
-    )
-    left = await run(company, store.signing_keys)
-    assert [key.kid for key in left] == [after[0].kid]  # type: ignore[index,attr-defined]
-    await company.crm.process.directory.until(lambda: view.entry("key", before[0].kid) is None)  # type: ignore[index]
+    async def add(tx: Tx) -> None:  # older than all others, whose tokens other tests hold
+        key = signing.new_key(kid, sealing, real_now() - timedelta(days=4000))
+        await store.add_signing_key(tx, key)
+        await store.add_signing_key(
+            tx, signing.new_key(f"{kid}-next", sealing, real_now() - timedelta(days=3900))
+        )
+        key_rotation.put(tx, key)
+
+    await run(company, add)
+    await company.crm.process.directory.until(lambda: view.entry("key", kid) is not None)
+    await run(company, lambda tx: key_rotation.ensure(tx, settings, real_now()))
+    await company.crm.process.directory.until(lambda: view.entry("key", kid) is None)
+    assert kid not in {key.kid for key in await run(company, store.signing_keys)}  # type: ignore[attr-defined]
 
 
 async def test_private_keys_rest_sealed(company: Company) -> None:

@@ -1,6 +1,6 @@
 """Signing keys rest sealed, and what they sign can be checked with the public half alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import cryptography.exceptions
 import jwt
@@ -60,3 +60,22 @@ def test_a_public_key_outlives_every_token_it_checks() -> None:
     from services.identity import signing_in
 
     assert signing.KEEP_PUBLIC.total_seconds() > 2 * signing_in.ACCESS_TOKEN_S
+
+
+def keys_of_age(*ages: timedelta) -> list[signing.SigningKey]:
+    return [signing.SigningKey(f"k{n}", "", b"", NOW - age) for n, age in enumerate(ages)]
+
+
+@pytest.mark.parametrize(("days", "due"), [(0, False), (29.9, False), (30, True), (400, True)])
+def test_a_key_signs_for_thirty_days(days: float, due: bool) -> None:
+    assert signing.is_due(keys_of_age(timedelta(days=days), timedelta(days=500)), NOW) is due
+
+
+def test_without_a_key_one_is_due() -> None:
+    assert signing.is_due([], NOW)
+
+
+def test_a_replaced_key_is_forgotten_an_hour_after_its_successor_was_made() -> None:
+    minutes = [timedelta(minutes=m) for m in (10, 59, 61, 500)]
+    assert signing.retired(keys_of_age(*minutes), NOW) == ["k3"]
+    assert signing.retired(keys_of_age(timedelta(days=31)), NOW) == []

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -18,12 +19,15 @@ from typing import Any, TypeVar
 
 import asyncpg
 import jwt
+import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from chassis import contracts
 from chassis import directory as directories
 from chassis import service as services
 from chassis.db import migrate
+from chassis.events.nats import stream_of
 from chassis.keys import uuid7
 from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
@@ -187,9 +191,12 @@ async def published(
     nats: Any, tenant_id: str, name: str, count: int, timeout_s: float
 ) -> list[dict[str, Any]]:
     """The bodies of events as an outside subscriber sees them."""
-    import orjson
-
-    subscription = await nats.js.subscribe(f"crm.{tenant_id}.*.{name}", ordered_consumer=True)
+    publisher = next(
+        contracts.service_of(full) for full in contracts.events() if full.endswith(f".{name}")
+    )
+    subscription = await nats.js.subscribe(
+        f"crm.{tenant_id}.{publisher}.{name}", stream=stream_of(publisher), ordered_consumer=True
+    )
     found: list[dict[str, Any]] = []
     try:
         async with asyncio.timeout(timeout_s):
@@ -281,3 +288,4 @@ async def installation(names: Sequence[str], **changes: Any) -> AsyncIterator[In
         await running
         if beat is not None:
             await beat
+        shutil.rmtree(process.settings.data_dir, ignore_errors=True)

@@ -57,8 +57,8 @@ e2e: setup gen ## Run the journeys through the gateway and the runtime
 chaos: setup gen ## Kill, stop and restart things, then count effects
 	@$(pytest) tests/chaos $(ARGS)
 
-bench: setup gen ## Measure against the budgets (ONLY=B1,B2 for some)
-	@$(python) -m tests.bench $(if $(ONLY),--only=$(ONLY))
+bench: setup gen ## Measure against the budgets (ONLY=B1,B2 for some, SHORT=1 for CI, WRITE=1 for docs/performance.md)
+	@$(python) -m tests.bench $(if $(ONLY),--only=$(ONLY)) $(if $(filter 1,$(SHORT)),--short) $(if $(filter 1,$(WRITE)),--write)
 
 run: runtime gen ## Start everything on this machine (DEMO=0: without the demo company)
 	@exec $(python) -m deploy.local run

@@ -20,9 +20,10 @@ _API_TOKEN = "akt_"
 def uuid7(now_s: float | None = None) -> str:
     """A UUIDv7 (RFC 9562): 48 bits of milliseconds, then 74 random bits; sorts by time of creation."""
     millis = int((time.time() if now_s is None else now_s) * 1000)
-    bits = int.from_bytes(os.urandom(10))
-    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (bits >> 68) << 64 | 0b10 << 62 | bits & (1 << 62) - 1
-    return str(uuid.UUID(int=value))
+    chance = os.urandom(10).hex()
+    variant = "89ab"[int(chance[3], 16) & 3]
+    time_ = f"{millis & (1 << 48) - 1:012x}"
+    return f"{time_[:8]}-{time_[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
 
 def _encode(raw: bytes) -> str:

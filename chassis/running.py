@@ -14,11 +14,19 @@ from chassis import errors, telemetry
 from chassis.call import ANYBODY, SYSTEM, Call, Cause, Raw
 from chassis.db.pool import DRIVER_ERRORS, is_lost
 from chassis.db.statement import Statement
-from chassis.handlers import Rpc, Servicer
-from chassis.kit.save import INSERT_ANSWER, ANSWER_LIFE, Conflict, Key, Replayed, request_hash, write_alone
-from chassis.kit.save import write_in_transaction
-from chassis.kit.showing import protected, written_bytes
 from chassis.features import check_feature
+from chassis.handlers import Rpc, Servicer
+from chassis.kit.save import (
+    ANSWER_LIFE,
+    INSERT_ANSWER,
+    Conflict,
+    Key,
+    Replayed,
+    request_hash,
+    write_alone,
+    write_in_transaction,
+)
+from chassis.kit.showing import protected, written_bytes
 from chassis.rights import Rights
 from chassis.tx import Draws, EventMeta, Tx, translated
 
@@ -57,7 +65,9 @@ class SecretAnswered(errors.AlreadyExists):
 
 async def run_read(servicer: Servicer, rpc: Rpc, request: Message, call: Call) -> Any:
     """Runs a `@reads` body; its answer is a message or Raw."""
-    tx = _tx_of(servicer.runtime, call, rpc, request, Draws(servicer.runtime.clock.now()), read_only=True)
+    tx = _tx_of(
+        servicer.runtime, call, rpc, request, Draws(servicer.runtime.clock.now()), read_only=True
+    )
     try:
         await servicer.runtime.schemas.load(tx)
         answer = await rpc.body(servicer, request, tx)
@@ -83,7 +93,9 @@ async def run_write(servicer: Servicer, rpc: Rpc, request: Message, call: Call) 
     async def attempt(last: bool) -> Any:
         tx = _tx_of(runtime, call, rpc, request, draws)
         own = type(request)()
-        own.CopyFrom(request)  # bodies change what they were sent in place; the next try begins with the original
+        own.CopyFrom(
+            request
+        )  # bodies change what they were sent in place; the next try begins with the original
         try:
             await runtime.schemas.load(tx)
             answer = await rpc.body(servicer, own, tx)
@@ -110,7 +122,11 @@ async def run_write(servicer: Servicer, rpc: Rpc, request: Message, call: Call) 
 
 
 async def run_event(
-    runtime: "Runtime", durable: str, body: Callable[[Any, Tx], Awaitable[None]], event: Message, meta: EventMeta
+    runtime: "Runtime",
+    durable: str,
+    body: Callable[[Any, Tx], Awaitable[None]],
+    event: Message,
+    meta: EventMeta,
 ) -> str:
     """Inbox row, effect and commit in one transaction: "done", or "duplicate" if this consumer had it already."""
 
@@ -137,7 +153,15 @@ async def run_system(
     rights = Rights.of_system()
 
     async def attempt(last: bool) -> Any:
-        tx = Tx(runtime, tenant=tenant, actor=SYSTEM, cause=cause, draws=draws, rights=rights, event=event)
+        tx = Tx(
+            runtime,
+            tenant=tenant,
+            actor=SYSTEM,
+            cause=cause,
+            draws=draws,
+            rights=rights,
+            event=event,
+        )
         try:
             result = await work(tx)
             await _finish(tx, None, b"")
@@ -149,10 +173,21 @@ async def run_system(
     return await _until_written(attempt, runtime)
 
 
-def _tx_of(runtime: "Runtime", call: Call, rpc: Rpc, request: Message, draws: Draws, *, read_only: bool = False) -> Tx:
+def _tx_of(
+    runtime: "Runtime",
+    call: Call,
+    rpc: Rpc,
+    request: Message,
+    draws: Draws,
+    *,
+    read_only: bool = False,
+) -> Tx:
     tenant, actor, rights = call.tenant, call.actor, call.rights
     if rpc.tenant_of is not None and (tenant := rpc.tenant_of(request)) != call.tenant:
-        actor, rights = ANYBODY, Rights(None, "", ())  # the key in the request decides; a sign-in elsewhere counts nothing
+        actor, rights = (
+            ANYBODY,
+            Rights(None, "", ()),
+        )  # the key in the request decides; a sign-in elsewhere counts nothing
         check_feature(runtime.directory, tenant, call.method.permission.feature)
     return Tx(
         runtime,
@@ -178,7 +213,15 @@ async def _finish(tx: Tx, key: Key | None, answer: bytes) -> None:
     else:
         await tx.begin()
         if key is not None:
-            arguments = [tx.tenant, key.actor, key.method, key.request_id, key.request_hash, answer, tx.now + ANSWER_LIFE]
+            arguments = [
+                tx.tenant,
+                key.actor,
+                key.method,
+                key.request_id,
+                key.request_hash,
+                answer,
+                tx.now + ANSWER_LIFE,
+            ]
             if await tx.run_sql(INSERT_ANSWER, arguments, "fetchval") is None:
                 raise Replayed
         if recorded:
@@ -191,11 +234,19 @@ async def _finish(tx: Tx, key: Key | None, answer: bytes) -> None:
 
 async def _replay(tx: Tx, key: Key, call: Call, rpc: Rpc) -> Any:
     reader = Tx(
-        tx.runtime, tenant=tx.tenant, actor=tx.actor, cause=tx.cause, draws=Draws(tx.now), rights=tx.rights, call=call,
+        tx.runtime,
+        tenant=tx.tenant,
+        actor=tx.actor,
+        cause=tx.cause,
+        draws=Draws(tx.now),
+        rights=tx.rights,
+        call=call,
         read_only=True,
     )
     try:
-        row = await reader.fetchrow(_ANSWER, actor=key.actor, method=key.method, request_id=key.request_id)
+        row = await reader.fetchrow(
+            _ANSWER, actor=key.actor, method=key.method, request_id=key.request_id
+        )
     finally:
         await reader.abort()
     if row is None:
@@ -216,7 +267,10 @@ def _as_accepted(tx: Tx, answer: Any, call: Call) -> Any:
     if getattr(answer, "etag", ""):
         call.trailing["crm-etag"] = answer.etag
     written = tx.written.get(id(answer))
-    if written is not None and (raw := written_bytes(tx, *written, json=call.wants_json)) is not None:
+    if (
+        written is not None
+        and (raw := written_bytes(tx, *written, json=call.wants_json)) is not None
+    ):
         return raw
     return protected(tx, answer)
 
@@ -228,7 +282,9 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
         except (Conflict, asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
             telemetry.CONFLICTS.inc()
             if number == TRIES:
-                raise errors.Aborted("others are changing this record right now; try again") from error
+                raise errors.Aborted(
+                    "others are changing this record right now; try again"
+                ) from error
             await asyncio.sleep(random.uniform(0, 0.002 * 2**number))  # jitter keeps rivals apart
         except DRIVER_ERRORS as error:
             raise _as_refusal(error) from error
@@ -237,4 +293,8 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
 
 def _as_refusal(error: BaseException) -> BaseException:
     """Unavailable for a lost database; any other error of the driver is a defect and stays what it is."""
-    return errors.Unavailable("the database is down; try again", retry_after_s=2) if is_lost(error) else error
+    return (
+        errors.Unavailable("the database is down; try again", retry_after_s=2)
+        if is_lost(error)
+        else error
+    )

@@ -8,8 +8,8 @@ from google.protobuf.message import Message
 from chassis import running
 from chassis import settings as settings_
 from chassis.authentication import Authentication
-from chassis.clock import Clock
 from chassis.call import Cause
+from chassis.clock import Clock
 from chassis.contracts import service_of
 from chassis.db.migrate import database_of, roles_of
 from chassis.db.pool import Pools

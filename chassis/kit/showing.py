@@ -96,6 +96,28 @@ def shown(tx: Tx, resource: "Resource[Any]", row: Any, what: str, fields: Sequen
     return codec.to_json(message) if what == "json" else message.SerializeToString()
 
 
+def shown_page(
+    tx: Tx, resource: "Resource[Any]", rows: Sequence[Any], what: str, fields: Sequence[str] = ()
+) -> list[bytes]:
+    """As `shown` for every row; what rows have in common is looked up once, because a page has up to 200."""
+    if needs_message(tx, resource, fields) or hidden_of(tx, resource):
+        return [shown(tx, resource, row, what, fields) for row in rows]
+    descriptor, names = resource.message.DESCRIPTOR, resource.scope_columns
+    followed = "follower_ids" in names
+    alike = tuple(name for name in names if name != "follower_ids")
+    known: dict[Any, tuple[bytes, bytes]] = {}
+    records = []
+    for row in rows:
+        key = None if followed and row["follower_ids"] else tuple([row[name] for name in alike])
+        suffix = known.get(key) if key is not None else None
+        if suffix is None:
+            suffix = _can_suffix(descriptor, tx.rights.can(resource.object, *resource.scope_of(row)))
+            if key is not None:
+                known[key] = suffix
+        records.append(row["json"].encode()[:-1] + suffix[0] if what == "json" else row["doc"] + suffix[1])
+    return records
+
+
 def limited(
     tx: Tx, resource: "Resource[Any]", message: Any, fields: Sequence[str] = (), hidden: frozenset[str] | None = None
 ) -> Any:

@@ -39,7 +39,9 @@ class MethodNotGranted(errors.PermissionDenied):
 async def telemetry_(request: Any, call: Call, next: Next) -> Any:
     """Span, duration and code of every RPC."""
     began, code = time.perf_counter(), "OK"
-    with telemetry.span(call.method.full_name, call.metadata.get("traceparent"), rpc=call.method.full_name):
+    with telemetry.span(
+        call.method.full_name, call.metadata.get("traceparent"), rpc=call.method.full_name
+    ):
         try:
             return await next(request, call)
         except errors.CrmError as error:
@@ -80,7 +82,9 @@ def authentication(runtime: "Runtime") -> Interceptor:
         if call.method.public:
             call.actor, call.rights = ANYBODY, _NO_RIGHTS
         elif authorization:
-            call.tenant, call.actor, call.rights = await runtime.authentication.authenticate(authorization)
+            call.tenant, call.actor, call.rights = await runtime.authentication.authenticate(
+                authorization
+            )
         else:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
         return await next(request, call)
@@ -99,7 +103,9 @@ def permission(runtime: "Runtime") -> Interceptor:
         if not call.rights.allows_method(call.method.full_name):
             raise MethodNotGranted(f"this API token may not call {call.method.full_name}")
         check_feature(runtime.directory, call.tenant, wanted.feature)
-        if wanted.access != options_pb2.ACCESS_SIGNED_IN and not call.rights.may(wanted.object, wanted.action):
+        if wanted.access != options_pb2.ACCESS_SIGNED_IN and not call.rights.may(
+            wanted.object, wanted.action
+        ):
             raise errors.PermissionDenied(
                 f"your role does not allow to {wanted.action} a {wanted.object}; ask an administrator for"
                 f" {wanted.object}.{wanted.action}"
@@ -114,7 +120,9 @@ async def shape(request: Any, call: Call, next: Next) -> Any:
     try:
         message = call.method.input.FromString(request)
     except DecodeError:
-        raise errors.InvalidArgument(f"the request is not a {call.method.input.DESCRIPTOR.full_name}") from None
+        raise errors.InvalidArgument(
+            f"the request is not a {call.method.input.DESCRIPTOR.full_name}"
+        ) from None
     shapes.check(message, writes=call.method.writes)
     return await next(message, call)
 

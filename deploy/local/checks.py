@@ -1,6 +1,7 @@
 """What is looked at before anything starts: disk, ports, programs. Each answer is one sentence."""
 
 import os
+import random
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -41,15 +42,17 @@ def port_free(port: int, setting: str) -> None:
         )
 
 
+_CHOICE = range(20_000, 32_768)
+"""Below what Linux gives to outgoing connections: while a server restarts, a client that tries to reach it could get its port."""
+
+
 def remembered_or_free_port(remembered: int, taken: set[int]) -> int:
     """The port used last time if it still can be had, else a free one outside `taken`."""
     if remembered and remembered not in taken and _listenable(remembered):
         return remembered
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
+        port = random.choice(_CHOICE)
+        if port not in taken and _listenable(port):
             return port
 
 

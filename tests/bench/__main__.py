@@ -29,7 +29,7 @@ class Scale:
     many: int = 1_000_000
     rounds: int = 5
     seconds: float = 5.0
-    page_rounds: int = 60
+    page_rounds: int = 100
     event_seconds: float = 20.0
     backlog: int = 100_000
     idle_s: float = 15.0
@@ -54,7 +54,9 @@ def main(arguments: list[str]) -> int:
     if unknown := wanted - set(OFFERED):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))  # for B13, also of the installations it starts
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (limit, limit)
+    )  # for B13, also of the installations it starts
     found: list[Result] = []
     began, load_before = time.monotonic(), machine.load()
     with tempfile.TemporaryDirectory(prefix="akrab-bench-") as folder:
@@ -62,7 +64,9 @@ def main(arguments: list[str]) -> int:
         for result in measured(wanted, SHORT if options.short else Scale(), Path(folder)):
             found.append(result)
     print("\n" + table(found))
-    print(f"\n{machine.described()}; {time.monotonic() - began:.0f} s; load before {load_before:.1f}")
+    print(
+        f"\n{machine.described()}; {time.monotonic() - began:.0f} s; load before {load_before:.1f}"
+    )
     write_json(found)
     if options.write:
         document.write(found, load_before)

@@ -29,7 +29,9 @@ class Company:
     def sign_in(self, installation: Installation, who: str = "all") -> Client:
         """A client with a fresh access token (they live 15 minutes): all, team or own, by what it may read."""
         email = _MEMBERS.get(who, _ADMINISTRATOR)
-        answer = Client(installation.url).post("/v1/auth:login", {"email": email, "password": self.password})
+        answer = Client(installation.url).post(
+            "/v1/auth:login", {"email": email, "password": self.password}
+        )
         return Client(installation.url, answer["accessToken"])
 
     def save(self, path: Path) -> None:
@@ -39,7 +41,9 @@ class Company:
     @classmethod
     def load(cls, path: Path) -> "Company":
         found = json.loads(path.read_text())
-        return cls(found["tenant_id"], found["password"], tuple(found["team"]), tuple(found["strangers"]))
+        return cls(
+            found["tenant_id"], found["password"], tuple(found["team"]), tuple(found["strangers"])
+        )
 
 
 def found(installation: Installation, strangers: int) -> Company:
@@ -56,7 +60,11 @@ def found(installation: Installation, strangers: int) -> Company:
     department = admin.post("/v1/departments", {"name": "Team"})["id"]
     team = [_member(admin, department, scope, email, password) for scope, email in _MEMBERS.items()]
     for n in range(TEAM - len(team)):
-        body = {"email": f"member{n}@bench.example", "name": f"Member {n}", "departmentId": department}
+        body = {
+            "email": f"member{n}@bench.example",
+            "name": f"Member {n}",
+            "departmentId": department,
+        }
         team.append(admin.post("/v1/users", body)["id"])
     others = tuple(str(uuid.uuid4()) for _ in range(strangers))
     return Company(admin.get("/v1/me")["tenant"]["id"], password, tuple(team), others)
@@ -66,9 +74,16 @@ def _member(admin: Client, department: str, scope: str, email: str, password: st
     """A user who reads contacts with this scope and can sign in."""
     grants = [{"object": "contact", "action": "read", "scope": f"SCOPE_{scope.upper()}"}]
     role = admin.post("/v1/roles", {"name": f"Reads {scope}", "grants": grants})
-    body = {"email": email, "name": f"Reader of {scope}", "roleIds": [role["id"]], "departmentId": department}
+    body = {
+        "email": email,
+        "name": f"Reader of {scope}",
+        "roleIds": [role["id"]],
+        "departmentId": department,
+    }
     user = admin.post("/v1/users", body)["id"]
     link = admin.post(f"/v1/users/{user}:invite", {})
-    Client(admin.url).post("/v1/auth:acceptInvitation", {"token": link["token"], "password": password})
+    Client(admin.url).post(
+        "/v1/auth:acceptInvitation", {"token": link["token"], "password": password}
+    )
     until(lambda: admin.get(f"/v1/users/{user}")["state"].endswith("ACTIVE"), f"{email} joins", 10)
     return str(user)

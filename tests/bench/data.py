@@ -26,7 +26,9 @@ class Kept:
         """Makes it, unless it is there."""
         if self._company.exists():
             return
-        for old in CACHE.glob(f"*/{self._folder.name}"):  # of another program, or begun and not ended
+        for old in CACHE.glob(
+            f"*/{self._folder.name}"
+        ):  # of another program, or begun and not ended
             shutil.rmtree(old)
         self._folder.mkdir(parents=True, mode=0o711)
         with Installation(self.data).running() as installation:

@@ -48,7 +48,9 @@ class Arrivals:
         self.live: dict[str, float] = {}
 
     async def on_message(self, message: Msg) -> None:
-        self.subscriber.setdefault((message.headers or {}).get("ce-subject", ""), time.perf_counter())
+        self.subscriber.setdefault(
+            (message.headers or {}).get("ce-subject", ""), time.perf_counter()
+        )
 
     async def read_live(self, reader: asyncio.StreamReader, opened: asyncio.Event) -> None:
         """Notes every id that an event of the stream names, until cancelled."""
@@ -62,16 +64,22 @@ class Arrivals:
 
     def delays_ms(self, arrived: dict[str, float]) -> list[float]:
         """From the answer to the arrival, sorted; an event may be quicker than the answer."""
-        return sorted(max(0.0, arrived[id] - at) * 1e3 for id, at in self.answered.items() if id in arrived)
+        return sorted(
+            max(0.0, arrived[id] - at) * 1e3 for id, at in self.answered.items() if id in arrived
+        )
 
     @property
     def complete(self) -> bool:
-        return all(len(set(self.answered) & set(a)) == self.count for a in (self.subscriber, self.live))
+        return all(
+            len(set(self.answered) & set(a)) == self.count for a in (self.subscriber, self.live)
+        )
 
 
 def delays(installation: Installation, company: Company, seconds: float) -> list[Result]:
     """B8: 100 creations a second, half of them by each process; one of the two is not the one with the relay."""
-    arrivals = asyncio.run(_deliver(installation, company.sign_in(installation).token, int(_PER_S * seconds)))
+    arrivals = asyncio.run(
+        _deliver(installation, company.sign_in(installation).token, int(_PER_S * seconds))
+    )
     heard, live = arrivals.delays_ms(arrivals.subscriber), arrivals.delays_ms(arrivals.live)
     return [
         at_most("B8", "HTTP answer -> JetStream subscriber, p50", _at(heard, 50), "ms", 3),
@@ -89,7 +97,11 @@ async def _deliver(installation: Installation, token: str, count: int) -> Arriva
     arrivals, opened = Arrivals(count), asyncio.Event()
     client = await nats.connect(installation.nats_url)
     await client.jetstream().subscribe(
-        "crm.*.contacts.>", stream=_STREAM, cb=arrivals.on_message, ordered_consumer=True, deliver_policy=DeliverPolicy.NEW
+        "crm.*.contacts.>",
+        stream=_STREAM,
+        cb=arrivals.on_message,
+        ordered_consumer=True,
+        deliver_policy=DeliverPolicy.NEW,
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", installation.port)
     writer.write(load.request("GET", "/v1/events", token).encode())
@@ -101,7 +113,9 @@ async def _deliver(installation: Installation, token: str, count: int) -> Arriva
         began = time.perf_counter() + 0.2
         async with asyncio.TaskGroup() as group:
             for at, endpoint in enumerate(sockets):
-                group.create_task(_create(endpoint, token, arrivals, began, range(at, count, len(sockets))))
+                group.create_task(
+                    _create(endpoint, token, arrivals, began, range(at, count, len(sockets)))
+                )
         async with asyncio.timeout(30):
             while not arrivals.complete:
                 await moment()
@@ -112,7 +126,9 @@ async def _deliver(installation: Installation, token: str, count: int) -> Arriva
     return arrivals
 
 
-async def _create(endpoint: Any, token: str, arrivals: Arrivals, began: float, numbers: range) -> None:
+async def _create(
+    endpoint: Any, token: str, arrivals: Arrivals, began: float, numbers: range
+) -> None:
     """Creates a contact at each number's moment, over one connection."""
     endpoint.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=endpoint)
@@ -156,9 +172,15 @@ def _rows(tenant_id: str, count: int) -> Iterator[tuple[str, int, tuple[str, str
         for contact in made:
             contact.etag = str(version)
             event = events_pb2.ContactCreated() if version == 1 else events_pb2.ContactUpdated()
-            change = common_pb2.Change(version=version, changed_fields=["position"], time=to_timestamp(tx.now))
+            change = common_pb2.Change(
+                version=version, changed_fields=["position"], time=to_timestamp(tx.now)
+            )
             body = save.event_body(event, change, codec.to_json(contact))
-            yield contact.id, version, save.event_row(tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body)
+            yield (
+                contact.id,
+                version,
+                save.event_row(tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body),
+            )
 
 
 async def _drain(installation: Installation, tenant_id: str, count: int) -> tuple[float, int, int]:
@@ -179,7 +201,9 @@ async def _drain(installation: Installation, tenant_id: str, count: int) -> tupl
             while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
                 await moment(0.02)
         seconds = time.perf_counter() - began
-        return seconds, *await _checked(client, last, {(record, version) for record, version, _ in rows})
+        return seconds, *await _checked(
+            client, last, {(record, version) for record, version, _ in rows}
+        )
     finally:
         await connection.close()
         await client.close()

@@ -30,7 +30,9 @@ async def serve(port: int) -> None:
     """Serves until SIGTERM, on a port that several processes share as the gateway's processes do."""
     defaults, stop = Settings(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    server = Server(hello, max_head_bytes=defaults.max_head_bytes, head_timeout_s=defaults.head_timeout_s)
+    server = Server(
+        hello, max_head_bytes=defaults.max_head_bytes, head_timeout_s=defaults.head_timeout_s
+    )
 
     async def nothing_to_close() -> None:
         """No streams."""

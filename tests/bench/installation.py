@@ -28,7 +28,9 @@ _DEADLINE_S = 180.0
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T], what: str, deadline_s: float = _DEADLINE_S, every_s: float = 0.01) -> T:
+def until(
+    found: Callable[[], T], what: str, deadline_s: float = _DEADLINE_S, every_s: float = 0.01
+) -> T:
     """The first true answer of `found`; raises TimeoutError after `deadline_s`."""
     deadline = time.monotonic() + deadline_s
     while not (answer := found()):
@@ -81,13 +83,25 @@ class Installation:
     _process: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
-        quiet = {name: value for name, value in os.environ.items() if not name.startswith(("CRM_", "DEMO", "PG"))}
-        return quiet | {"CRM_DATA_DIR": str(self.data), "CRM_PORT": str(self.port), "PYTHONUNBUFFERED": "1"} | self.settings
+        quiet = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CRM_", "DEMO", "PG"))
+        }
+        return (
+            quiet
+            | {"CRM_DATA_DIR": str(self.data), "CRM_PORT": str(self.port), "PYTHONUNBUFFERED": "1"}
+            | self.settings
+        )
 
     def start(self) -> "Installation":
         """Starts it and waits until it has printed its address."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
-        screen, parent, began = self.data.with_name(f"{self.data.name}.screen"), os.getpid(), time.monotonic()
+        screen, parent, began = (
+            self.data.with_name(f"{self.data.name}.screen"),
+            os.getpid(),
+            time.monotonic(),
+        )
         self.ready_s = 0.0
         with open(screen, "wb") as file:
             self._process = subprocess.Popen(
@@ -149,7 +163,9 @@ class Installation:
         """What its application processes are told: addresses and secrets."""
         running = self.run_json()
         endpoints = Endpoints(postgres=running["postgres"], nats=running["nats"])
-        return application.environment(reading(LocalSettings.from_environment(self.environment())), endpoints)
+        return application.environment(
+            reading(LocalSettings.from_environment(self.environment())), endpoints
+        )
 
     @property
     def nats_url(self) -> str:

@@ -31,7 +31,12 @@ def starts(data: Path, wanted: set[str], idle_s: float, *, demo: bool) -> list[R
             found += [
                 at_most("B11", "ready again (data exists)", again.ready_s, "s", 6),
                 at_most("B11", "first start, without installing: ready", first.ready_s, "s", 20),
-                told("B11", "first start, with the demo company made and the address printed", first.welcome_s, "s"),
+                told(
+                    "B11",
+                    "first start, with the demo company made and the address printed",
+                    first.welcome_s,
+                    "s",
+                ),
             ]
         if "B12" in wanted:
             found += _memory(again, idle_s)
@@ -41,7 +46,9 @@ def starts(data: Path, wanted: set[str], idle_s: float, *, demo: bool) -> list[R
 def _memory(installation: Installation, idle_s: float) -> list[Result]:
     _idle(installation, idle_s)
     each = {name: machine.memory_mib(pid) for name, pid in installation.pids().items()}
-    sessions = [machine.memory_mib(pid) for pid in machine.children(installation.pids()["postgres"])]
+    sessions = [
+        machine.memory_mib(pid) for pid in machine.children(installation.pids()["postgres"])
+    ]
     pss = sum(one[0] for one in (*each.values(), *sessions))
     with _alone(installation, "contacts") as pid:
         _idle(installation, idle_s)
@@ -69,9 +76,16 @@ def _idle(installation: Installation, idle_s: float) -> None:
 def _alone(installation: Installation, service: str) -> Iterator[int]:
     """A process that serves one service only, beside the installation, with its servers; its pid."""
     port = free_ports()
-    env = installation.environment() | installation.told() | {"CRM_GRPC_PORT": "-1", "CRM_METRICS_PORT": str(port)}
+    env = (
+        installation.environment()
+        | installation.told()
+        | {"CRM_GRPC_PORT": "-1", "CRM_METRICS_PORT": str(port)}
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "chassis", f"--target={service}"], env=env, cwd=CHECKOUT, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "chassis", f"--target={service}"],
+        env=env,
+        cwd=CHECKOUT,
+        stderr=subprocess.DEVNULL,
     )
     try:
         until(lambda: is_ready(port) or process.poll() is not None, f"{service} alone", 60)
@@ -97,7 +111,12 @@ def readers(data: Path, company: Company, count: int) -> list[Result]:
             answered = time.monotonic()
             last = float(tell("", ""))
     return [
-        told("B13", f"{count:,} idle SSE clients on one gateway process (<= 40 each)", each_kib, "KiB"),
+        told(
+            "B13",
+            f"{count:,} idle SSE clients on one gateway process (<= 40 each)",
+            each_kib,
+            "KiB",
+        ),
         told("B13", "an event reaches all of them (<= 1)", max(0.0, last - answered), "s"),
     ]
 

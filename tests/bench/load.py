@@ -52,7 +52,11 @@ class Measured:
 def run(job: Job) -> Measured:
     """Does the job in a process of its own; RuntimeError if any answer was not 200."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.load"], input=json.dumps(asdict(job)), capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.bench.load"],
+        input=json.dumps(asdict(job)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"the load generator failed: {done.stderr[-2000:]}")
@@ -111,7 +115,9 @@ def connected(port: int, pids: list[int], count: int) -> list[socket.socket]:
     deadline = time.monotonic() + _NO_ANSWER_S
     while any(wanted.values()):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {[p for p, n in wanted.items() if n]} accept no connection on port {port}")
+            raise TimeoutError(
+                f"processes {[p for p, n in wanted.items() if n]} accept no connection on port {port}"
+            )
         endpoint = socket.create_connection(("127.0.0.1", port), timeout=_NO_ANSWER_S)
         endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         probe = _Connection(endpoint)

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import asyncpg
 import nats
 
 from chassis.settings import Settings
 from deploy.local.settings import CHECKOUT
-from tests.bench import contacts
+from tests.bench import contacts, machine
 from tests.bench.company import Company
 from tests.bench.installation import Installation, free_ports, is_ready, moment, until
 from tests.bench.load import Job, Measured, request, run
@@ -38,6 +37,7 @@ class Rounds:
     seconds: float
     of: dict[str, list[Measured]] = field(default_factory=dict)
     alone: list[float] = field(default_factory=list)
+    alone_cpu_us: list[float] = field(default_factory=list)
     caught_up_s: list[float] = field(default_factory=list)
 
     def ratio(self, name: str, other: str) -> float:
@@ -48,7 +48,9 @@ class Rounds:
         return median(getattr(m, value) for m in self.of[name])
 
 
-def measure(installation: Installation, company: Company, wanted: set[str], rounds: int, seconds: float) -> list[Result]:
+def measure(
+    installation: Installation, company: Company, wanted: set[str], rounds: int, seconds: float
+) -> list[Result]:
     """B1 to B3, as far as they are wanted; B1 is measured always, the others are compared to it."""
     ids = asyncio.run(_ids(installation, company))
     found = Rounds(seconds)
@@ -56,8 +58,14 @@ def measure(installation: Installation, company: Company, wanted: set[str], roun
         for _ in range(rounds):
             admin = company.sign_in(installation)
             jobs = {
-                "hello": Job(port=port, pids=pids, requests=[request("GET", "/", "none")], seconds=seconds),
-                "get": _job(installation, [request("GET", f"/v1/contacts/{id}", admin.token) for id in ids], seconds),
+                "hello": Job(
+                    port=port, pids=pids, requests=[request("GET", "/", "none")], seconds=seconds
+                ),
+                "get": _job(
+                    installation,
+                    [request("GET", f"/v1/contacts/{id}", admin.token) for id in ids],
+                    seconds,
+                ),
             }
             if "B2" in wanted:
                 path = f"/v1/contacts?pageSize={_PAGE}"
@@ -65,19 +73,39 @@ def measure(installation: Installation, company: Company, wanted: set[str], roun
             for name, job in jobs.items():
                 found.of.setdefault(name, []).append(run(job))
             if "B3" in wanted:
-                _creations(installation, company, admin.token, admin.get("/v1/me")["user"]["id"], found)
-    return [*_b1(found), *(_b2(found) if "B2" in wanted else ()), *(_b3(found) if "B3" in wanted else ())]
+                _creations(
+                    installation, company, admin.token, admin.get("/v1/me")["user"]["id"], found
+                )
+    return [
+        *_b1(found),
+        *(_b2(found) if "B2" in wanted else ()),
+        *(_b3(found) if "B3" in wanted else ()),
+    ]
 
 
 def _b1(found: Rounds) -> list[Result]:
     return [
-        at_least("B1", "GET one contact, c=16, rate / bare ASGI hello", found.ratio("get", "hello"), "", 0.20),
-        at_most("B1", "GET one contact, CPU of application and PostgreSQL", found.middle("get", "cpu_us"), "us", 260),
+        at_least(
+            "B1",
+            "GET one contact, c=16, rate / bare ASGI hello",
+            found.ratio("get", "hello"),
+            "",
+            0.20,
+        ),
+        at_most(
+            "B1",
+            "GET one contact, CPU of application and PostgreSQL",
+            found.middle("get", "cpu_us"),
+            "us",
+            260,
+        ),
         told("B1", "GET one contact", found.middle("get", "rate"), "1/s"),
         told("B1", "GET one contact, p99", found.middle("get", "p99_ms"), "ms"),
         told("B1", "bare ASGI hello", found.middle("hello", "rate"), "1/s"),
         told("B1", "bare ASGI hello, CPU", found.middle("hello", "cpu_us"), "us"),
-        told("B1", "load generator's own CPU per request", found.middle("get", "client_cpu_us"), "us"),
+        told(
+            "B1", "load generator's own CPU per request", found.middle("get", "client_cpu_us"), "us"
+        ),
     ]
 
 
@@ -95,29 +123,54 @@ def _b3(found: Rounds) -> list[Result]:
         at_least("B3", "CREATE contact, c=16, rate / B1", found.ratio("create", "get"), "", 0.15),
         at_least("B3", "CREATE contact, rate / its statement by asyncpg alone", alone, "", 0.5),
         told("B3", "CREATE contact", found.middle("create", "rate"), "1/s"),
-        told("B3", "CREATE contact, CPU with relay and timeline", found.middle("create", "cpu_us"), "us"),
+        told(
+            "B3",
+            "CREATE contact, CPU with relay and timeline",
+            found.middle("create", "cpu_us"),
+            "us",
+        ),
         told("B3", "its statement by asyncpg alone", median(found.alone), "1/s"),
+        told(
+            "B3",
+            "its statement by asyncpg alone, CPU with relay and timeline",
+            median(found.alone_cpu_us),
+            "us",
+        ),
         told("B3", "timeline caught up after a round of creations", median(found.caught_up_s), "s"),
     ]
 
 
-def _job(installation: Installation, requests: list[str], seconds: float, *, once: bool = False) -> Job:
+def _job(
+    installation: Installation, requests: list[str], seconds: float, *, once: bool = False
+) -> Job:
     return Job(
         port=installation.port, pids=installation.app_pids, requests=requests, seconds=seconds, once=once,
         connections=_CONNECTIONS, postmaster=installation.pids()["postgres"],
     )  # fmt: skip
 
 
-def _creations(installation: Installation, company: Company, token: str, user_id: str, found: Rounds) -> None:
+def _creations(
+    installation: Installation, company: Company, token: str, user_id: str, found: Rounds
+) -> None:
     """Creations through the API and, in turn, their statement alone; each begins with nothing left to publish or consume."""
-    bodies = [_body(random.randrange(10**7)) for _ in range(int(_MOST_CREATED_PER_S * (found.seconds + 1)))]
-    job = _job(installation, [request("POST", "/v1/contacts", token, body) for body in bodies], found.seconds, once=True)
+    bodies = [
+        _body(random.randrange(10**7))
+        for _ in range(int(_MOST_CREATED_PER_S * (found.seconds + 1)))
+    ]
+    job = _job(
+        installation,
+        [request("POST", "/v1/contacts", token, body) for body in bodies],
+        found.seconds,
+        once=True,
+    )
     asyncio.run(settled(installation))
     found.of.setdefault("create", []).append(run(job))
     ended = time.monotonic()
     asyncio.run(settled(installation))
     found.caught_up_s.append(time.monotonic() - ended)
-    found.alone.append(_alone(installation, company, user_id, found.seconds))
+    rate, cpu_us = _alone(installation, company, user_id, found.seconds)
+    found.alone.append(rate)
+    found.alone_cpu_us.append(cpu_us)
     asyncio.run(settled(installation))
 
 
@@ -129,11 +182,18 @@ def _body(number: int) -> str:
     })  # fmt: skip
 
 
-def _alone(installation: Installation, company: Company, user_id: str, seconds: float) -> float:
-    """Rows a second of the creation's statement, by as many processes and connections as the API had."""
+def _alone(
+    installation: Installation, company: Company, user_id: str, seconds: float
+) -> tuple[float, float]:
+    """(rows a second, CPU a row) of the creation's statement, by as many processes and connections as the API had.
+
+    Relay and timeline work beside it as they do beside the API, and count as they do there.
+    """
     told_, processes = installation.told(), []
     settings = Settings(
-        postgres_url=told_["CRM_POSTGRES_URL"], nats_url=told_["CRM_NATS_URL"], secret=told_["CRM_SECRET"]
+        postgres_url=told_["CRM_POSTGRES_URL"],
+        nats_url=told_["CRM_NATS_URL"],
+        secret=told_["CRM_SECRET"],
     )
     count = len(installation.app_pids)
     job = {
@@ -142,7 +202,11 @@ def _alone(installation: Installation, company: Company, user_id: str, seconds: 
     }  # fmt: skip
     for _ in range(count):
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.statement"], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.bench.statement"],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert process.stdin is not None
         process.stdin.write(json.dumps(job) + "\n")
@@ -152,21 +216,33 @@ def _alone(installation: Installation, company: Company, user_id: str, seconds: 
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
             raise RuntimeError("the statement could not be run alone")
-    answers: list[dict[str, Any]] = []
+    pids, postmaster = (
+        [*installation.app_pids, *(p.pid for p in processes)],
+        installation.pids()["postgres"],
+    )
+    cpu_s, answers = machine.cpu_s(pids, postmaster), []
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        answers.append(json.loads(process.communicate()[0]))
-    return sum(answer["rows"] / answer["seconds"] for answer in answers)
+        assert process.stdout is not None
+        answers.append(json.loads(process.stdout.readline()))
+    cpu_s = machine.cpu_s(pids, postmaster) - cpu_s
+    for process in processes:
+        process.communicate()
+    return sum(a["rows"] / a["seconds"] for a in answers), cpu_s / sum(
+        a["rows"] for a in answers
+    ) * 1e6
 
 
 async def _ids(installation: Installation, company: Company) -> list[str]:
     connection = await asyncpg.connect(installation.database_url())
     try:
         rows = await connection.fetch(
-            "SELECT id FROM contacts WHERE tenant_id = $1 ORDER BY md5(id::text) LIMIT $2", company.tenant_id, _IDS
+            "SELECT id FROM contacts WHERE tenant_id = $1 ORDER BY md5(id::text) LIMIT $2",
+            company.tenant_id,
+            _IDS,
         )
     finally:
         await connection.close()
@@ -195,7 +271,10 @@ async def settled(installation: Installation) -> None:
 def _hello(processes: int) -> Iterator[tuple[int, list[int]]]:
     """(port, pids) of the bare ASGI application in as many processes as the real one has."""
     port = free_ports()
-    started = [subprocess.Popen([sys.executable, "-m", "tests.bench.hello", str(port)], cwd=CHECKOUT) for _ in range(processes)]
+    started = [
+        subprocess.Popen([sys.executable, "-m", "tests.bench.hello", str(port)], cwd=CHECKOUT)
+        for _ in range(processes)
+    ]
     try:
         until(lambda: is_ready(port), "the bare ASGI application", 30)
         yield port, [process.pid for process in started]

@@ -44,15 +44,23 @@ def shown(number: float) -> str:
 
 def table(results: Sequence[Result]) -> str:
     """For the screen."""
-    rows = [(r.id, r.what, f"{shown(r.value)} {r.unit}".strip(), r.budget, _verdict(r)) for r in results]
+    rows = [
+        (r.id, r.what, f"{shown(r.value)} {r.unit}".strip(), r.budget, _verdict(r)) for r in results
+    ]
     widths = [max(len(row[at]) for row in rows) for at in range(5)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
 
 
 def markdown(results: Sequence[Result]) -> str:
     """For the document."""
     lines = ["| # | what | measured | budget | |", "|---|---|---|---|---|"]
-    lines += [f"| {r.id} | {r.what} | {shown(r.value)} {r.unit} | {r.budget} | {_verdict(r)} |" for r in results]
+    lines += [
+        f"| {r.id} | {r.what} | {shown(r.value)} {r.unit} | {r.budget} | {_verdict(r)} |"
+        for r in results
+    ]
     return "\n".join(lines)
 
 

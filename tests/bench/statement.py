@@ -32,7 +32,9 @@ def composed(tenant_id: str, user_id: str, number: int) -> tuple[str, list[Any]]
         rights=Rights.of_system(),
     )  # fmt: skip
     given, family = contacts.name(random.Random())
-    made = contact_pb2.Contact(given_name=given, family_name=family, display_name=f"{given} {family}", owner_id=user_id)
+    made = contact_pb2.Contact(
+        given_name=given, family_name=family, display_name=f"{given} {family}", owner_id=user_id
+    )
     made.phones.add(number=f"+4850{number:07d}")
     made.emails.add(address=f"s{number}@customers.example")
     store.contacts.save(tx, made)
@@ -46,9 +48,12 @@ async def main(job: dict[str, Any]) -> None:
     for connection in connections:
         await connection.execute("SELECT set_config('app.tenant', $1, false)", job["tenant_id"])
     base = random.randrange(10**6) * 10
-    waiting = [composed(job["tenant_id"], job["user_id"], (base + n) % 10**7) for n in range(job["rows"])]
+    waiting = [
+        composed(job["tenant_id"], job["user_id"], (base + n) % 10**7) for n in range(job["rows"])
+    ]
     print("ready", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, sys.stdin.readline)
     began = time.perf_counter()
     done = 0
 
@@ -61,6 +66,9 @@ async def main(job: dict[str, Any]) -> None:
 
     await asyncio.gather(*(work(connection) for connection in connections))
     print(json.dumps({"rows": done, "seconds": time.perf_counter() - began}), flush=True)
+    await loop.run_in_executor(
+        None, sys.stdin.readline
+    )  # whoever reads our CPU does it before we end
     for connection in connections:
         await connection.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.machine import Machine
+from tests.chaos.machine import Machine, free_port
 from tests.e2e.company import Company, signed_up
 from tests.e2e.runtime.harness import processes_of, until
 
@@ -17,7 +17,9 @@ from tests.e2e.runtime.harness import processes_of, until
 async def installed() -> AsyncIterator[Machine]:
     folder = Path(tempfile.mkdtemp(prefix="akrab-chaos-"))
     folder.chmod(0o711)  # PostgreSQL does not run as root and must pass
-    machine = Machine(folder / "data", settings={"CRM_PROCESSES": "2", "CRM_SIGNUP": "1"})
+    machine = Machine(
+        folder / "data", free_port(), settings={"CRM_PROCESSES": "2", "CRM_SIGNUP": "1"}
+    )
     try:
         await machine.up()
         async with signed_up(machine.url, machine.setup_token):
@@ -26,7 +28,6 @@ async def installed() -> AsyncIterator[Machine]:
     finally:
         machine.end(signal.SIGTERM)
         until(lambda: not processes_of(machine.data), "the tests left processes", 20)
-        shutil.copytree(machine.data/'logs', '/tmp/chaos-logs', dirs_exist_ok=True)
         shutil.rmtree(folder)
 
 

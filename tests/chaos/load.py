@@ -59,7 +59,9 @@ class Load:
             while True:
                 try:
                     answer = await self.send(http, number)
-                except httpx.ConnectError:  # nothing was sent: both processes are dead at this moment
+                except (
+                    httpx.ConnectError
+                ):  # nothing was sent: both processes are dead at this moment
                     await first_of(_NEVER, timeout_s=_PAUSE_S)
                     continue
                 if answer.status_code == 200:
@@ -71,10 +73,11 @@ class Load:
 
     async def send(self, http: httpx.AsyncClient, number: int) -> httpx.Response:
         body = {"givenName": self._name, "familyName": str(number)}
-        return await http.post("/v1/contacts", json=body, headers={"idempotency-key": f"{self._name}-{number}"})
+        return await http.post(
+            "/v1/contacts", json=body, headers={"idempotency-key": f"{self._name}-{number}"}
+        )
 
     async def replay(self, numbers: set[int]) -> dict[int, str]:
         """Sends these again with their keys; number -> id."""
         async with client(self._machine.url, self._company.admin.token) as http:
             return {number: ok(await self.send(http, number))["id"] for number in sorted(numbers)}
-

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 from collections.abc import Iterator
@@ -17,10 +18,30 @@ from deploy.local import nats
 from tests.e2e.company import client
 from tests.e2e.runtime.harness import Runtime, alive, processes_of
 
+PORTS = range(10_000, 20_000)
+"""Below what Linux gives to outgoing connections: clients that try again and again could connect to themselves."""
 START_S = 120.0
 """The longest start: a machine that also runs other things, after a crash of everything."""
 
 ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
+
+
+def free_port() -> int:
+    """A port where nobody listens, nor on the next one."""
+    for port in random.sample(PORTS, len(PORTS)):
+        if all(listenable(one) for one in (port, port + 1)):
+            return port
+    raise AssertionError("no port is free")
+
+
+def listenable(port: int) -> bool:
+    """Whether nobody listens there; finished connections that linger do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return True
+    return False
 
 
 class Machine(Runtime):
@@ -44,7 +65,9 @@ class Machine(Runtime):
 
         def found() -> bool:
             assert self.process is not None
-            assert words in self.printed or self.process.poll() is None, f"it ended:\n{self.printed}"
+            assert words in self.printed or self.process.poll() is None, (
+                f"it ended:\n{self.printed}"
+            )
             return words in self.printed
 
         await eventually(found, f"{words!r} on screen", timeout_s)
@@ -53,7 +76,11 @@ class Machine(Runtime):
     @property
     def setup_token(self) -> str:
         """What the first start printed for setting up the first company."""
-        return next(line for line in self.printed.splitlines() if "/setup#" in line).partition("#")[2].strip()
+        return (
+            next(line for line in self.printed.splitlines() if "/setup#" in line)
+            .partition("#")[2]
+            .strip()
+        )
 
     def apps(self) -> list[int]:
         """The application processes that live."""
@@ -73,10 +100,7 @@ class Machine(Runtime):
     async def gone(self, timeout_s: float = 20.0) -> None:
         """Return when no process of this installation is left and its ports are free."""
         await eventually(lambda: not processes_of(self.data), "nothing is left running", timeout_s)
-        for port in (self.port, self.port + 1):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # finished connections linger; listeners do not
-                probe.bind(("127.0.0.1", port))
+        assert [listenable(port) for port in (self.port, self.port + 1)] == [True, True]
 
     def kill(self, pid: int) -> None:
         self.send(pid, signal.SIGKILL)
@@ -147,9 +171,13 @@ class Machine(Runtime):
         port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
         return process_at(self.port, port, self.apps()) if answer.status_code == 200 else 0
 
-    async def sql(self, statement: str, *arguments: Any, database: str = "crm_contacts") -> list[asyncpg.Record]:
+    async def sql(
+        self, statement: str, *arguments: Any, database: str = "crm_contacts"
+    ) -> list[asyncpg.Record]:
         """Rows as the administrator finds them."""
-        connection = await asyncpg.connect(self.run_json()["postgres"], database=database, timeout=10)
+        connection = await asyncpg.connect(
+            self.run_json()["postgres"], database=database, timeout=10
+        )
         try:
             return list(await connection.fetch(statement, *arguments))
         finally:

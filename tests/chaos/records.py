@@ -24,7 +24,9 @@ async def listed(company: Company) -> dict[str, str]:
             return found
 
 
-async def created_events(access: dict[str, Any], count: int, timeout_s: float = 60.0) -> list[Event]:
+async def created_events(
+    access: dict[str, Any], count: int, timeout_s: float = 60.0
+) -> list[Event]:
     """The ContactCreated events in the stream, as an outside subscriber reads them: at least `count`, and all there are."""
     async with reading(access) as reader:
 
@@ -43,18 +45,28 @@ async def created_entries(company: Company) -> Counter[str]:
     while True:
         query = {"pageSize": 200, "pageToken": token, "kinds": "contact"}
         page = ok(await company.admin.http.get("/v1/timeline", params=query))
-        found.update(e["objectId"] for e in page.get("entries", []) if e["type"].endswith(f".{CREATED}"))
+        found.update(
+            e["objectId"] for e in page.get("entries", []) if e["type"].endswith(f".{CREATED}")
+        )
         if not (token := page.get("nextPageToken", "")):
             return found
 
 
-async def timeline_reaches(company: Company, count: int, timeout_s: float = 60.0) -> Counter[str]:
-    """The entries of creation once there are as many."""
+async def timeline_shows(company: Company, once: Counter[str], timeout_s: float = 60.0) -> None:
+    """Return when the timeline has exactly these entries of creation; fails if it has others, or after the time."""
+    newest = max(once)  # ids begin with their time
+
+    async def almost() -> bool:
+        return bool(
+            ok(await company.admin.http.get(f"/v1/contacts/{newest}/timeline")).get("entries")
+        )
+
+    await eventually(almost, "the newest contact is in the timeline", timeout_s)
     last: list[Counter[str]] = []
 
-    async def there() -> bool:
+    async def all_there() -> bool:
         last[:] = [await created_entries(company)]
-        return last[0].total() >= count
+        return last[0].total() >= once.total()
 
-    await eventually(there, f"{count} entries in the timeline", timeout_s)
-    return last[0]
+    await eventually(all_there, f"{once.total()} entries in the timeline", timeout_s)
+    assert last[0] == once

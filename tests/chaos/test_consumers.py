@@ -20,12 +20,16 @@ ROUNDS = 5
 DUPLICATES = 'akrab_events_consumed_total{consumer="contacts-timeline",outcome="duplicate"}'
 
 
-async def test_a_consumer_killed_between_effect_and_ack_has_one_effect(machine: Machine, company: Company) -> None:
+async def test_a_consumer_killed_between_effect_and_ack_has_one_effect(
+    machine: Machine, company: Company
+) -> None:
     """NATS stands still while the effects go on, so that their acknowledgements are on the way when both die."""
     load = Load(machine, company, "Ack")
     for number in range(1, ROUNDS + 1):
         writing = asyncio.create_task(load.run(number * 300))
-        await eventually(lambda: len(load.told.acknowledged) >= number * 300 - 200, "the clients write")  # noqa: B023
+        await eventually(
+            lambda: len(load.told.acknowledged) >= number * 300 - 200, "the clients write"
+        )
         with machine.frozen("nats"):
             await writing
             machine.kill(await machine.leader())
@@ -34,11 +38,13 @@ async def test_a_consumer_killed_between_effect_and_ack_has_one_effect(machine: 
         await machine.whole()
         ids = load.told.acknowledged | await load.replay(load.told.unanswered)
         once = Counter(ids.values())
-        assert await records.timeline_reaches(company, once.total()) == once
+        await records.timeline_shows(company, once)
         if await duplicates(machine):
             break
 
-    assert await duplicates(machine) > 0, "no effect was ever without its acknowledgement: the test proves nothing"
+    assert await duplicates(machine) > 0, (
+        "no effect was ever without its acknowledgement: the test proves nothing"
+    )
     assert await records.created_entries(company) == once
 
 
@@ -47,12 +53,16 @@ async def duplicates(machine: Machine) -> float:
     found = 0.0
     for face in await machine.faces():
         lines = (await face.get("/metrics")).text.splitlines()
-        found += sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(DUPLICATES))
+        found += sum(
+            float(line.rpartition(" ")[2]) for line in lines if line.startswith(DUPLICATES)
+        )
         await face.aclose()
     return found
 
 
-async def test_what_comes_twice_or_late_changes_no_projection(machine: Machine, company: Company) -> None:
+async def test_what_comes_twice_or_late_changes_no_projection(
+    machine: Machine, company: Company
+) -> None:
     """A contact changed hands; the news of its first owner come again, and a version between arrives last."""
     role = await company.role(grants(("contact", "read", "own")))
     first, second = await company.person(role), await company.person(role)
@@ -76,13 +86,17 @@ async def test_what_comes_twice_or_late_changes_no_projection(machine: Machine, 
 
     await becomes(known, True, "the late one has been heard")
     entries = await timeline(company.admin, path)
-    assert Counter(entry["eventId"] for entry in entries) == Counter([*(event.id for event in events), late])
+    assert Counter(entry["eventId"] for entry in entries) == Counter(
+        [*(event.id for event in events), late]
+    )
     assert await seen(first, id) == 0  # an older version did not bring its owner back
     assert await seen(second, id) == 4
     assert ok(await company.admin.http.get(path))["ownerId"] == second.id
 
 
-async def publish(machine: Machine, company: Company, event: Event, body: dict[str, Any], *, event_id: str) -> None:
+async def publish(
+    machine: Machine, company: Company, event: Event, body: dict[str, Any], *, event_id: str
+) -> None:
     """The event again, as a publisher that JetStream does not recognise; it is in the stream when this returns."""
     client = await connect_once(machine.run_json()["nats"])
     try:

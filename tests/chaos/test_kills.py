@@ -15,7 +15,9 @@ CREATES, CLIENTS = 5_000, 32
 CHANCE = random.Random(23)
 
 
-async def test_every_acknowledged_create_exists_once_with_one_event(machine: Machine, company: Company) -> None:
+async def test_every_acknowledged_create_exists_once_with_one_event(
+    machine: Machine, company: Company
+) -> None:
     access = (await company.token(nats=True, natsStart="NATS_START_ALL"))["nats"]
     load = Load(machine, company, "Storm")
 
@@ -34,7 +36,7 @@ async def test_every_acknowledged_create_exists_once_with_one_event(machine: Mac
     events = await records.created_events(access, CREATES)
     once = Counter(list(names))
     assert Counter(event.subject for event in events) == once
-    assert await records.timeline_reaches(company, CREATES) == once
+    await records.timeline_shows(company, once)
     for id in CHANCE.sample(sorted(names), 20):
         card = ok(await company.admin.http.get(f"/v1/contacts/{id}/timeline"))
         assert [entry["type"] for entry in card["entries"]] == ["crm.contacts.v1.ContactCreated"]

@@ -13,7 +13,7 @@ from tests.chaos.machine import Machine
 from tests.e2e.company import Company, becomes, ok
 from tests.e2e.outside import is_let_in
 
-OUTAGE_S = 20.0
+OUTAGE_S = 60.0
 CLIENTS = 4
 PACE_S = 0.05
 """Between two creates of one client: the outage is to be long, not the load high."""
@@ -40,14 +40,24 @@ async def test_writes_go_on_while_nats_stands_still_and_all_events_arrive_after(
     await eventually(lambda: len(load.told.acknowledged) >= 20, "the clients write")
 
     with machine.frozen("nats"):
-        await becomes(lambda: fresh(faces), [False, False], "both processes know that the directory is not fresh", 15)
+        await becomes(
+            lambda: fresh(faces),
+            [False, False],
+            "both processes know that the directory is not fresh",
+            15,
+        )
         before = len(load.told.acknowledged)
         ok(await company.admin.http.delete(f"/v1/apiTokens/{revoked['apiToken']['id']}"))
         await first_of(never, timeout_s=OUTAGE_S)
         meanwhile = len(load.told.acknowledged) - before
         assert await fresh(faces) == [False, False]
 
-    assert await becomes(lambda: statuses(faces), [401, 401], "both processes refuse the revoked token") < 5
+    assert (
+        await becomes(
+            lambda: statuses(faces), [401, 401], "both processes refuse the revoked token"
+        )
+        < 5
+    )
     assert await becomes(lambda: is_let_in(revoked["nats"]), False, "NATS refuses it") < 5
     await becomes(lambda: fresh(faces), [True, True], "the directory is fresh again")
     load.stop.set()
@@ -60,10 +70,12 @@ async def test_writes_go_on_while_nats_stands_still_and_all_events_arrive_after(
     once = Counter(load.told.acknowledged.values())
     events = await records.created_events(access, once.total())
     assert Counter(event.subject for event in events) == once
-    assert await records.timeline_reaches(company, once.total()) == once
+    await records.timeline_shows(company, once)
 
 
-async def test_a_token_revoked_while_nats_restarts_is_refused_everywhere(machine: Machine, company: Company) -> None:
+async def test_a_token_revoked_while_nats_restarts_is_refused_everywhere(
+    machine: Machine, company: Company
+) -> None:
     """The worst order: it is revoked while nobody hears it, and NATS dies before it could be told."""
     revoked = await company.token(nats=True)
     faces = await machine.faces(token=revoked["secret"])
@@ -74,5 +86,10 @@ async def test_a_token_revoked_while_nats_restarts_is_refused_everywhere(machine
         machine.kill(pid := machine.pids()["nats"])
         await machine.restarted("nats", pid)
 
-    assert await becomes(lambda: statuses(faces), [401, 401], "both processes refuse the revoked token") < 5
+    assert (
+        await becomes(
+            lambda: statuses(faces), [401, 401], "both processes refuse the revoked token"
+        )
+        < 5
+    )
     assert await becomes(lambda: is_let_in(revoked["nats"]), False, "NATS refuses it") < 5

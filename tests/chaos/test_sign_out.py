@@ -30,7 +30,9 @@ async def served(faces: list[httpx.AsyncClient]) -> bool:
     return [(await face.get("/v1/contacts")).status_code for face in faces] == [200, 200]
 
 
-async def test_signing_out_everywhere_ends_all_sessions_in_all_processes(machine: Machine, company: Company) -> None:
+async def test_signing_out_everywhere_ends_all_sessions_in_all_processes(
+    machine: Machine, company: Company
+) -> None:
     seller = await company.person(await company.role(grants(("contact", "read", "own"))))
     other = await company.signed_in(seller.email)
     faces = [*await machine.faces(token=seller.token), *await machine.faces(token=other.token)]
@@ -42,7 +44,9 @@ async def test_signing_out_everywhere_ends_all_sessions_in_all_processes(machine
     assert await until_refused(faces) < LIMIT_S
 
 
-async def test_a_revoked_token_is_refused_by_all_processes(machine: Machine, company: Company) -> None:
+async def test_a_revoked_token_is_refused_by_all_processes(
+    machine: Machine, company: Company
+) -> None:
     token = await company.token()
     faces = await machine.faces(token=token["secret"])
     assert await served(faces)
@@ -52,7 +56,9 @@ async def test_a_revoked_token_is_refused_by_all_processes(machine: Machine, com
     assert await until_refused(faces) < LIMIT_S
 
 
-async def test_a_deactivated_user_s_sessions_and_tokens_end_in_all_processes(machine: Machine, company: Company) -> None:
+async def test_a_deactivated_user_s_sessions_and_tokens_end_in_all_processes(
+    machine: Machine, company: Company
+) -> None:
     seller = await company.person(await company.role(grants(("contact", "read", "own"))))
     token = await company.token(ownerId=seller.id)
     faces = [*await machine.faces(token=seller.token), *await machine.faces(token=token["secret"])]

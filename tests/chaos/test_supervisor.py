@@ -21,7 +21,9 @@ async def test_a_killed_supervisor_leaves_nothing_and_the_next_start_continues(
     before = len(load.told.acknowledged)
     await machine.up()
 
-    await eventually(lambda: len(load.told.acknowledged) >= before + 50, "the same sessions go on writing", 30)
+    await eventually(
+        lambda: len(load.told.acknowledged) >= before + 50, "the same sessions go on writing", 30
+    )
     load.stop.set()
     await writing
     assert load.told.rude == []

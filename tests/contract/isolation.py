@@ -20,7 +20,9 @@ from chassis.keys import uuid7
 from chassis.testing.installation import Installation
 from crm.options.v1 import options_pb2
 
-_NUMBERS = itertools.count(os.getpid() * 100_000)  # e-mails are unique over tenants, and workers share the database
+_NUMBERS = itertools.count(
+    os.getpid() * 100_000
+)  # e-mails are unique over tenants, and workers share the database
 
 KINDS = {
     "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user",
@@ -70,7 +72,11 @@ class Slot:
         """Sets the field to the id; absent messages on the way are made and filled, lists get one item."""
         holder = request
         for step in self.path[:-1]:
-            is_absent = not len(getattr(holder, step.name)) if step.is_repeated else not holder.HasField(step.name)
+            is_absent = (
+                not len(getattr(holder, step.name))
+                if step.is_repeated
+                else not holder.HasField(step.name)
+            )
             holder = getattr(holder, step.name)
             if step.is_repeated:
                 holder = holder.add() if is_absent else holder[0]
@@ -92,9 +98,17 @@ def slots(descriptor: Descriptor, before: tuple[FieldDescriptor, ...] = ()) -> I
             continue
         if options.Extensions[options_pb2.rules].format == options_pb2.FORMAT_UUID:
             yield Slot((*before, each))
-        elif each.message_type is not None and each.message_type.full_name.startswith("crm.") and len(before) < 4:
-            if not each.message_type.GetOptions().map_entry and each not in before:
-                yield from slots(each.message_type, (*before, each))
+        elif _is_part(each) and len(before) < 4 and each not in before:
+            yield from slots(each.message_type, (*before, each))
+
+
+def _is_part(each: FieldDescriptor) -> bool:
+    inner = each.message_type
+    return (
+        inner is not None
+        and inner.full_name.startswith("crm.")
+        and not inner.GetOptions().map_entry
+    )
 
 
 NOT_IDS = {"request_id", "visitor_id", "crm.contacts.v1.ExternalId.id"}
@@ -109,7 +123,11 @@ def unmarked(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> Iter
         if options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
             continue
         named = each.name in ("id", "ids") or each.name.endswith(("_id", "_ids"))
-        if named and each.type == FieldDescriptor.TYPE_STRING and not {each.name, each.full_name} & (known | NOT_IDS):
+        if (
+            named
+            and each.type == FieldDescriptor.TYPE_STRING
+            and not {each.name, each.full_name} & (known | NOT_IDS)
+        ):
             yield each.full_name
         inner = each.message_type
         if inner is not None and inner.full_name.startswith("crm.") and inner.full_name not in seen:
@@ -155,9 +173,8 @@ class Company:
             setattr(message, name, value.replace("#", new) if isinstance(value, str) else value)
         for each in message.DESCRIPTOR.fields:
             rules = each.GetOptions().Extensions[options_pb2.rules]
-            if not rules.required or (each.has_presence and message.HasField(each.name)) or getattr(message, each.name):
-                if not (rules.required and each.message_type is not None):
-                    continue
+            if not rules.required or (each.message_type is None and getattr(message, each.name)):
+                continue
             if each.message_type is not None:
                 part = getattr(message, each.name)
                 self.fill(part.add() if each.is_repeated else part, depth + 1)
@@ -190,7 +207,11 @@ class Company:
                 option = contracts.resource_option(part.message_type)
                 if option is not None:
                     getattr(request, part.name).id = self.records.get(option.object, uuid7())
-                    path = slot.path[1].name if len(slot.path) > 1 and slot.path[1].name != "id" else ""
+                    path = (
+                        slot.path[1].name
+                        if len(slot.path) > 1 and slot.path[1].name != "id"
+                        else ""
+                    )
                     request.update_mask.paths.append(path or _any_path(part.message_type))
         own = request.DESCRIPTOR.fields_by_name.get("id")
         if own is not None and slot.path != (own,):
@@ -204,7 +225,9 @@ class Company:
             answer = await self.call(method, self.request(method, slot, id))
         except errors.CrmError as refusal:
             told = [f"{v.field}: {v.description}" for v in refusal.violations]
-            return masked(f"{type(refusal).__name__} {refusal.reason} {refusal.message} {told} {refusal.metadata}")
+            return masked(
+                f"{type(refusal).__name__} {refusal.reason} {refusal.message} {told} {refusal.metadata}"
+            )
         return masked(json_format.MessageToJson(answer))
 
 
@@ -212,7 +235,12 @@ def _any_path(resource: Descriptor) -> str:
     """A text field that an update may name."""
     for each in resource.fields:
         options = each.GetOptions()
-        set_by_server = options.Extensions[options_pb2.output_only] or each.name in ("id", "key", "resource", "can")
+        set_by_server = options.Extensions[options_pb2.output_only] or each.name in (
+            "id",
+            "key",
+            "resource",
+            "can",
+        )
         if each.type == FieldDescriptor.TYPE_STRING and not each.is_repeated and not set_by_server:
             return each.name
     raise LookupError(resource.full_name)
@@ -229,7 +257,9 @@ async def populate(company: Company) -> None:
             company.records["session"] = answer.sessions[0].id
         elif method.name in ("RepublishContacts", "RepublishUsers"):
             answer = await company.call(method, company.build(method.input_type))
-            company.records[f"operation {method.containing_service.name}"] = answer.name.rpartition("/")[2]
+            company.records[f"operation {method.containing_service.name}"] = answer.name.rpartition(
+                "/"
+            )[2]
     company.records["tenant"] = company.id
 
 
@@ -245,7 +275,9 @@ SPARE = "spare "
 """Marks records whose ids callers offer in creations: afterwards they have a record of their own with that id."""
 
 
-async def differences(caller: Company, strangers: Mapping[str, str], method: MethodDescriptor) -> list[str]:
+async def differences(
+    caller: Company, strangers: Mapping[str, str], method: MethodDescriptor
+) -> list[str]:
     """Where the RPC answers otherwise to another tenant's id than to one that nobody has; empty is as it must be.
 
     Raises AssertionError for a request that was refused for its shape: then nothing has been compared.
@@ -261,9 +293,13 @@ async def differences(caller: Company, strangers: Mapping[str, str], method: Met
             kind = SPARE + kind
         ids = [strangers[kind]] if kind in strangers else sorted(set(strangers.values()))
         expected = await caller.outcome(method, slot, uuid7())
-        assert "INVALID_FIELDS" not in expected, f"{method.full_name}.{slot.name}: build a valid request: {expected}"
+        assert "INVALID_FIELDS" not in expected, (
+            f"{method.full_name}.{slot.name}: build a valid request: {expected}"
+        )
         for id in ids:
             told = await caller.outcome(method, slot, id)
             if told != expected:
-                found.append(f"{method.full_name}.{slot.name}: another tenant's {kind or 'id'} gives {told}, a random id {expected}")
+                found.append(
+                    f"{method.full_name}.{slot.name}: another tenant's {kind or 'id'} gives {told}, a random id {expected}"
+                )
     return found

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from crm.contacts.v1 import contact_pb2 as pb
-from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
-from crm.contacts.v1 import timeline_pb2
 
 from chassis import errors, keys
 from chassis.testing.installation import Installation, Person, Tenant, installation
 from chassis.times import to_datetime
+from crm.contacts.v1 import contact_pb2 as pb
+from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
+from crm.contacts.v1 import timeline_pb2
 from tests.service.kit.support import Desk, unchanged, until
 
 EVERYTHING = [{"object": "*", "action": "*", "scope": "all"}]
@@ -68,10 +68,14 @@ async def test_hidden_field_is_in_no_answer(tenant: Tenant) -> None:
     hidden, seen = await answers(clerk, await ana(desk)), await answers(chief, await ana(desk))
 
     assert {way: tells(answer) for way, answer in hidden.items() if tells(answer)} == {}
-    assert {way for way, answer in seen.items() if len(tells(answer)) == len(SECRETS)} == set(seen) - {"fields"}
+    assert {way for way, answer in seen.items() if len(tells(answer)) == len(SECRETS)} == set(
+        seen
+    ) - {"fields"}
 
 
-async def test_stored_json_of_a_hidden_field_is_not_passed_through(crm: Installation, tenant: Tenant) -> None:
+async def test_stored_json_of_a_hidden_field_is_not_passed_through(
+    crm: Installation, tenant: Tenant
+) -> None:
     made = await ana(Desk(tenant, tenant.admin))
     clerk = await tenant.person(EVERYTHING, hidden=HIDDEN)
     metadata = {"authorization": f"Bearer {clerk.token}", "crm-accept": "json"}
@@ -82,7 +86,9 @@ async def test_stored_json_of_a_hidden_field_is_not_passed_through(crm: Installa
         ("ListContactHistory", pb.ListContactHistoryRequest(id=made.id)),
         ("UpdateContact", pb.UpdateContactRequest(contact=pb.Contact(id=made.id, salutation="Dr"), update_mask={"paths": ["salutation"]})),
     ):  # fmt: skip
-        data, _ = await crm.local.unary(f"/crm.contacts.v1.ContactsService/{rpc}", request.SerializeToString(), metadata)
+        data, _ = await crm.local.unary(
+            f"/crm.contacts.v1.ContactsService/{rpc}", request.SerializeToString(), metadata
+        )
         assert b"Ana Nowak" in data or rpc == "ListContactHistory"
         assert not [secret for secret in SECRETS if secret.encode() in data], rpc
 
@@ -151,7 +157,15 @@ async def token(tenant: Tenant, user: Person, **limits: Any) -> Desk:
     """The desk of a program with an API token of the user."""
     id = keys.uuid7()
     text, digest = keys.new_api_token(tenant.id, id)
-    entry = {"hash": digest, "user_id": user.id, "methods": ["*"], "grants": None, "readable": None, "writable": None, **limits}
+    entry = {
+        "hash": digest,
+        "user_id": user.id,
+        "methods": ["*"],
+        "grants": None,
+        "readable": None,
+        "writable": None,
+        **limits,
+    }
     await tenant.put("token", id, entry)
     return Desk(tenant, Person(tenant.installation, tenant.id, user.id, text))
 
@@ -163,9 +177,15 @@ async def test_token_reads_only_its_readable_fields(tenant: Tenant) -> None:
     got = await shop.get(made.id)
 
     assert {f.name for f, _ in got.ListFields()} == {"id", "etag", "display_name", "salutation"}
-    assert {way: tells(answer) for way, answer in (await answers(shop, made)).items() if tells(answer)} == {}
+    assert {
+        way: tells(answer) for way, answer in (await answers(shop, made)).items() if tells(answer)
+    } == {}
     assert await shop.names(q="100 200") == []
-    for refused in (shop.page(filter='phones:"600100200"'), shop.page(filter='owner_id = "x"'), shop.page(order_by="position")):
+    for refused in (
+        shop.page(filter='phones:"600100200"'),
+        shop.page(filter='owner_id = "x"'),
+        shop.page(order_by="position"),
+    ):
         with pytest.raises(errors.CrmError) as refusal:
             await refused
         assert refusal.value.reason in ("FIELD_HIDDEN", "BAD_LIST")
@@ -181,7 +201,11 @@ async def test_token_writes_only_its_writable_fields(crm: Installation, tenant: 
     assert (await shop.update(made.id, salutation="Dr")).salutation == "Dr"
     assert (await shop.update(made.id, "birthday.day", birthday={"day": 18})).birthday.day == 18
     async with unchanged(crm, tenant):
-        for refused in (shop.update(made.id, display_name="X"), shop.update(made.id, "salutation", "phones"), shop.create("New")):
+        for refused in (
+            shop.update(made.id, display_name="X"),
+            shop.update(made.id, "salutation", "phones"),
+            shop.create("New"),
+        ):
             with pytest.raises(errors.PermissionDenied) as refusal:
                 await refused
             assert refusal.value.reason == "FIELD_NOT_WRITABLE"
@@ -190,10 +214,14 @@ async def test_token_writes_only_its_writable_fields(crm: Installation, tenant: 
 async def test_token_has_at_most_its_users_rights(tenant: Tenant) -> None:
     desk = Desk(tenant, tenant.admin)
     theirs = await ana(desk)
-    seller = await tenant.person([{"object": "contact", "action": a, "scope": "own"} for a in ("read", "create", "update")])
+    seller = await tenant.person(
+        [{"object": "contact", "action": a, "scope": "own"} for a in ("read", "create", "update")]
+    )
     own = await Desk(tenant, seller).create("Own")
     wide = await token(tenant, seller, grants=EVERYTHING)
-    narrow = await token(tenant, tenant.admin, grants=[{"object": "contact", "action": "read", "scope": "all"}])
+    narrow = await token(
+        tenant, tenant.admin, grants=[{"object": "contact", "action": "read", "scope": "all"}]
+    )
 
     assert await wide.names() == ["Own"]
     with pytest.raises(errors.NotFound):
@@ -207,7 +235,9 @@ async def test_token_has_at_most_its_users_rights(tenant: Tenant) -> None:
 
 async def test_token_is_limited_to_its_methods_and_its_time(tenant: Tenant) -> None:
     made = await ana(Desk(tenant, tenant.admin))
-    reader = await token(tenant, tenant.admin, methods=["/crm.contacts.v1.ContactsService/GetContact"])
+    reader = await token(
+        tenant, tenant.admin, methods=["/crm.contacts.v1.ContactsService/GetContact"]
+    )
     every = await token(tenant, tenant.admin, methods=["/crm.contacts.v1.ContactsService/*"])
     old = await token(tenant, tenant.admin, expires=time.time() - 1)
 
@@ -220,14 +250,27 @@ async def test_token_is_limited_to_its_methods_and_its_time(tenant: Tenant) -> N
         await old.get(made.id)
 
 
-async def test_token_of_a_wrong_secret_tenant_or_shape_is_refused(crm: Installation, tenant: Tenant) -> None:
+async def test_token_of_a_wrong_secret_tenant_or_shape_is_refused(
+    crm: Installation, tenant: Tenant
+) -> None:
     elsewhere = await crm.tenant()
     id = keys.uuid7()
     forged, _ = keys.new_api_token(tenant.id, id)
     _, digest = keys.new_api_token(tenant.id, id)
-    await tenant.put("token", id, {"hash": digest, "user_id": tenant.admin.id, "methods": ["*"], "grants": None})
+    await tenant.put(
+        "token", id, {"hash": digest, "user_id": tenant.admin.id, "methods": ["*"], "grants": None}
+    )
 
-    for text in (forged, keys.new_api_token(elsewhere.id, id)[0], "akt_", "akt_%%%", "x.y.z", "", " ", "é"):
+    for text in (
+        forged,
+        keys.new_api_token(elsewhere.id, id)[0],
+        "akt_",
+        "akt_%%%",
+        "x.y.z",
+        "",
+        " ",
+        "é",
+    ):
         person = Person(crm, tenant.id, tenant.admin.id, text)
         stub: Any = person.stub(grpc.ContactsServiceStub, remote=False)
         with pytest.raises(errors.Unauthenticated):

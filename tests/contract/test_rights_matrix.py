@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from crm.contacts.v1 import company_pb2, contact_pb2, events_pb2, request_pb2
-from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
-from crm.contacts.v1 import request_verbs_pb2 as verbs
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis import errors
@@ -21,6 +18,9 @@ from chassis.call import Cause
 from chassis.keys import uuid7
 from chassis.testing.installation import Installation, Person, Tenant, installation
 from chassis.tx import Tx
+from crm.contacts.v1 import company_pb2, contact_pb2, events_pb2, request_pb2
+from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
+from crm.contacts.v1 import request_verbs_pb2 as verbs
 from services.contacts import store
 
 SCOPES = (None, "own", "team", "subtree", "all")
@@ -40,7 +40,11 @@ class Kind:
         """(RPC name, request) of a standard method."""
         name = self.message.DESCRIPTOR.name
         many = self.plural[0].upper() + self.plural[1:]
-        rpc = {"List": f"List{many}", "BatchGet": f"BatchGet{many}", "History": f"List{name}History"}.get(verb, f"{verb}{name}")
+        rpc = {
+            "List": f"List{many}",
+            "BatchGet": f"BatchGet{many}",
+            "History": f"List{name}History",
+        }.get(verb, f"{verb}{name}")
         if verb == "Update":
             fields = {self.object: self.message(id=fields.pop("id")), **fields}
         return rpc, getattr(self.module, f"{rpc}Request")(**fields)
@@ -76,12 +80,18 @@ class Company:
     async def person(self, grants: list[dict[str, str]], **more: Any) -> Any:
         """The viewer's stub, with these grants from now on."""
         role = uuid7()
-        await self.tenant.put("role", role, {"name": "r", "grants": grants, "hidden": more.pop("hidden", [])})
+        await self.tenant.put(
+            "role", role, {"name": "r", "grants": grants, "hidden": more.pop("hidden", [])}
+        )
         user = self.tenant.installation.process.directory.of(self.tenant.id).user(self.viewer)
-        await self.tenant.put("user", self.viewer, {**user, "role_ids": [role, *more.pop("roles", [])]})
+        await self.tenant.put(
+            "user", self.viewer, {**user, "role_ids": [role, *more.pop("roles", [])]}
+        )
         admin = self.tenant.admin
         token = more.pop("token", "") or _token(self.tenant, self.viewer)
-        return Person(admin.installation, self.tenant.id, self.viewer, token).stub(grpc.ContactsServiceStub, remote=False)
+        return Person(admin.installation, self.tenant.id, self.viewer, token).stub(
+            grpc.ContactsServiceStub, remote=False
+        )
 
     def reaches(self, scope: str | None, record: Record) -> bool:
         """The brute force."""
@@ -89,13 +99,19 @@ class Company:
             return False
         if scope == "all":
             return True
-        departments = {"own": {self.home}, "team": {self.home}, "subtree": self.below[self.home]}[scope]
+        departments = {"own": {self.home}, "team": {self.home}, "subtree": self.below[self.home]}[
+            scope
+        ]
         if not record.owner:
             return record.department in departments
-        return record.owner == self.viewer or (scope != "own" and self.users[record.owner] in departments)
+        return record.owner == self.viewer or (
+            scope != "own" and self.users[record.owner] in departments
+        )
 
     def readable(self, scope: str | None, record: Record) -> bool:
-        return self.reaches(scope, record) or (scope is not None and self.viewer in record.followers)
+        return self.reaches(scope, record) or (
+            scope is not None and self.viewer in record.followers
+        )
 
 
 def _token(tenant: Tenant, user_id: str) -> str:
@@ -116,10 +132,14 @@ async def company(crm: Installation) -> Company:
     root = await tenant.department()
     home, beside = await tenant.department(root), await tenant.department(root)
     under = await tenant.department(home)
-    users = {(await tenant.person(department_id=d)).id: d for d in (home, home, under, root, beside)}
+    users = {
+        (await tenant.person(department_id=d)).id: d for d in (home, home, under, root, beside)
+    }
     viewer = next(iter(users))
     records: dict[str, list[Record]] = {kind: [] for kind in KINDS}
-    for kind, owner, department in itertools.product(KINDS, (*users, ""), ("", home, under, beside)):
+    for kind, owner, department in itertools.product(
+        KINDS, (*users, ""), ("", home, under, beside)
+    ):
         records[kind].append(Record(uuid7(), owner, department, ()))
     for kind, owner in itertools.product(KINDS, list(users)[2:]):
         records[kind].append(Record(uuid7(), owner, "", (viewer,)))
@@ -127,7 +147,9 @@ async def company(crm: Installation) -> Company:
     async def seed(tx: Tx) -> None:
         for name, kind in KINDS.items():
             for record in records[name]:
-                message = kind.message(id=record.id, owner_id=record.owner, department_id=record.department)
+                message = kind.message(
+                    id=record.id, owner_id=record.owner, department_id=record.department
+                )
                 message.follower_ids.extend(record.followers)
                 kind.resource.save(tx, message)
                 if name == "request":
@@ -141,7 +163,11 @@ async def company(crm: Installation) -> Company:
 
 
 def granted(object: str, **scopes: str | None) -> list[dict[str, str]]:
-    return [{"object": object, "action": action, "scope": scope} for action, scope in scopes.items() if scope]
+    return [
+        {"object": object, "action": action, "scope": scope}
+        for action, scope in scopes.items()
+        if scope
+    ]
 
 
 async def call(stub: Any, asked: tuple[str, Any]) -> Any:
@@ -154,7 +180,9 @@ async def call(stub: Any, asked: tuple[str, Any]) -> Any:
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 @pytest.mark.parametrize("name", KINDS)
-async def test_every_way_to_read_shows_the_scope_and_nothing_else(company: Company, name: str, scope: str | None) -> None:
+async def test_every_way_to_read_shows_the_scope_and_nothing_else(
+    company: Company, name: str, scope: str | None
+) -> None:
     kind, records = KINDS[name], company.records[name]
     stub = await company.person(granted(name, read=scope))
     expected = {record.id for record in records if company.readable(scope, record)}
@@ -162,8 +190,15 @@ async def test_every_way_to_read_shows_the_scope_and_nothing_else(company: Compa
 
     listed = await call(stub, kind.request("List", page_size=200))
     if scope is None:
-        for verb, fields in (("List", {}), ("Get", {"id": ids[0]}), ("BatchGet", {"ids": ids}), ("History", {"id": ids[0]})):
-            assert isinstance(await call(stub, kind.request(verb, **fields)), errors.PermissionDenied)
+        for verb, fields in (
+            ("List", {}),
+            ("Get", {"id": ids[0]}),
+            ("BatchGet", {"ids": ids}),
+            ("History", {"id": ids[0]}),
+        ):
+            assert isinstance(
+                await call(stub, kind.request(verb, **fields)), errors.PermissionDenied
+            )
         return
     assert len({record.id for record in records}) == len(ids)
     assert sorted(each.id for each in getattr(listed, kind.plural)) == sorted(expected)
@@ -183,14 +218,18 @@ async def test_every_way_to_read_shows_the_scope_and_nothing_else(company: Compa
 async def _paged(stub: Any, kind: Kind, size: int, order: str) -> list[str]:
     seen, token = [], ""
     while True:
-        page = await call(stub, kind.request("List", page_size=size, order_by=order, page_token=token))
+        page = await call(
+            stub, kind.request("List", page_size=size, order_by=order, page_token=token)
+        )
         seen += [each.id for each in getattr(page, kind.plural)]
         token = page.next_page_token
         if not token:
             return seen
 
 
-@pytest.mark.parametrize(("read", "write"), list(itertools.product(("own", "all"), SCOPES)), ids=str)
+@pytest.mark.parametrize(
+    ("read", "write"), list(itertools.product(("own", "all"), SCOPES)), ids=str
+)
 @pytest.mark.parametrize("name", KINDS)
 async def test_changes_reach_their_own_scope_within_what_is_readable(
     company: Company, name: str, read: str, write: str | None
@@ -207,17 +246,24 @@ async def test_changes_reach_their_own_scope_within_what_is_readable(
             wanted = errors.NotFound
         else:
             wanted = errors.Aborted if company.reaches(write, record) else errors.PermissionDenied
-        asked = [kind.request("Delete", id=record.id, etag="99"), kind.request("Update", id=record.id, etag="99")]
+        asked = [
+            kind.request("Delete", id=record.id, etag="99"),
+            kind.request("Update", id=record.id, etag="99"),
+        ]
         asked[1][1].update_mask.paths.append("department_id")
         if name == "request":
-            asked.append(("CloseRequest", verbs.CloseRequestRequest(id=record.id, etag="99", reason=1)))
+            asked.append(
+                ("CloseRequest", verbs.CloseRequestRequest(id=record.id, etag="99", reason=1))
+            )
         for each in asked:
             assert type(await call(stub, each)) is wanted, (each[0], record)
 
 
 @pytest.mark.parametrize("write", SCOPES, ids=str)
 @pytest.mark.parametrize("name", KINDS)
-async def test_can_says_what_would_be_permitted(company: Company, name: str, write: str | None) -> None:
+async def test_can_says_what_would_be_permitted(
+    company: Company, name: str, write: str | None
+) -> None:
     kind = KINDS[name]
     stub = await company.person(granted(name, read="all", update=write, delete="own"))
 
@@ -233,7 +279,9 @@ async def test_can_says_what_would_be_permitted(company: Company, name: str, wri
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-async def test_creation_is_limited_to_the_scope_of_its_owner(company: Company, scope: str | None) -> None:
+async def test_creation_is_limited_to_the_scope_of_its_owner(
+    company: Company, scope: str | None
+) -> None:
     stub = await company.person(granted("contact", read="all", create=scope))
 
     for owner, department in itertools.product(company.users, company.below[company.home]):
@@ -253,22 +301,36 @@ async def test_creation_is_limited_to_the_scope_of_its_owner(company: Company, s
     [[{"object": "*", "action": "*", "scope": "team"}], [{"object": "contact", "action": "*", "scope": "team"}],
      [{"object": "*", "action": "read", "scope": "team"}, {"object": "contact", "action": "read", "scope": "own"}]],
 )  # fmt: skip
-async def test_wildcards_grant_and_the_widest_grant_counts(company: Company, grants: list[dict[str, str]]) -> None:
+async def test_wildcards_grant_and_the_widest_grant_counts(
+    company: Company, grants: list[dict[str, str]]
+) -> None:
     kind = KINDS["contact"]
     stub = await company.person(grants)
 
     listed = await call(stub, kind.request("List", page_size=200))
 
-    expected = {record.id for record in company.records["contact"] if company.readable("team", record)}
+    expected = {
+        record.id for record in company.records["contact"] if company.readable("team", record)
+    }
     assert {each.id for each in listed.contacts} == expected
 
 
 async def test_two_roles_are_the_union_of_both(company: Company) -> None:
     second = uuid7()
-    await company.tenant.put("role", second, {"name": "s", "grants": granted("contact", read="all"), "hidden": []})
-    stub = await company.person(granted("contact", read="own", update="own"), roles=[second], hidden=["contact.phones"])
+    await company.tenant.put(
+        "role", second, {"name": "s", "grants": granted("contact", read="all"), "hidden": []}
+    )
+    stub = await company.person(
+        granted("contact", read="own", update="own"), roles=[second], hidden=["contact.phones"]
+    )
 
-    listed = await call(stub, KINDS["contact"].request("List", page_size=200, filter='phones:"600100200"'))
+    listed = await call(
+        stub, KINDS["contact"].request("List", page_size=200, filter='phones:"600100200"')
+    )
 
-    assert isinstance(listed, contact_pb2.ListContactsResponse)  # not hidden, as the second role shows it
-    assert len((await call(stub, KINDS["contact"].request("List", page_size=200))).contacts) == len(company.records["contact"])
+    assert isinstance(
+        listed, contact_pb2.ListContactsResponse
+    )  # not hidden, as the second role shows it
+    assert len((await call(stub, KINDS["contact"].request("List", page_size=200))).contacts) == len(
+        company.records["contact"]
+    )

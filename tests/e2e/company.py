@@ -13,21 +13,42 @@ from chassis.keys import uuid7
 from chassis.testing.events import eventually
 
 PASSWORD = "kaca-jendela-9"
-ABOUT = {"name": "Okna", "country": "PL", "currency": "PLN", "language": "pl", "timeZone": "Europe/Warsaw"}
-CATALOGUE = ("need", "label", "source", "form", "custom_field", "user", "department", "role", "tenant")
+ABOUT = {
+    "name": "Okna",
+    "country": "PL",
+    "currency": "PLN",
+    "language": "pl",
+    "timeZone": "Europe/Warsaw",
+}
+CATALOGUE = (
+    "need",
+    "label",
+    "source",
+    "form",
+    "custom_field",
+    "user",
+    "department",
+    "role",
+    "tenant",
+)
 _NUMBERS = itertools.count(1)
 
 
 def ok(answer: httpx.Response) -> dict[str, Any]:
     """The JSON of a success; fails the test with what was said otherwise."""
     request = answer.request
-    assert answer.status_code == 200, f"{request.method} {request.url.path}: {answer.status_code} {answer.text}"
+    assert answer.status_code == 200, (
+        f"{request.method} {request.url.path}: {answer.status_code} {answer.text}"
+    )
     return dict(answer.json())
 
 
 def refused(answer: httpx.Response, status: int, reason: str) -> dict[str, Any]:
     """The problem document of a refusal with exactly this status and reason."""
-    assert answer.headers["content-type"] == "application/problem+json", (answer.status_code, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json", (
+        answer.status_code,
+        answer.text,
+    )
     problem = dict(answer.json())
     assert (answer.status_code, problem["reason"]) == (status, reason), problem
     return problem
@@ -39,7 +60,9 @@ def client(
     """Somebody who speaks with this token, or a stranger."""
     sent = {"authorization": f"Bearer {token}"} if token else {}
     # Plain HTTP only: reading the certificates that `verify` needs costs a tenth of a second for each client.
-    return httpx.AsyncClient(base_url=url, headers=sent | headers, timeout=30, verify=False, limits=limits)
+    return httpx.AsyncClient(
+        base_url=url, headers=sent | headers, timeout=30, verify=False, limits=limits
+    )
 
 
 def phone() -> str:
@@ -68,7 +91,9 @@ class Person:
         name = path.rpartition("/")[2]
         token = ""
         while True:
-            page = ok(await self.http.get(path, params={"pageSize": 200, "pageToken": token, **query}))
+            page = ok(
+                await self.http.get(path, params={"pageSize": 200, "pageToken": token, **query})
+            )
             found |= {row["id"] for row in page.get(name, [])}
             if not (token := page.get("nextPageToken", "")):
                 return found
@@ -94,13 +119,20 @@ class Company:
 
     async def department(self, parent_id: str = "") -> str:
         """The id of a new department."""
-        body = {"name": f"department {next(_NUMBERS)}"} | ({"parentId": parent_id} if parent_id else {})
+        body = {"name": f"department {next(_NUMBERS)}"} | (
+            {"parentId": parent_id} if parent_id else {}
+        )
         return str(ok(await self.admin.http.post("/v1/departments", json=body))["id"])
 
     async def person(self, role_id: str, department_id: str = "", **fields: Any) -> Person:
         """Somebody who was invited, joined and signed in."""
         number = next(_NUMBERS)
-        body = {"email": f"p{number}-{uuid7()}@example.com", "name": f"Person {number}", "roleIds": [role_id], **fields}
+        body = {
+            "email": f"p{number}-{uuid7()}@example.com",
+            "name": f"Person {number}",
+            "roleIds": [role_id],
+            **fields,
+        }
         if department_id:
             body["departmentId"] = department_id
         user = ok(await self.admin.http.post("/v1/users", json=body))
@@ -131,8 +163,19 @@ class Company:
             "title": "Windows measured for free",
             "language": "en",
             "fields": [
-                {"key": "name", "label": "Your name", "type": "TYPE_TEXT", "meaning": "MEANING_NAME"},
-                {"key": "phone", "label": "Telephone", "type": "TYPE_PHONE", "meaning": "MEANING_PHONE", "required": True},
+                {
+                    "key": "name",
+                    "label": "Your name",
+                    "type": "TYPE_TEXT",
+                    "meaning": "MEANING_NAME",
+                },
+                {
+                    "key": "phone",
+                    "label": "Telephone",
+                    "type": "TYPE_PHONE",
+                    "meaning": "MEANING_PHONE",
+                    "required": True,
+                },
             ],
             "thankYouText": "Thank you! We call you back.",
             "rateLimitPerMinute": 1000,
@@ -152,15 +195,21 @@ async def signed_up(url: str, setup_token: str = "") -> AsyncIterator[Company]:
             "administrator": {"email": email, "password": PASSWORD, "name": "Ada Nowak"},
         }
         path = "/v1/setup" if setup_token else "/v1/tenants"
-        made = ok(await stranger.post(path, json=body | ({"token": setup_token} if setup_token else {})))
+        made = ok(
+            await stranger.post(path, json=body | ({"token": setup_token} if setup_token else {}))
+        )
         admin = await _signed_in(closing, url, stranger, email)
         yield Company(url, made["tenant"]["id"], admin, closing)
 
 
-async def _signed_in(closing: AsyncExitStack, url: str, stranger: httpx.AsyncClient, email: str) -> Person:
+async def _signed_in(
+    closing: AsyncExitStack, url: str, stranger: httpx.AsyncClient, email: str
+) -> Person:
     answer = ok(await stranger.post("/v1/auth:login", json={"email": email, "password": PASSWORD}))
     token = answer["accessToken"]
-    return Person(answer["user"]["id"], email, token, await closing.enter_async_context(client(url, token)))
+    return Person(
+        answer["user"]["id"], email, token, await closing.enter_async_context(client(url, token))
+    )
 
 
 async def becomes(answer: Any, expected: Any, what: str, timeout_s: float = 10.0) -> float:

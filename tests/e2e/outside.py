@@ -65,7 +65,9 @@ class Reader:
             )  # fmt: skip
         return events
 
-    async def until(self, enough: Callable[[list[Event]], bool], what: str, timeout_s: float = 15.0) -> list[Event]:
+    async def until(
+        self, enough: Callable[[list[Event]], bool], what: str, timeout_s: float = 15.0
+    ) -> list[Event]:
         """Everything read until it is enough."""
         found: list[Event] = []
 

@@ -24,7 +24,11 @@ async def test_a_key_of_another_request_is_refused(company: Company) -> None:
     key = {"idempotency-key": "order-17"}
     made = ok(await company.admin.http.post("/v1/contacts", json={"givenName": "Ana"}, headers=key))
 
-    refused(await company.admin.http.post("/v1/contacts", json={"givenName": "Eve"}, headers=key), 409, "REQUEST_ID_REUSED")
+    refused(
+        await company.admin.http.post("/v1/contacts", json={"givenName": "Eve"}, headers=key),
+        409,
+        "REQUEST_ID_REUSED",
+    )
 
     assert await company.admin.ids("/v1/contacts") == {made["id"]}
 
@@ -45,20 +49,32 @@ async def test_two_devices_edit_one_card_offline_and_both_edits_land(company: Co
     contact = await company.contact(position="Buyer")
     path = f"/v1/contacts/{contact['id']}"
 
-    first = await company.admin.http.patch(path, json={"position": "Owner"}, headers={"if-match": '"1"'})
-    second = await company.admin.http.patch(path, json={"salutation": "Pani"}, headers={"if-match": '"1"'})
+    first = await company.admin.http.patch(
+        path, json={"position": "Owner"}, headers={"if-match": '"1"'}
+    )
+    second = await company.admin.http.patch(
+        path, json={"salutation": "Pani"}, headers={"if-match": '"1"'}
+    )
 
     assert (ok(first)["etag"], ok(second)["etag"]) == ("2", "3")
     now = ok(await company.admin.http.get(path))
     assert (now["position"], now["salutation"]) == ("Owner", "Pani")
 
 
-async def test_a_late_edit_of_the_same_field_is_told_who_when_and_both_values(company: Company) -> None:
+async def test_a_late_edit_of_the_same_field_is_told_who_when_and_both_values(
+    company: Company,
+) -> None:
     contact = await company.contact(position="Buyer")
     path = f"/v1/contacts/{contact['id']}"
-    ok(await company.admin.http.patch(path, json={"position": "Owner"}, headers={"if-match": '"1"'}))
+    ok(
+        await company.admin.http.patch(
+            path, json={"position": "Owner"}, headers={"if-match": '"1"'}
+        )
+    )
 
-    late = await company.admin.http.patch(path, json={"position": "Clerk", "salutation": "Pan"}, headers={"if-match": '"1"'})
+    late = await company.admin.http.patch(
+        path, json={"position": "Clerk", "salutation": "Pan"}, headers={"if-match": '"1"'}
+    )
 
     problem = refused(late, 412, "FIELDS_CHANGED")
     assert problem["metadata"] == {"etag": "2"}
@@ -69,7 +85,9 @@ async def test_a_late_edit_of_the_same_field_is_told_who_when_and_both_values(co
     now = ok(await company.admin.http.get(path))
     assert (now["etag"], now["position"], now.get("salutation", "")) == ("2", "Owner", "")
 
-    decided = await company.admin.http.patch(path, json={"position": "Clerk"}, headers={"if-match": '"2"'})
+    decided = await company.admin.http.patch(
+        path, json={"position": "Clerk"}, headers={"if-match": '"2"'}
+    )
     assert ok(decided)["position"] == "Clerk"
 
 
@@ -78,17 +96,30 @@ async def test_a_late_edit_that_wants_what_is_there_already_lands(company: Compa
     path = f"/v1/contacts/{contact['id']}"
     ok(await company.admin.http.patch(path, json={"position": "Owner"}))
 
-    assert ok(await company.admin.http.patch(path, json={"position": "Owner"}, headers={"if-match": '"1"'}))["position"] == "Owner"
+    assert (
+        ok(
+            await company.admin.http.patch(
+                path, json={"position": "Owner"}, headers={"if-match": '"1"'}
+            )
+        )["position"]
+        == "Owner"
+    )
 
 
 async def test_an_etag_that_was_never_given_is_refused(company: Company) -> None:
     contact = await company.contact()
     path = f"/v1/contacts/{contact['id']}"
 
-    for etag in ('"99"', '"abc"', "W/\"0\""):
-        answer = await company.admin.http.patch(path, json={"position": "x"}, headers={"if-match": etag})
+    for etag in ('"99"', '"abc"', 'W/"0"'):
+        answer = await company.admin.http.patch(
+            path, json={"position": "x"}, headers={"if-match": etag}
+        )
         refused(answer, 412, "CHANGED_MEANWHILE")
-    refused(await company.admin.http.delete(path, headers={"if-match": '"99"'}), 412, "CHANGED_MEANWHILE")
+    refused(
+        await company.admin.http.delete(path, headers={"if-match": '"99"'}),
+        412,
+        "CHANGED_MEANWHILE",
+    )
 
     assert ok(await company.admin.http.get(path))["etag"] == "1"
 
@@ -97,7 +128,9 @@ async def test_conflicts_without_if_match_are_409(company: Company) -> None:
     external = {"system": "shop", "id": uuid7()}
     await company.contact(externalIds=[external])
 
-    again = await company.admin.http.post("/v1/contacts", json={"givenName": "Eve", "externalIds": [external]})
+    again = await company.admin.http.post(
+        "/v1/contacts", json={"givenName": "Eve", "externalIds": [external]}
+    )
 
     assert again.status_code == 409, again.text
     etag_in_body = await company.contact()
@@ -109,11 +142,15 @@ async def test_conflicts_without_if_match_are_409(company: Company) -> None:
 
 async def test_twenty_assign_one_request_and_one_event_tells_each_change(company: Company) -> None:
     """Twenty colleagues close one request at the same moment: it is closed once."""
-    request = ok(await company.admin.http.post("/v1/requests", json={"text": "How much?", "name": "Wanda"}))
+    request = ok(
+        await company.admin.http.post("/v1/requests", json={"text": "How much?", "name": "Wanda"})
+    )
     path = f"/v1/requests/{request['id']}"
     body = {"reason": "CLOSE_REASON_DUPLICATE"}
 
-    answers = await asyncio.gather(*(company.admin.http.post(f"{path}:close", json=body) for _ in range(20)))
+    answers = await asyncio.gather(
+        *(company.admin.http.post(f"{path}:close", json=body) for _ in range(20))
+    )
 
     assert Counter(answer.status_code for answer in answers) == {200: 1, 422: 19}
     assert ok(await company.admin.http.get(path))["state"] == "STATE_CLOSED"

@@ -24,7 +24,10 @@ async def shop(company: Company) -> tuple[Person, Person, dict[str, Any]]:
 
 async def post(company: Company, form: dict[str, Any], **fields: str) -> dict[str, Any]:
     async with client(company.url) as visitor:
-        body = {"fields": {"name": "Wanda Żak", **fields}, "lastTouch": {"utmSource": "google", "utmMedium": "cpc"}}
+        body = {
+            "fields": {"name": "Wanda Żak", **fields},
+            "lastTouch": {"utmSource": "google", "utmMedium": "cpc"},
+        }
         return ok(await visitor.post(f"/v1/public/forms/{form['key']}", json=body))
 
 
@@ -71,7 +74,9 @@ async def test_who_asks_again_gets_no_second_card_and_keeps_his_seller(company: 
     assert len(await company.admin.ids("/v1/contacts")) == 1
 
 
-async def test_the_owner_sees_it_live_within_a_second_and_nobody_else_does(company: Company) -> None:
+async def test_the_owner_sees_it_live_within_a_second_and_nobody_else_does(
+    company: Company,
+) -> None:
     first, second, form = await shop(company)
     took: list[float] = []
     heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -96,7 +101,9 @@ async def test_an_outside_subscriber_gets_request_received(company: Company) -> 
     async with reading(token["nats"]) as reader:
         receipt = await post(company, form, phone=phone())
 
-        events = await reader.until(lambda found: any(e.type == "RequestReceived" for e in found), "RequestReceived")
+        events = await reader.until(
+            lambda found: any(e.type == "RequestReceived" for e in found), "RequestReceived"
+        )
 
     (event,) = [e for e in events if e.type == "RequestReceived"]
     request = ok(await company.admin.http.get(f"/v1/requests/{receipt['receiptId']}"))

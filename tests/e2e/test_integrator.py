@@ -15,7 +15,11 @@ CHANGES = 5
 
 async def changed(company: Company, id: str, times: int) -> None:
     for number in range(times):
-        ok(await company.admin.http.patch(f"/v1/contacts/{id}", json={"position": f"position {number}"}))
+        ok(
+            await company.admin.http.patch(
+                f"/v1/contacts/{id}", json={"position": f"position {number}"}
+            )
+        )
 
 
 def by_record(events: list[Event]) -> dict[str, list[int]]:
@@ -26,7 +30,9 @@ def by_record(events: list[Event]) -> dict[str, list[int]]:
     return dict(found)
 
 
-async def test_a_program_that_was_away_gets_every_event_once_in_order_per_record(company: Company) -> None:
+async def test_a_program_that_was_away_gets_every_event_once_in_order_per_record(
+    company: Company,
+) -> None:
     access = (await company.token(nats=True, natsStart="NATS_START_NEW"))["nats"]
     first = (await company.contact())["id"]
     async with reading(access) as reader:
@@ -62,7 +68,9 @@ async def test_a_copy_is_built_from_nothing_by_republish(company: Company) -> No
 
     async with reading(access) as reader:
         operation = ok(await company.admin.http.post("/v1/contacts:republish", json={}))
-        events = await reader.until(lambda found: len(found) >= len(contacts), "every contact's present state")
+        events = await reader.until(
+            lambda found: len(found) >= len(contacts), "every contact's present state"
+        )
         done = await finished(company, operation["name"])
         events += await reader.rest()
 
@@ -76,7 +84,11 @@ async def test_a_copy_is_built_from_nothing_by_republish(company: Company) -> No
         record.pop("can")
         assert copy[id].body["contact"] == record
     timeline = ok(await company.admin.http.get(f"/v1/contacts/{changed_one}/timeline"))["entries"]
-    assert [e["type"].rpartition(".")[2] for e in timeline] == ["ContactUpdated", "ContactUpdated", "ContactCreated"]
+    assert [e["type"].rpartition(".")[2] for e in timeline] == [
+        "ContactUpdated",
+        "ContactUpdated",
+        "ContactCreated",
+    ]
 
 
 async def finished(company: Company, name: str) -> dict[str, object]:
@@ -116,7 +128,11 @@ async def test_a_program_s_secret_is_shown_once(company: Company) -> None:
     body, key = {"name": "shop"}, {"idempotency-key": "shop-1"}
     made = ok(await company.admin.http.post("/v1/apiTokens", json=body, headers=key))
 
-    refused(await company.admin.http.post("/v1/apiTokens", json=body, headers=key), 409, "SECRET_SHOWN_ONCE")
+    refused(
+        await company.admin.http.post("/v1/apiTokens", json=body, headers=key),
+        409,
+        "SECRET_SHOWN_ONCE",
+    )
 
     assert made["secret"].startswith("akt_")
     stored = ok(await company.admin.http.get(f"/v1/apiTokens/{made['apiToken']['id']}"))

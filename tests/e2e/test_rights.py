@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from chassis.keys import uuid7
-from tests.e2e.company import PASSWORD, Company, Person, becomes, client, grants, ok, refused, signed_up
+from tests.e2e.company import (
+    PASSWORD,
+    Company,
+    Person,
+    becomes,
+    client,
+    grants,
+    ok,
+    refused,
+    signed_up,
+)
 from tests.service.gateway.conftest import Crm
 from tests.service.gateway.sse import opened
 
@@ -43,24 +53,41 @@ async def founded(company: Company) -> Firm:
     sales = await company.department()
     export = await company.department(sales)
     roles = {
-        scope: await company.role(grants(("contact", "*", scope), ("request", "read", scope)), ("contact.birthday",))
+        scope: await company.role(
+            grants(("contact", "*", scope), ("request", "read", scope)), ("contact.birthday",)
+        )
         for scope in ("own", "team", "subtree")
     }
     money = await company.role(grants(("company", "*", "all")))
-    seller, colleague = await company.person(roles["own"], sales), await company.person(roles["own"], sales)
+    seller, colleague = (
+        await company.person(roles["own"], sales),
+        await company.person(roles["own"], sales),
+    )
     exporter = await company.person(roles["own"], export)
-    leader, head = await company.person(roles["team"], sales), await company.person(roles["subtree"], sales)
+    leader, head = (
+        await company.person(roles["team"], sales),
+        await company.person(roles["subtree"], sales),
+    )
     accountant = await company.person(money, sales)
-    owners = {"seller": seller, "colleague": colleague, "exporter": exporter, "admin": company.admin}
+    owners = {
+        "seller": seller,
+        "colleague": colleague,
+        "exporter": exporter,
+        "admin": company.admin,
+    }
     contacts = {
-        name: str((await company.contact(ownerId=owner.id, birthday=BIRTHDAY))["id"]) for name, owner in owners.items()
+        name: str((await company.contact(ownerId=owner.id, birthday=BIRTHDAY))["id"])
+        for name, owner in owners.items()
     }
     return Firm(company, roles, seller, colleague, exporter, leader, head, accountant, contacts)
 
 
 def places(id: str) -> list[str]:
     """Every way to ask for one contact."""
-    return [f"/v1/contacts/{id}", *(f"/v1/contacts/{id}/{part}" for part in ("card", "timeline", "history"))]
+    return [
+        f"/v1/contacts/{id}",
+        *(f"/v1/contacts/{id}/{part}" for part in ("card", "timeline", "history")),
+    ]
 
 
 async def sees(person: Person, firm: Firm) -> set[str]:
@@ -88,7 +115,11 @@ async def test_the_accountant_gets_money_matters_only(firm: Firm) -> None:
 
     assert await firm.accountant.ids("/v1/companies") == {buyer["id"]}
     refused(await firm.accountant.http.get("/v1/contacts"), 403, "PERMISSION_DENIED")
-    refused(await firm.accountant.http.get(f"/v1/contacts/{firm.contacts['seller']}"), 403, "PERMISSION_DENIED")
+    refused(
+        await firm.accountant.http.get(f"/v1/contacts/{firm.contacts['seller']}"),
+        403,
+        "PERMISSION_DENIED",
+    )
     refused(await firm.seller.http.get("/v1/companies"), 403, "PERMISSION_DENIED")
 
 
@@ -109,8 +140,14 @@ async def test_a_hidden_field_is_nowhere_and_cannot_be_asked_about(firm: Firm) -
 
     for place in places(id):
         assert "1980" not in (await firm.seller.http.get(place)).text
-        assert "1980" in (await firm.company.admin.http.get(place)).text or place.endswith("timeline")
-    for query in ({"filter": 'birthday > "1970-01-01"'}, {"orderBy": "birthday"}, {"fields": "birthday"}):
+        assert "1980" in (await firm.company.admin.http.get(place)).text or place.endswith(
+            "timeline"
+        )
+    for query in (
+        {"filter": 'birthday > "1970-01-01"'},
+        {"orderBy": "birthday"},
+        {"fields": "birthday"},
+    ):
         answer = await firm.seller.http.get("/v1/contacts", params=query)
         assert answer.status_code != 200 or "birthday" not in answer.text, answer.text
 
@@ -124,7 +161,9 @@ async def test_another_company_gets_not_found_word_for_word(firm: Firm, stranger
         for place in places(id) if method == "GET" else [f"/v1/contacts/{id}"]:
             answer = await stranger.admin.http.request(method, place, **body)  # type: ignore[arg-type]
             problem = answer.json() | {"traceId": ""}
-            found.append((answer.status_code, {k: str(v).replace(id, "ID") for k, v in problem.items()}))
+            found.append(
+                (answer.status_code, {k: str(v).replace(id, "ID") for k, v in problem.items()})
+            )
         return found
 
     for method in ("GET", "PATCH", "DELETE"):
@@ -149,7 +188,12 @@ async def test_a_program_gets_two_methods_and_the_fields_it_was_given(firm: Firm
     rows = ok(await program.get("/v1/contacts"))["contacts"]
     assert {row["id"] for row in rows} == set(firm.contacts.values())
     assert all(set(row) <= {"id", "etag", "displayName", "can"} for row in rows)
-    for method, place in (("PATCH", path), ("DELETE", path), ("GET", f"{path}/history"), ("GET", "/v1/companies")):
+    for method, place in (
+        ("PATCH", path),
+        ("DELETE", path),
+        ("GET", f"{path}/history"),
+        ("GET", "/v1/companies"),
+    ):
         body = {"json": {"position": "x"}} if method == "PATCH" else {}
         refused(await program.request(method, place, **body), 403, "METHOD_NOT_GRANTED")  # type: ignore[arg-type]
 
@@ -158,15 +202,21 @@ async def test_a_program_never_may_do_more_than_its_user(firm: Firm) -> None:
     token = await firm.company.token(ownerId=firm.seller.id)
     program = await firm.company.open(token["secret"])
 
-    assert {row["id"] for row in ok(await program.get("/v1/contacts"))["contacts"]} == {firm.contacts["seller"]}
+    assert {row["id"] for row in ok(await program.get("/v1/contacts"))["contacts"]} == {
+        firm.contacts["seller"]
+    }
 
 
 async def test_changed_rights_are_effective_at_once(company: Company) -> None:
     """Role and owner: each change shows in list and live stream without a new sign-in."""
     admin, sales = company.admin.http, await company.department()
-    own, team = [await company.role(grants(("contact", "read", scope))) for scope in ("own", "team")]
+    own, team = [
+        await company.role(grants(("contact", "read", scope))) for scope in ("own", "team")
+    ]
     seller, colleague = await company.person(own, sales), await company.person(own, sales)
-    mine, theirs = [(await company.contact(ownerId=person.id))["id"] for person in (seller, colleague)]
+    mine, theirs = [
+        (await company.contact(ownerId=person.id))["id"] for person in (seller, colleague)
+    ]
 
     async def listed() -> set[str]:
         return await seller.ids("/v1/contacts")
@@ -197,4 +247,8 @@ async def test_a_deactivated_user_is_out_at_once(company: Company) -> None:
     ok(await company.admin.http.post(f"/v1/users/{seller.id}:deactivate", json={}))
     assert await becomes(status, 401, "the session has ended") < 5
     async with client(company.url) as http:
-        refused(await http.post("/v1/auth:login", json={"email": seller.email, "password": PASSWORD}), 401, "WRONG_CREDENTIALS")
+        refused(
+            await http.post("/v1/auth:login", json={"email": seller.email, "password": PASSWORD}),
+            401,
+            "WRONG_CREDENTIALS",
+        )

@@ -8,7 +8,9 @@ from tests.service.gateway.sse import opened
 CSRF = {"x-csrf": "1"}
 
 
-async def test_a_browser_works_by_cookie_and_its_changes_need_the_csrf_header(company: Company) -> None:
+async def test_a_browser_works_by_cookie_and_its_changes_need_the_csrf_header(
+    company: Company,
+) -> None:
     async with client(company.url) as browser:
         login = {"email": company.admin.email, "password": PASSWORD}
         answer = await browser.post("/v1/auth:login", json=login, headers=CSRF)
@@ -18,7 +20,11 @@ async def test_a_browser_works_by_cookie_and_its_changes_need_the_csrf_header(co
             assert "SameSite=Lax" in cookie
 
         assert ok(await browser.get("/v1/me"))["user"]["email"] == company.admin.email
-        refused(await browser.post("/v1/contacts", json={"givenName": "Eve"}), 403, "CSRF_HEADER_MISSING")
+        refused(
+            await browser.post("/v1/contacts", json={"givenName": "Eve"}),
+            403,
+            "CSRF_HEADER_MISSING",
+        )
         made = ok(await browser.post("/v1/contacts", json={"givenName": "Ana"}, headers=CSRF))
         assert await company.admin.ids("/v1/contacts") == {made["id"]}
 
@@ -31,10 +37,17 @@ async def test_a_browser_works_by_cookie_and_its_changes_need_the_csrf_header(co
 
 async def test_a_wrong_password_says_nothing_about_the_account(company: Company) -> None:
     async with client(company.url) as http:
-        there = await http.post("/v1/auth:login", json={"email": company.admin.email, "password": "wrong-wrong-9"})
-        absent = await http.post("/v1/auth:login", json={"email": "nobody@example.com", "password": "wrong-wrong-9"})
+        there = await http.post(
+            "/v1/auth:login", json={"email": company.admin.email, "password": "wrong-wrong-9"}
+        )
+        absent = await http.post(
+            "/v1/auth:login", json={"email": "nobody@example.com", "password": "wrong-wrong-9"}
+        )
 
-    first, second = refused(there, 401, "WRONG_CREDENTIALS"), refused(absent, 401, "WRONG_CREDENTIALS")
+    first, second = (
+        refused(there, 401, "WRONG_CREDENTIALS"),
+        refused(absent, 401, "WRONG_CREDENTIALS"),
+    )
     assert first | {"traceId": ""} == second | {"traceId": ""}
 
 

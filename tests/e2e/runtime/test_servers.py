@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from deploy.local import nkey, streams
+from chassis import nkey
+from deploy.local import streams
 from deploy.local.errors import Refusal
 from deploy.local.nats import ACCOUNT, connect_once
 from tests.e2e.runtime.harness import Runtime
@@ -101,7 +102,7 @@ def signed(seed: str, claims: dict[str, Any]) -> bytes:
     def part(content: dict[str, Any]) -> bytes:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=")
 
-    standard = {"jti": "x", "iat": int(time.time()), "iss": nkey.account_public_key(seed)}
+    standard = {"jti": "x", "iat": int(time.time()), "iss": nkey.AccountKey(seed).public_key}
     body = part({"typ": "JWT", "alg": "ed25519-nkey"}) + b"." + part(standard | claims)
     signature = account_key(seed).sign(body)
     return body + b"." + base64.urlsafe_b64encode(signature).rstrip(b"=")

@@ -1,5 +1,6 @@
 """What the tests of contacts share: a tenant with its stubs, forms and counts."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from google.protobuf.struct_pb2 import Value
 
 from chassis import errors
 from chassis.testing.installation import Installation, Person, Tenant
+from chassis.waits import first_of
 from crm.contacts.v1 import contact_pb2, form_pb2, intake_pb2, request_pb2
 from crm.contacts.v1.contacts_service_pb2_grpc import ContactsServiceStub
 
@@ -90,12 +92,14 @@ class World:
         return found | {"outbox_sequence": await self._outbox_position()}
 
     async def _outbox_position(self) -> int:
-        """Rows leave the outbox when they are published, so what counts is what both together have held."""
+        """How many events were published, once nothing waits to be: a row is for a moment in both places."""
+        async with asyncio.timeout(20):
+            while await self.count("outbox"):
+                await first_of(asyncio.Event(), timeout_s=0.02)
         stream = await self.running.process.nats.js.stream_info(
             "CONTACTS", subjects_filter=f"crm.{self.tenant.id}.>"
         )
-        published = sum((stream.state.subjects or {}).values())
-        return published + await self.count("outbox")
+        return sum((stream.state.subjects or {}).values())
 
 
 class Refused:

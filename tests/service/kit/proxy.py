@@ -36,7 +36,9 @@ class Wire:
                 await there.drain()
         there.close()
 
-    async def _answers(self, server: asyncio.StreamReader, back: asyncio.StreamWriter, cut: asyncio.Event) -> None:
+    async def _answers(
+        self, server: asyncio.StreamReader, back: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await server.read(1 << 16):
                 if cut.is_set():

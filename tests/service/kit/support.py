@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from chassis import errors
-from chassis.waits import first_of
 from chassis.keys import uuid7
 from chassis.testing.installation import Installation, Person, Tenant
 from chassis.times import to_timestamp
+from chassis.waits import first_of
 from crm.common.v1 import common_pb2 as common
 from crm.contacts.v1 import contact_pb2 as pb
 from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
@@ -32,7 +32,9 @@ class Desk:
 
     async def create(self, name: str = "Ana", *, request_id: str = "", **fields: Any) -> pb.Contact:
         contact = pb.Contact(display_name=name, **fields)
-        return await self.stub.CreateContact(pb.CreateContactRequest(contact=contact, request_id=request_id))
+        return await self.stub.CreateContact(
+            pb.CreateContactRequest(contact=contact, request_id=request_id)
+        )
 
     async def get(self, id: str, *fields: str, as_of: datetime | None = None) -> pb.Contact:
         request = pb.GetContactRequest(id=id)
@@ -42,14 +44,20 @@ class Desk:
             request.as_of.CopyFrom(to_timestamp(as_of))
         return await self.stub.GetContact(request)
 
-    async def update(self, id: str, *paths: str, etag: str = "", request_id: str = "", **fields: Any) -> pb.Contact:
+    async def update(
+        self, id: str, *paths: str, etag: str = "", request_id: str = "", **fields: Any
+    ) -> pb.Contact:
         """An update of `paths`; without them, of the fields given."""
-        request = pb.UpdateContactRequest(contact=pb.Contact(id=id, **fields), etag=etag, request_id=request_id)
+        request = pb.UpdateContactRequest(
+            contact=pb.Contact(id=id, **fields), etag=etag, request_id=request_id
+        )
         request.update_mask.paths.extend(paths or fields)
         return await self.stub.UpdateContact(request)
 
     async def delete(self, id: str, *, etag: str = "", request_id: str = "") -> pb.Contact:
-        return await self.stub.DeleteContact(pb.DeleteContactRequest(id=id, etag=etag, request_id=request_id))
+        return await self.stub.DeleteContact(
+            pb.DeleteContactRequest(id=id, etag=etag, request_id=request_id)
+        )
 
     async def undelete(self, id: str) -> pb.Contact:
         return await self.stub.UndeleteContact(pb.UndeleteContactRequest(id=id))
@@ -74,14 +82,18 @@ class Desk:
 
     async def source(self, key: str, name: str = "", request_id: str = "") -> source_pb2.Source:
         source = source_pb2.Source(key=key, name=name or key)
-        return await self.stub.CreateSource(source_pb2.CreateSourceRequest(source=source, request_id=request_id))
+        return await self.stub.CreateSource(
+            source_pb2.CreateSourceRequest(source=source, request_id=request_id)
+        )
 
     async def custom_field(self, key: str, type: str = "TEXT", **rest: Any) -> common.CustomField:
         """A custom field of contacts, once this process has heard of it."""
         field = common.CustomField(
             resource="contacts", key=key, label=key, type=f"CUSTOM_FIELD_TYPE_{type}", **rest
         )
-        made = await self.stub.CreateCustomField(customization.CreateCustomFieldRequest(custom_field=field))
+        made = await self.stub.CreateCustomField(
+            customization.CreateCustomFieldRequest(custom_field=field)
+        )
         await self.heard_of(made)
         return made
 
@@ -91,7 +103,9 @@ class Desk:
         told = field.update_time.ToDatetime().isoformat()
 
         def known() -> bool:
-            entry = directory.of(self.tenant.id).entry("custom_field", f"{field.resource}-{field.key}")
+            entry = directory.of(self.tenant.id).entry(
+                "custom_field", f"{field.resource}-{field.key}"
+            )
             return entry is not None and entry["changed"].removesuffix("+00:00") >= told
 
         await directory.until(known)
@@ -109,7 +123,9 @@ async def written(crm: Installation, tenant: Tenant) -> dict[str, Any]:
     """A fingerprint of each of the tenant's tables, and how many events of each kind were published."""
 
     async def relayed() -> bool:
-        return not await crm.rows("contacts", "SELECT FROM outbox WHERE tenant_id = $1 LIMIT 1", tenant.id)
+        return not await crm.rows(
+            "contacts", "SELECT FROM outbox WHERE tenant_id = $1 LIMIT 1", tenant.id
+        )
 
     await until(relayed)
     parts = " UNION ALL ".join(
@@ -124,7 +140,9 @@ async def written(crm: Installation, tenant: Tenant) -> dict[str, Any]:
 async def event_counts(crm: Installation, tenant: Tenant) -> dict[str, int]:
     """How many events of each type the tenant has in the stream."""
     info = await crm.process.nats.js.stream_info("CONTACTS", subjects_filter=f"crm.{tenant.id}.>")
-    return {subject.rpartition(".")[2]: count for subject, count in (info.state.subjects or {}).items()}
+    return {
+        subject.rpartition(".")[2]: count for subject, count in (info.state.subjects or {}).items()
+    }
 
 
 _MULTIPLY = """
@@ -154,5 +172,7 @@ async def unchanged(crm: Installation, tenant: Tenant) -> AsyncIterator[None]:
 
 async def versions(crm: Installation, table: str, id: str) -> list[int]:
     """The versions in the history of a record, in order."""
-    rows = await crm.rows("contacts", f"SELECT version FROM {table}_history WHERE id = $1 ORDER BY version", id)
+    rows = await crm.rows(
+        "contacts", f"SELECT version FROM {table}_history WHERE id = $1 ORDER BY version", id
+    )
     return [row["version"] for row in rows]

@@ -24,17 +24,31 @@ def value(plain: Any) -> struct_pb2.Value:
 GOOD_AND_BAD: list[tuple[str, list[Any], list[Any]]] = [
     ("TEXT", ["", "Łódź", "x" * 4000], ["x" * 4001, 5, True, ["a"]]),
     ("NUMBER", [0, -5, 2**53 - 1], [1.5, "5", True, 2**53, 1e300]),
-    ("DECIMAL", ["0", "-12.50", "+3.1", "9" * 30], ["", "1e5", "NaN", "Infinity", "1_000", "١٢", " 1", "1,5", 1.5, "9" * 31]),
-    ("DATE", ["2024-02-29", "1899-01-01"], ["2023-02-29", "2024-W10-1", "20240229", "29.02.2024", "", 20240229]),
+    (
+        "DECIMAL",
+        ["0", "-12.50", "+3.1", "9" * 30],
+        ["", "1e5", "NaN", "Infinity", "1_000", "١٢", " 1", "1,5", 1.5, "9" * 31],
+    ),
+    (
+        "DATE",
+        ["2024-02-29", "1899-01-01"],
+        ["2023-02-29", "2024-W10-1", "20240229", "29.02.2024", "", 20240229],
+    ),
     ("CHOICE", ["red", "blue"], ["green", "", ["red"], 1, {"red": 1}]),
-    ("MULTI_CHOICE", [[], ["red"], ["red", "blue"]], ["red", ["green"], [1], [["red"]], {"red": 1}]),
+    (
+        "MULTI_CHOICE",
+        [[], ["red"], ["red", "blue"]],
+        ["red", ["green"], [1], [["red"]], {"red": 1}],
+    ),
     ("YES_NO", [True, False], ["true", 1, 0]),
     ("REFERENCE", [ID], ["", "42", 42, ID[:-1], ID.replace("-", "_")]),
     ("FILE", [ID], ["", "file.pdf", [ID]]),
 ]
 
 
-@pytest.mark.parametrize(("type", "good", "bad"), GOOD_AND_BAD, ids=[row[0] for row in GOOD_AND_BAD])
+@pytest.mark.parametrize(
+    ("type", "good", "bad"), GOOD_AND_BAD, ids=[row[0] for row in GOOD_AND_BAD]
+)
 async def test_values_of_a_type(
     crm: Installation, tenant: Tenant, desk: Desk, type: str, good: list[Any], bad: list[Any]
 ) -> None:
@@ -58,7 +72,9 @@ async def test_values_of_a_type(
         value(["a\x00b"]), value({"a\x00": 1}),
     ],
 )  # fmt: skip
-async def test_value_that_neither_json_nor_a_column_has_is_refused(desk: Desk, bad: struct_pb2.Value) -> None:
+async def test_value_that_neither_json_nor_a_column_has_is_refused(
+    desk: Desk, bad: struct_pb2.Value
+) -> None:
     for type in ("NUMBER", "TEXT"):
         await desk.custom_field(type.lower(), type)
         with pytest.raises(errors.InvalidArgument) as refusal:
@@ -77,7 +93,9 @@ async def test_unknown_key_is_refused_with_the_known_ones(desk: Desk) -> None:
 
 
 async def test_new_field_counts_at_once_in_the_process_that_made_it(desk: Desk) -> None:
-    field = common.CustomField(resource="contacts", key="shoe", label="Shoe", type=common.CUSTOM_FIELD_TYPE_TEXT)
+    field = common.CustomField(
+        resource="contacts", key="shoe", label="Shoe", type=common.CUSTOM_FIELD_TYPE_TEXT
+    )
     await desk.stub.CreateCustomField(customization.CreateCustomFieldRequest(custom_field=field))
 
     assert (await desk.create(custom={"shoe": value("42")})).custom["shoe"].string_value == "42"
@@ -90,7 +108,9 @@ async def test_required_field_must_be_given_and_not_empty(desk: Desk) -> None:
     for custom in ({}, {"vat": value("")}):
         with pytest.raises(errors.InvalidArgument) as refusal:
             await desk.create(custom=custom)
-        assert [(v.field, v.description) for v in refusal.value.violations] == [("custom.vat", "is required")]
+        assert [(v.field, v.description) for v in refusal.value.violations] == [
+            ("custom.vat", "is required")
+        ]
     made = await desk.create(custom={"vat": value("PL1")})
     with pytest.raises(errors.InvalidArgument):
         await desk.update(made.id, "custom.vat")
@@ -103,7 +123,10 @@ async def test_custom_path_sets_and_clears_one_key(desk: Desk) -> None:
     made = await desk.create(custom={"shoe": value("42"), "hat": value("L")})
 
     await desk.update(made.id, "custom.shoe", custom={"shoe": value("43")})
-    assert {k: v.string_value for k, v in (await desk.get(made.id)).custom.items()} == {"shoe": "43", "hat": "L"}
+    assert {k: v.string_value for k, v in (await desk.get(made.id)).custom.items()} == {
+        "shoe": "43",
+        "hat": "L",
+    }
     await desk.update(made.id, "custom.hat")
     await desk.update(made.id, "custom.shoe", custom={"shoe": value(None)})
     assert not (await desk.get(made.id)).custom
@@ -122,7 +145,9 @@ async def test_stored_value_of_a_deleted_field_stays_and_does_not_block(desk: De
         await desk.update(made.id, "custom.shoe", custom={"shoe": value("43")})
     request = customization.UndeleteCustomFieldRequest(id=field.id, resource="contacts")
     await desk.heard_of(await desk.stub.UndeleteCustomField(request))
-    assert (await desk.update(made.id, "custom.shoe", custom={"shoe": value("43")})).custom["shoe"].string_value == "43"
+    assert (await desk.update(made.id, "custom.shoe", custom={"shoe": value("43")})).custom[
+        "shoe"
+    ].string_value == "43"
 
 
 FILTERS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
@@ -142,19 +167,25 @@ FILTERS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
 async def test_filterable_field_filters_now_and_as_of(
     desk: Desk, type: str, rows: dict[str, Any], cases: dict[str, list[str]]
 ) -> None:
-    await desk.custom_field("f", type, filterable=True, choices=["red", "blue"] if "CHOICE" in type else [])
+    await desk.custom_field(
+        "f", type, filterable=True, choices=["red", "blue"] if "CHOICE" in type else []
+    )
     for name, plain in rows.items():
         last = await desk.create(name, custom={} if plain is None else {"f": value(plain)})
 
     for text, expected in cases.items():
         asked = {"filter": text, "order_by": "display_name"}
         assert await desk.names(**asked) == expected, text
-        assert await desk.names(as_of=last.create_time.ToDatetime().astimezone(), **asked) == expected, text
+        assert (
+            await desk.names(as_of=last.create_time.ToDatetime().astimezone(), **asked) == expected
+        ), text
 
 
 @pytest.mark.parametrize(("type", "a", "b"), [("NUMBER", 5, 40), ("DECIMAL", "5.5", "40"), ("DATE", "2024-02-29", "2025-01-01"),
                                              ("TEXT", "anna", "Zoo")])  # fmt: skip
-async def test_filterable_field_sorts_by_its_kind_and_pages(desk: Desk, type: str, a: Any, b: Any) -> None:
+async def test_filterable_field_sorts_by_its_kind_and_pages(
+    desk: Desk, type: str, a: Any, b: Any
+) -> None:
     await desk.custom_field("f", type, filterable=True)
     await desk.create("B", custom={"f": value(b)})
     await desk.create("None")
@@ -186,7 +217,9 @@ async def test_field_of_some_roles_is_absent_for_others_everywhere(
     boss = await tenant.person(EVERYTHING)
     (role_id,) = crm.process.directory.of(tenant.id).user(boss.id)["role_ids"]
     chief, clerk = Desk(tenant, boss), Desk(tenant, await tenant.person(EVERYTHING))
-    field = await desk.custom_field("salary", "NUMBER", filterable=True, required=True, role_ids=[role_id])
+    field = await desk.custom_field(
+        "salary", "NUMBER", filterable=True, required=True, role_ids=[role_id]
+    )
     await desk.custom_field("shoe")
     made = await chief.create("Ana", custom={"salary": value(100), "shoe": value("42")})
 
@@ -205,7 +238,9 @@ async def test_field_of_some_roles_is_absent_for_others_everywhere(
     told = {c.field for revision in await clerk.history(made.id) for c in revision.changes}
     assert "custom.shoe" in told
     assert "custom.salary" not in told
-    assert (await chief.get(made.id)).custom["salary"].number_value == 100  # the clerk's update kept it
+    assert (await chief.get(made.id)).custom[
+        "salary"
+    ].number_value == 100  # the clerk's update kept it
     async with unchanged(crm, tenant):
         for refused in (
             clerk.page(filter="custom.salary > 5"), clerk.page(order_by="custom.salary"), clerk.get(made.id, "custom.salary"),
@@ -225,7 +260,11 @@ async def test_key_type_and_resource_of_a_field_cannot_be_changed(
     field = await desk.custom_field("shoe")
 
     async with unchanged(crm, tenant):
-        for change in ({"key": "boot"}, {"type": "CUSTOM_FIELD_TYPE_NUMBER"}, {"resource": "companies"}):
+        for change in (
+            {"key": "boot"},
+            {"type": "CUSTOM_FIELD_TYPE_NUMBER"},
+            {"resource": "companies"},
+        ):
             request = customization.UpdateCustomFieldRequest(
                 custom_field=common.CustomField(id=field.id, **change), resource="contacts"
             )
@@ -247,12 +286,19 @@ async def test_key_type_and_resource_of_a_field_cannot_be_changed(
 async def test_bad_definition_is_refused_by_field(
     crm: Installation, tenant: Tenant, desk: Desk, bad: dict[str, Any], named: str
 ) -> None:
-    good = {"resource": "contacts", "key": "shoe", "label": "Shoe", "type": common.CUSTOM_FIELD_TYPE_TEXT}
+    good = {
+        "resource": "contacts",
+        "key": "shoe",
+        "label": "Shoe",
+        "type": common.CUSTOM_FIELD_TYPE_TEXT,
+    }
     field = common.CustomField(**{**good, **bad})
 
     async with unchanged(crm, tenant):
         with pytest.raises(errors.InvalidArgument) as refusal:
-            await desk.stub.CreateCustomField(customization.CreateCustomFieldRequest(custom_field=field))
+            await desk.stub.CreateCustomField(
+                customization.CreateCustomFieldRequest(custom_field=field)
+            )
     assert any(named in violation.field for violation in refusal.value.violations)
 
 
@@ -260,10 +306,14 @@ async def test_two_fields_of_one_key_are_refused_but_lists_tell_resources_apart(
     await desk.custom_field("shoe")
     with pytest.raises(errors.AlreadyExists):
         await desk.custom_field("shoe")
-    other = common.CustomField(resource="companies", key="shoe", label="S", type=common.CUSTOM_FIELD_TYPE_TEXT)
+    other = common.CustomField(
+        resource="companies", key="shoe", label="S", type=common.CUSTOM_FIELD_TYPE_TEXT
+    )
     await desk.stub.CreateCustomField(customization.CreateCustomFieldRequest(custom_field=other))
 
-    of_companies = await desk.stub.ListCustomFields(customization.ListCustomFieldsRequest(resource="companies"))
+    of_companies = await desk.stub.ListCustomFields(
+        customization.ListCustomFieldsRequest(resource="companies")
+    )
     every = await desk.stub.ListCustomFields(customization.ListCustomFieldsRequest())
 
     assert [f.resource for f in of_companies.custom_fields] == ["companies"]

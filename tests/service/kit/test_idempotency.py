@@ -21,7 +21,9 @@ async def test_replayed_creation_answers_the_same_and_creates_nothing(
         assert await desk.create("Ana", request_id="r-1") == first
 
 
-async def test_replay_answers_as_then_even_after_later_changes(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_replay_answers_as_then_even_after_later_changes(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     made = await desk.create("Ana")
     first = await desk.update(made.id, salutation="Dr", request_id="u-1")
     await desk.update(made.id, salutation="Prof")
@@ -53,17 +55,23 @@ async def test_replayed_deletion_answers_though_the_record_is_gone(
             await desk.delete(made.id, request_id="d-2")
 
 
-async def test_replayed_verb_answers_the_same(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_replayed_verb_answers_the_same(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     inquiry = request_pb2.Request(text="Two windows, please", phone="+48 512 345 678")
     request = request_pb2.CreateRequestRequest(request=inquiry, request_id="q-1")
     first = await desk.stub.CreateRequest(request)
 
     async with unchanged(crm, tenant):
         assert await desk.stub.CreateRequest(request) == first
-    assert len(await crm.rows("contacts", "SELECT FROM requests WHERE tenant_id = $1", tenant.id)) == 1
+    assert (
+        len(await crm.rows("contacts", "SELECT FROM requests WHERE tenant_id = $1", tenant.id)) == 1
+    )
 
 
-async def test_key_of_another_request_is_refused(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_key_of_another_request_is_refused(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     await desk.create("Ana", request_id="r-1")
 
     async with unchanged(crm, tenant):
@@ -73,7 +81,9 @@ async def test_key_of_another_request_is_refused(crm: Installation, tenant: Tena
     assert refusal.value.violations[0].field == "request_id"
 
 
-async def test_key_belongs_to_caller_method_and_tenant(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_key_belongs_to_caller_method_and_tenant(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     colleague = Desk(tenant, await tenant.person([{"object": "*", "action": "*", "scope": "all"}]))
     elsewhere = await crm.tenant()
     stranger = Desk(elsewhere, elsewhere.admin)
@@ -85,7 +95,9 @@ async def test_key_belongs_to_caller_method_and_tenant(crm: Installation, tenant
     assert source.key == "site"
 
 
-async def test_refused_request_keeps_its_key_free(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_refused_request_keeps_its_key_free(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     async with unchanged(crm, tenant):
         with pytest.raises(errors.InvalidArgument):
             await desk.create("", request_id="r-1")
@@ -99,7 +111,9 @@ async def test_twenty_callers_with_one_key_make_one_record_and_one_event(
     answers = await asyncio.gather(*(desk.create("Ana", request_id="once") for _ in range(20)))
 
     assert {answer.id for answer in answers} == {answers[0].id}
-    assert len(await crm.rows("contacts", "SELECT FROM contacts WHERE tenant_id = $1", tenant.id)) == 1
+    assert (
+        len(await crm.rows("contacts", "SELECT FROM contacts WHERE tenant_id = $1", tenant.id)) == 1
+    )
     state = await written(crm, tenant)
     assert state["events"] == {"ContactCreated": 1}
 
@@ -114,13 +128,19 @@ async def test_twenty_callers_with_one_key_claim_one_unique_name(
     )
 
     assert {answer.id for answer in answers} == {answers[0].id}
-    assert len(await crm.rows("contacts", "SELECT FROM contacts WHERE tenant_id = $1", tenant.id)) == 1
+    assert (
+        len(await crm.rows("contacts", "SELECT FROM contacts WHERE tenant_id = $1", tenant.id)) == 1
+    )
 
 
-async def test_twenty_updates_with_one_key_are_one_version(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_twenty_updates_with_one_key_are_one_version(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     made = await desk.create("Ana")
 
-    await asyncio.gather(*(desk.update(made.id, salutation="Dr", request_id="once") for _ in range(20)))
+    await asyncio.gather(
+        *(desk.update(made.id, salutation="Dr", request_id="once") for _ in range(20))
+    )
 
     assert await versions(crm, "contacts", made.id) == [1, 2]
     await written(crm, tenant)
@@ -129,7 +149,11 @@ async def test_twenty_updates_with_one_key_are_one_version(crm: Installation, te
 
 async def test_stored_answer_expires(crm: Installation, tenant: Tenant, desk: Desk) -> None:
     first = await desk.create("Ana", request_id="r-1")
-    await crm.rows("contacts", "UPDATE answers SET expire_time = now() - interval '1 s' WHERE tenant_id = $1", tenant.id)
+    await crm.rows(
+        "contacts",
+        "UPDATE answers SET expire_time = now() - interval '1 s' WHERE tenant_id = $1",
+        tenant.id,
+    )
 
     second = await desk.create("Budi", request_id="r-1")
 
@@ -143,14 +167,18 @@ async def test_replay_shows_only_what_the_caller_may_see_now(tenant: Tenant, des
     seller = Desk(tenant, person)
     assert (await seller.create("Ana", salutation="Pani", request_id="r-1")).salutation == "Pani"
     (role_id,) = tenant.installation.process.directory.of(tenant.id).user(person.id)["role_ids"]
-    await tenant.put("role", role_id, {"name": "role", "grants": grants, "hidden": ["contact.salutation"]})
+    await tenant.put(
+        "role", role_id, {"name": "role", "grants": grants, "hidden": ["contact.salutation"]}
+    )
 
     replayed = await seller.create("Ana", salutation="Pani", request_id="r-1")
 
     assert (replayed.display_name, replayed.salutation) == ("Ana", "")
 
 
-async def test_secret_is_answered_once_and_a_replay_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_secret_is_answered_once_and_a_replay_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("CRM_SIGNUP", "1")
     async with installation(["identity"]) as identity:
         company = await sign_up(identity)
@@ -163,4 +191,6 @@ async def test_secret_is_answered_once_and_a_replay_is_refused(monkeypatch: pyte
             await company.stub.CreateApiToken(request)
         assert refusal.value.reason == "SECRET_SHOWN_ONCE"
         stored = "SELECT answer FROM answers WHERE tenant_id = $1 AND request_id = 't-1'"
-        assert [bytes(row["answer"]) for row in await identity.rows("identity", stored, company.id)] == [b""]
+        assert [
+            bytes(row["answer"]) for row in await identity.rows("identity", stored, company.id)
+        ] == [b""]

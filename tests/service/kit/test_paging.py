@@ -10,12 +10,16 @@ from crm.contacts.v1 import label_pb2, source_pb2
 from tests.service.kit.support import Desk, multiply
 
 
-async def test_equal_sort_keys_are_paged_once_each_under_inserts_and_deletes(crm: Installation, tenant: Tenant) -> None:
+async def test_equal_sort_keys_are_paged_once_each_under_inserts_and_deletes(
+    crm: Installation, tenant: Tenant
+) -> None:
     """1,000 rows with one name, paged by 7 while others come and go with that name: every untouched row exactly once."""
     desk = Desk(tenant, tenant.admin, remote=False)
     await desk.create("Same")
     await multiply(crm, tenant, 999)
-    rows = await crm.rows("contacts", "SELECT id FROM contacts WHERE tenant_id = $1 ORDER BY random()", tenant.id)
+    rows = await crm.rows(
+        "contacts", "SELECT id FROM contacts WHERE tenant_id = $1 ORDER BY random()", tenant.id
+    )
     doomed, untouched = [str(r["id"]) for r in rows[:140]], {str(r["id"]) for r in rows[140:]}
 
     seen: list[str] = []
@@ -39,7 +43,13 @@ async def test_pages_of_every_order_follow_each_other(desk: Desk) -> None:
     for name in names:
         await desk.create(name)
 
-    for order in ("display_name", "display_name desc", "create_time", "update_time desc", "display_name, create_time"):
+    for order in (
+        "display_name",
+        "display_name desc",
+        "create_time",
+        "update_time desc",
+        "display_name, create_time",
+    ):
         whole = await desk.names(order_by=order)
         seen, token = [], ""
         while True:
@@ -49,10 +59,20 @@ async def test_pages_of_every_order_follow_each_other(desk: Desk) -> None:
             if not token:
                 break
         assert seen == whole, order
-    assert await desk.names(order_by="display_name") == ["Ana", "Lech", "łucja", "Łukasz", "Maria", "Ómar", "Zenon"]
+    assert await desk.names(order_by="display_name") == [
+        "Ana",
+        "Lech",
+        "łucja",
+        "Łukasz",
+        "Maria",
+        "Ómar",
+        "Zenon",
+    ]
 
 
-async def test_token_is_good_for_its_own_list_only(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_token_is_good_for_its_own_list_only(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     for name in ("A", "B", "C"):
         await desk.create(name)
     elsewhere = await crm.tenant()
@@ -72,7 +92,9 @@ async def test_token_is_good_for_its_own_list_only(crm: Installation, tenant: Te
         with pytest.raises(errors.InvalidArgument) as refusal:
             await other
         assert refusal.value.violations[0].field == "page_token"
-    assert len((await desk.page(page_size=2, order_by="display_name", page_token=token)).contacts) == 2
+    assert (
+        len((await desk.page(page_size=2, order_by="display_name", page_token=token)).contacts) == 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,13 +103,17 @@ async def test_token_is_good_for_its_own_list_only(crm: Installation, tenant: Te
      ({"order_by": "display_name, create_time desc"}, "order_by"), ({"filter": "nothing = 1"}, "filter"),
      ({"filter": "display_name ="}, "filter"), ({"order_by": "custom.none"}, "order_by")],
 )  # fmt: skip
-async def test_list_that_cannot_be_followed_is_refused_by_name(desk: Desk, asked: dict, named: str) -> None:
+async def test_list_that_cannot_be_followed_is_refused_by_name(
+    desk: Desk, asked: dict, named: str
+) -> None:
     with pytest.raises(errors.InvalidArgument) as refusal:
         await desk.page(**asked)
     assert refusal.value.violations[0].field == named
 
 
-async def test_page_is_fifty_unless_asked_otherwise(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_page_is_fifty_unless_asked_otherwise(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     await desk.create("Same")
     await multiply(crm, tenant, 59)
 

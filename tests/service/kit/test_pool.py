@@ -8,10 +8,12 @@ import asyncpg
 import pytest
 
 from chassis import errors
+from chassis.call import Cause
 from chassis.db.pool import Pools, is_lost
 from chassis.keys import uuid7
 from chassis.testing import servers
 from chassis.testing.installation import Installation, installation
+from chassis.tx import Tx
 from tests.service.kit.support import Desk
 
 _TENANT_SET = "SELECT current_setting('app.tenant', true)"
@@ -54,8 +56,6 @@ async def pools() -> AsyncIterator[Pools]:
     assert made.open == 0
 
 
-
-
 async def test_connection_carries_the_tenant_it_was_taken_for(pools: Pools) -> None:
     url, (one, other) = servers.postgres_url(), (uuid7(), uuid7())
 
@@ -96,7 +96,9 @@ async def test_connection_whose_tenant_could_not_be_set_is_closed(pools: Pools) 
     pools.give(taken)
 
 
-async def test_connection_in_doubt_or_in_a_transaction_is_not_given_to_anybody(pools: Pools) -> None:
+async def test_connection_in_doubt_or_in_a_transaction_is_not_given_to_anybody(
+    pools: Pools,
+) -> None:
     url, tenant = servers.postgres_url(), uuid7()
     doubtful = await pools.take(url, tenant)
     pools.give(doubtful, certain=False)
@@ -113,7 +115,9 @@ async def test_connection_in_doubt_or_in_a_transaction_is_not_given_to_anybody(p
     pools.give(fresh)
 
 
-async def test_waiter_gets_the_next_free_connection_and_gives_up_at_its_deadline(pools: Pools) -> None:
+async def test_waiter_gets_the_next_free_connection_and_gives_up_at_its_deadline(
+    pools: Pools,
+) -> None:
     url = servers.postgres_url()
     busy = [await pools.take(url, None) for _ in range(2)]
     waiting = [asyncio.create_task(pools.take(url, None)) for _ in range(2)]
@@ -181,3 +185,31 @@ async def test_refused_argument_is_a_defect_and_no_lost_connection(pools: Pools)
 
     assert not is_lost(defect.value)
     pools.give(connection)
+
+
+async def test_cancelled_statement_leaves_a_connection_that_serves_the_next_tenant(
+    narrow: Installation,
+) -> None:
+    runtime = narrow.process.runtimes["contacts"]
+    tenants = [await narrow.tenant() for _ in range(2)]
+
+    async def sleep(tx: Tx) -> None:
+        await tx.run_sql("SELECT pg_sleep(30)", [], "execute")
+
+    async def who(tx: Tx) -> str:
+        return str(await tx.run_sql(_TENANT_SET, [], "fetchval"))
+
+    for _ in range(5):
+        sleeping = [
+            asyncio.create_task(runtime.run_system(tenants[0].id, Cause("setup"), sleep))
+            for _ in range(4)
+        ]
+        await asyncio.wait(sleeping, timeout=0.05)
+        for each in sleeping:
+            each.cancel()
+        await asyncio.gather(*sleeping, return_exceptions=True)
+        found = await asyncio.gather(
+            *(runtime.run_system(tenants[n % 2].id, Cause("setup"), who) for n in range(8))
+        )
+        assert found == [tenants[n % 2].id for n in range(8)]
+    assert narrow.process.pools.open <= 4

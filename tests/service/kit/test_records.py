@@ -32,7 +32,9 @@ async def test_get_with_fields_answers_only_these(desk: Desk) -> None:
         await desk.get(made.id, "shoe")
 
 
-async def test_client_may_offer_a_version_7_id_and_no_other(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_client_may_offer_a_version_7_id_and_no_other(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     offered = uuid7()
     assert (await desk.create("Offline", id=offered.upper())).id == offered
 
@@ -58,7 +60,9 @@ async def test_batch_get_answers_in_order_and_names_what_is_missing(desk: Desk) 
     await desk.delete(gone)
     stranger = uuid7()
 
-    answer = await desk.stub.BatchGetContacts(pb.BatchGetContactsRequest(ids=[ids[1], gone, ids[0], stranger, ids[1]]))
+    answer = await desk.stub.BatchGetContacts(
+        pb.BatchGetContactsRequest(ids=[ids[1], gone, ids[0], stranger, ids[1]])
+    )
 
     assert [c.display_name for c in answer.contacts] == ["B", "A"]
     assert list(answer.missing_ids) == [gone, stranger]
@@ -67,7 +71,9 @@ async def test_batch_get_answers_in_order_and_names_what_is_missing(desk: Desk) 
 
 async def test_batch_get_refuses_more_than_two_hundred_ids(desk: Desk) -> None:
     with pytest.raises(errors.InvalidArgument):
-        await desk.stub.BatchGetContacts(pb.BatchGetContactsRequest(ids=[uuid7() for _ in range(201)]))
+        await desk.stub.BatchGetContacts(
+            pb.BatchGetContactsRequest(ids=[uuid7() for _ in range(201)])
+        )
 
 
 async def test_deleted_contact_is_gone_until_it_is_brought_back(desk: Desk) -> None:
@@ -116,7 +122,9 @@ async def test_undelete_after_the_key_was_reused_is_already_exists(
     assert refusal.value.reason == "KEY_TAKEN"
 
 
-async def test_taken_key_is_refused_and_changes_nothing(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_taken_key_is_refused_and_changes_nothing(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     await desk.source("site")
 
     async with unchanged(crm, tenant):
@@ -124,7 +132,9 @@ async def test_taken_key_is_refused_and_changes_nothing(crm: Installation, tenan
             await desk.source("site")
 
 
-async def test_history_tells_who_changed_what_from_which_value(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_history_tells_who_changed_what_from_which_value(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     other = await tenant.person([{"object": "*", "action": "*", "scope": "all"}])
     made = await desk.create("Ana", salutation="Pani")
     await Desk(tenant, other).update(made.id, display_name="Anna")
@@ -132,7 +142,11 @@ async def test_history_tells_who_changed_what_from_which_value(crm: Installation
 
     found = await desk.history(made.id)
 
-    assert [(r.version, r.action) for r in found] == [(3, "deleted"), (2, "updated"), (1, "created")]
+    assert [(r.version, r.action) for r in found] == [
+        (3, "deleted"),
+        (2, "updated"),
+        (1, "created"),
+    ]
     assert found[1].actor.user_id == other.id
     assert found[1].cause.kind == "rpc"
     change = next(c for c in found[1].changes if c.field == "display_name")
@@ -157,7 +171,9 @@ async def test_history_is_paged(desk: Desk) -> None:
 
     assert seen == [(5, True), (4, True), (3, True), (2, True), (1, True)]
     with pytest.raises(errors.InvalidArgument):
-        await desk.stub.ListContactHistory(pb.ListContactHistoryRequest(id=made.id, page_token="forged"))
+        await desk.stub.ListContactHistory(
+            pb.ListContactHistoryRequest(id=made.id, page_token="forged")
+        )
 
 
 async def test_record_and_list_are_read_as_of_an_instant(desk: Desk) -> None:
@@ -189,15 +205,25 @@ async def test_as_of_list_is_paged_and_its_token_is_of_that_instant_only(desk: D
     await desk.create("N9")
 
     first = await desk.page(as_of=then, order_by="display_name", page_size=3)
-    rest = await desk.page(as_of=then, order_by="display_name", page_size=3, page_token=first.next_page_token)
+    rest = await desk.page(
+        as_of=then, order_by="display_name", page_size=3, page_token=first.next_page_token
+    )
 
-    assert [c.display_name for c in (*first.contacts, *rest.contacts)] == ["N0", "N1", "N2", "N3", "N4"]
+    assert [c.display_name for c in (*first.contacts, *rest.contacts)] == [
+        "N0",
+        "N1",
+        "N2",
+        "N3",
+        "N4",
+    ]
     assert rest.next_page_token == ""
     with pytest.raises(errors.InvalidArgument):
         await desk.page(order_by="display_name", page_size=3, page_token=first.next_page_token)
 
 
-async def test_can_names_what_the_caller_may_do_with_this_record(tenant: Tenant, desk: Desk) -> None:
+async def test_can_names_what_the_caller_may_do_with_this_record(
+    tenant: Tenant, desk: Desk
+) -> None:
     grants = [
         {"object": "contact", "action": "read", "scope": "all"}, {"object": "contact", "action": "create", "scope": "all"},
         {"object": "contact", "action": "update", "scope": "own"},
@@ -211,10 +237,15 @@ async def test_can_names_what_the_caller_may_do_with_this_record(tenant: Tenant,
     can = {c.display_name: list(c.can) for c in (await seller.page()).contacts}
     assert can == {"Theirs": ["read"], "Own": ["read", "update"]}
     assert list((await seller.update(own.id, display_name="Mine")).can) == ["read", "update"]
-    assert list((await seller.update(own.id, display_name="Mine")).can) == ["read", "update"]  # nothing changed
+    assert list((await seller.update(own.id, display_name="Mine")).can) == [
+        "read",
+        "update",
+    ]  # nothing changed
 
 
-async def test_each_write_is_one_event_with_its_changed_fields(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_each_write_is_one_event_with_its_changed_fields(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     made = await desk.create("Ana")
     await desk.update(made.id, salutation="Pani")
     await desk.delete(made.id)
@@ -228,17 +259,26 @@ async def test_each_write_is_one_event_with_its_changed_fields(crm: Installation
     assert updated["contact"]["salutation"] == "Pani"
     assert back["contact"]["etag"] == "4"
     counts = await event_counts(crm, tenant)
-    assert counts == {"ContactCreated": 1, "ContactUpdated": 1, "ContactDeleted": 1, "ContactUndeleted": 1}
+    assert counts == {
+        "ContactCreated": 1,
+        "ContactUpdated": 1,
+        "ContactDeleted": 1,
+        "ContactUndeleted": 1,
+    }
 
 
-async def test_stored_answer_of_a_read_in_json_is_the_same_record(crm: Installation, desk: Desk) -> None:
+async def test_stored_answer_of_a_read_in_json_is_the_same_record(
+    crm: Installation, desk: Desk
+) -> None:
     import orjson
 
     made = await desk.create("Ana", salutation="Pani")
     metadata = {"authorization": f"Bearer {desk.person.token}", "crm-accept": "json"}
     request = pb.GetContactRequest(id=made.id).SerializeToString()
 
-    data, trailing = await crm.local.unary("/crm.contacts.v1.ContactsService/GetContact", request, metadata)
+    data, trailing = await crm.local.unary(
+        "/crm.contacts.v1.ContactsService/GetContact", request, metadata
+    )
 
     assert trailing["crm-content"] == "json"
     assert trailing["crm-etag"] == "1"

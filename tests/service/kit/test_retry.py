@@ -42,7 +42,9 @@ async def update(desk: Desk) -> Any:
 
 
 async def delete(desk: Desk) -> Any:
-    return await desk.delete((await desk.create("Ana", external_ids=[{"system": "erp", "id": "7"}])).id)
+    return await desk.delete(
+        (await desk.create("Ana", external_ids=[{"system": "erp", "id": "7"}])).id
+    )
 
 
 async def undelete(desk: Desk) -> Any:
@@ -89,18 +91,26 @@ async def test_body_that_runs_twice_leaves_what_one_run_leaves(
 
 
 async def count(crm: Installation, table: str, desk: Desk) -> int:
-    return len(await crm.rows("contacts", f"SELECT FROM {table} WHERE tenant_id = $1", desk.tenant.id))
+    return len(
+        await crm.rows("contacts", f"SELECT FROM {table} WHERE tenant_id = $1", desk.tenant.id)
+    )
 
 
 def without_identity(message: Any) -> Any:
     """The message without what differs between two tenants: ids and times."""
     for field in list(message.DESCRIPTOR.fields):
-        if field.name.endswith(("_time", "_id", "_ids")) or field.name in ("id", "follower_ids", "raw"):
+        if field.name.endswith(("_time", "_id", "_ids")) or field.name in (
+            "id",
+            "follower_ids",
+            "raw",
+        ):
             message.ClearField(field.name)
     return message
 
 
-async def test_id_of_the_first_try_is_the_id_of_the_record(retrying: Installation, again: Desk) -> None:
+async def test_id_of_the_first_try_is_the_id_of_the_record(
+    retrying: Installation, again: Desk
+) -> None:
     made = await again.create("Ana", request_id="r-1")
 
     assert (await again.create("Ana", request_id="r-1")).id == made.id
@@ -132,7 +142,8 @@ async def test_twenty_updates_with_one_etag_on_one_field_have_one_winner(
     made = await desk.create("Ana")
 
     answers = await asyncio.gather(
-        *(desk.update(made.id, salutation=f"S{n}", etag=made.etag) for n in range(20)), return_exceptions=True
+        *(desk.update(made.id, salutation=f"S{n}", etag=made.etag) for n in range(20)),
+        return_exceptions=True,
     )
 
     (winner,) = [answer for answer in answers if isinstance(answer, pb.Contact)]
@@ -143,9 +154,17 @@ async def test_twenty_updates_with_one_etag_on_one_field_have_one_winner(
 
 async def test_updates_of_different_fields_at_once_all_land(crm: Installation, desk: Desk) -> None:
     made = await desk.create("Ana")
-    fields = {"salutation": "Pani", "position": "chief", "given_name": "Anna", "family_name": "Żak", "language": "pl"}
+    fields = {
+        "salutation": "Pani",
+        "position": "chief",
+        "given_name": "Anna",
+        "family_name": "Żak",
+        "language": "pl",
+    }
 
-    await asyncio.gather(*(desk.update(made.id, etag=made.etag, **{name: text}) for name, text in fields.items()))
+    await asyncio.gather(
+        *(desk.update(made.id, etag=made.etag, **{name: text}) for name, text in fields.items())
+    )
 
     got = await desk.get(made.id)
     assert {name: getattr(got, name) for name in fields} == fields
@@ -157,7 +176,10 @@ async def test_updates_of_different_fields_at_once_all_land(crm: Installation, d
 
 @pytest.fixture(scope="module")
 async def wired() -> AsyncIterator[tuple[Wire, Installation]]:
-    async with wire(servers.postgres_url()) as (cable, url), installation(["contacts"], postgres_url=url) as running:
+    async with (
+        wire(servers.postgres_url()) as (cable, url),
+        installation(["contacts"], postgres_url=url) as running,
+    ):
         yield cable, running
 
 
@@ -168,7 +190,9 @@ async def lone(desk: Desk, request_id: str) -> Any:
 
 async def together(desk: Desk, request_id: str) -> Any:
     """A transaction of several statements with a COMMIT at its end."""
-    return await desk.create("Łódź 42", request_id=request_id, external_ids=[{"system": "erp", "id": "7"}])
+    return await desk.create(
+        "Łódź 42", request_id=request_id, external_ids=[{"system": "erp", "id": "7"}]
+    )
 
 
 LOST = [(lone, "sources", "Łódź 42".encode()), (together, "contacts", b"COMMIT;")]
@@ -188,7 +212,9 @@ async def test_lost_answer_to_a_commit_is_found_again_by_its_key(
     made = await write(desk, "once")
 
     assert cable.cuts == cuts + 1
-    assert len(await crm.rows("contacts", f"SELECT FROM {table} WHERE tenant_id = $1", tenant.id)) == 1
+    assert (
+        len(await crm.rows("contacts", f"SELECT FROM {table} WHERE tenant_id = $1", tenant.id)) == 1
+    )
     assert made.etag == "1"
     assert (await write(desk, "once")).id == made.id
     await written(crm, tenant)
@@ -211,7 +237,9 @@ async def test_lost_answer_to_a_commit_without_a_key_is_unavailable_and_never_re
     assert refusal.value.retry_after_s
     rows = f"SELECT FROM {table} WHERE tenant_id = $1"
 
-    assert len(await crm.rows("contacts", rows, tenant.id)) == 1  # it had been committed; the caller could not know
+    assert (
+        len(await crm.rows("contacts", rows, tenant.id)) == 1
+    )  # it had been committed; the caller could not know
     assert (await desk.page()).next_page_token == ""  # the process goes on with another connection
 
 

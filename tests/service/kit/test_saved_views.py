@@ -11,12 +11,15 @@ from crm.contacts.v1 import customization_pb2 as pb
 from tests.service.kit.support import Desk, unchanged
 
 SELLER = [
-    {"object": "saved_view", "action": action, "scope": "own"} for action in ("read", "create", "update", "delete")
+    {"object": "saved_view", "action": action, "scope": "own"}
+    for action in ("read", "create", "update", "delete")
 ]
 
 
 async def save(desk: Desk, label: str = "Mine", **rest: Any) -> common.SavedView:
-    view = common.SavedView(**{"resource": "contacts", "label": label, "filter": 'position = "chief"', **rest})
+    view = common.SavedView(
+        **{"resource": "contacts", "label": label, "filter": 'position = "chief"', **rest}
+    )
     return await desk.stub.CreateSavedView(pb.CreateSavedViewRequest(saved_view=view))
 
 
@@ -39,10 +42,14 @@ async def test_view_is_its_owners_until_shared(tenant: Tenant) -> None:
         await budi.stub.GetSavedView(pb.GetSavedViewRequest(id=own.id, resource="contacts"))
 
 
-async def test_shared_view_is_read_by_all_and_changed_by_its_owner(crm: Installation, tenant: Tenant) -> None:
+async def test_shared_view_is_read_by_all_and_changed_by_its_owner(
+    crm: Installation, tenant: Tenant
+) -> None:
     ana, budi = [Desk(tenant, await tenant.person(SELLER)) for _ in range(2)]
     view = await save(ana, "Shared", shared=True)
-    request = pb.UpdateSavedViewRequest(saved_view=common.SavedView(id=view.id, label="X"), resource="contacts")
+    request = pb.UpdateSavedViewRequest(
+        saved_view=common.SavedView(id=view.id, label="X"), resource="contacts"
+    )
     request.update_mask.paths.append("label")
 
     got = await budi.stub.GetSavedView(pb.GetSavedViewRequest(id=view.id, resource="contacts"))
@@ -51,7 +58,9 @@ async def test_shared_view_is_read_by_all_and_changed_by_its_owner(crm: Installa
         with pytest.raises(errors.PermissionDenied):
             await budi.stub.UpdateSavedView(request)
         with pytest.raises(errors.PermissionDenied):
-            await budi.stub.DeleteSavedView(pb.DeleteSavedViewRequest(id=view.id, resource="contacts"))
+            await budi.stub.DeleteSavedView(
+                pb.DeleteSavedViewRequest(id=view.id, resource="contacts")
+            )
     assert (await ana.stub.UpdateSavedView(request)).label == "X"
 
 

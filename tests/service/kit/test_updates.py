@@ -20,7 +20,9 @@ async def test_only_masked_fields_change(desk: Desk) -> None:
 
 
 async def test_masked_field_without_a_value_is_cleared(desk: Desk) -> None:
-    made = await desk.create("Ana", salutation="Pani", birthday={"year": 1990, "month": 5, "day": 17})
+    made = await desk.create(
+        "Ana", salutation="Pani", birthday={"year": 1990, "month": 5, "day": 17}
+    )
 
     await desk.update(made.id, "salutation", "birthday")
 
@@ -30,7 +32,9 @@ async def test_masked_field_without_a_value_is_cleared(desk: Desk) -> None:
 
 
 async def test_repeated_field_is_replaced_whole(desk: Desk) -> None:
-    made = await desk.create("Ana", emails=[{"address": "a@example.com"}, {"address": "b@example.com"}])
+    made = await desk.create(
+        "Ana", emails=[{"address": "a@example.com"}, {"address": "b@example.com"}]
+    )
 
     await desk.update(made.id, emails=[{"address": "c@example.com"}])
 
@@ -69,14 +73,18 @@ async def test_path_that_cannot_be_set_is_refused_by_name(
     assert any(named in f"{v.field} {v.description}" for v in refusal.value.violations)
 
 
-async def test_update_of_nothing_new_makes_no_version(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_update_of_nothing_new_makes_no_version(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     made = await desk.create("Ana")
 
     async with unchanged(crm, tenant):
         assert (await desk.update(made.id, display_name="Ana")).etag == "1"
 
 
-async def test_late_commands_on_other_fields_both_land(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_late_commands_on_other_fields_both_land(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     seen = await desk.create("Ana", salutation="Pani", position="clerk")
 
     await desk.update(seen.id, salutation="Dr", etag=seen.etag)
@@ -115,7 +123,9 @@ async def test_late_command_that_wants_what_is_there_already_lands(desk: Desk) -
     assert (late.salutation, late.position) == ("Dr", "chief")
 
 
-async def test_late_command_after_a_change_and_its_undoing_is_a_conflict_only_if_the_values_differ(desk: Desk) -> None:
+async def test_late_command_after_a_change_and_its_undoing_is_a_conflict_only_if_the_values_differ(
+    desk: Desk,
+) -> None:
     seen = await desk.create("Ana", salutation="Pani")
     await desk.update(seen.id, salutation="Dr")
     await desk.update(seen.id, salutation="Pani")
@@ -130,12 +140,21 @@ async def test_late_commands_on_two_custom_keys_both_land(desk: Desk) -> None:
     await desk.custom_field("hat")
     seen = await desk.create("Ana", custom={"shoe": {"string_value": "42"}})
 
-    await desk.update(seen.id, "custom.shoe", custom={"shoe": {"string_value": "43"}}, etag=seen.etag)
-    late = await desk.update(seen.id, "custom.hat", custom={"hat": {"string_value": "L"}}, etag=seen.etag)
+    await desk.update(
+        seen.id, "custom.shoe", custom={"shoe": {"string_value": "43"}}, etag=seen.etag
+    )
+    late = await desk.update(
+        seen.id, "custom.hat", custom={"hat": {"string_value": "L"}}, etag=seen.etag
+    )
 
-    assert {key: value.string_value for key, value in late.custom.items()} == {"shoe": "43", "hat": "L"}
+    assert {key: value.string_value for key, value in late.custom.items()} == {
+        "shoe": "43",
+        "hat": "L",
+    }
     with pytest.raises(errors.Aborted) as refusal:
-        await desk.update(seen.id, "custom.shoe", custom={"shoe": {"string_value": "44"}}, etag=seen.etag)
+        await desk.update(
+            seen.id, "custom.shoe", custom={"shoe": {"string_value": "44"}}, etag=seen.etag
+        )
     assert refusal.value.violations[0].field == "custom.shoe"
 
 
@@ -150,7 +169,9 @@ async def test_etag_that_was_never_given_is_refused(
             await desk.update(made.id, display_name="B", etag=etag)
 
 
-async def test_rule_that_refuses_leaves_everything_as_it_was(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_rule_that_refuses_leaves_everything_as_it_was(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     made = await desk.create("Ana")
 
     async with unchanged(crm, tenant):

@@ -1,8 +1,10 @@
 """Republish as an operation, and the re-index command, both while the service is in use."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from google.protobuf import struct_pb2
 
@@ -12,8 +14,8 @@ from chassis.db.pool import connect
 from chassis.keys import uuid7
 from chassis.kit import reindex
 from chassis.testing.installation import Installation, Tenant
+from crm.contacts.v1 import company_pb2, operation_pb2
 from crm.contacts.v1 import contact_pb2 as pb
-from crm.contacts.v1 import operation_pb2
 from tests.service.kit.support import Desk, event_counts, multiply, unchanged, until, written
 
 OWN = [
@@ -46,7 +48,9 @@ async def test_republish_tells_every_living_record_again_and_changes_nothing(
     await desk.delete(gone.id)
     before = await written(crm, tenant)
 
-    operation = await finished(desk, (await desk.stub.RepublishContacts(pb.RepublishContactsRequest())).name)
+    operation = await finished(
+        desk, (await desk.stub.RepublishContacts(pb.RepublishContactsRequest())).name
+    )
 
     after = await written(crm, tenant)
     assert not operation.HasField("error")
@@ -61,7 +65,9 @@ async def test_republish_tells_every_living_record_again_and_changes_nothing(
     assert {event["change"]["version"] for event in told} == {"1"}
 
 
-async def test_replayed_republish_is_the_same_operation(crm: Installation, tenant: Tenant, desk: Desk) -> None:
+async def test_replayed_republish_is_the_same_operation(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
     await desk.create()
     request = pb.RepublishContactsRequest(request_id="again")
     first = await desk.stub.RepublishContacts(request)
@@ -73,7 +79,9 @@ async def test_replayed_republish_is_the_same_operation(crm: Installation, tenan
     assert (await event_counts(crm, tenant))["ContactUpdated"] == 1
 
 
-async def test_operations_are_ones_own_or_all_with_the_scope_all(tenant: Tenant, desk: Desk) -> None:
+async def test_operations_are_ones_own_or_all_with_the_scope_all(
+    tenant: Tenant, desk: Desk
+) -> None:
     ana, budi = [Desk(tenant, await tenant.person(OWN)) for _ in range(2)]
     own = (await ana.stub.RepublishContacts(pb.RepublishContactsRequest())).name
     id = own.rpartition("/")[2]
@@ -96,7 +104,9 @@ async def test_operations_are_ones_own_or_all_with_the_scope_all(tenant: Tenant,
 
 
 async def test_operations_are_paged_newest_first(desk: Desk) -> None:
-    names = [(await desk.stub.RepublishContacts(pb.RepublishContactsRequest())).name for _ in range(3)]
+    names = [
+        (await desk.stub.RepublishContacts(pb.RepublishContactsRequest())).name for _ in range(3)
+    ]
 
     seen, token = [], ""
     for _ in range(2):
@@ -117,54 +127,70 @@ async def test_unknown_operation_is_not_found(desk: Desk) -> None:
         await desk.stub.GetOperation(operation_pb2.GetOperationRequest(id=uuid7()))
 
 
+@pytest.fixture
+async def owner(crm: Installation) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the role that owns the tables and that re-indexing uses."""
+    raw = await connect(
+        crm.process.settings.database_url(database_of("contacts"), roles_of("contacts")[0])
+    )
+    yield raw
+    await raw.close()
+
+
+async def create(desk: Desk, name: str) -> company_pb2.Company:
+    return await desk.stub.CreateCompany(
+        company_pb2.CreateCompanyRequest(company=company_pb2.Company(name=name))
+    )
+
+
+async def rename(desk: Desk, id: str, name: str) -> company_pb2.Company:
+    request = company_pb2.UpdateCompanyRequest(company=company_pb2.Company(id=id, name=name))
+    request.update_mask.paths.append("name")
+    return await desk.stub.UpdateCompany(request)
+
+
 async def test_reindex_mends_columns_and_json_and_touches_neither_version_nor_etag(
-    crm: Installation, tenant: Tenant, desk: Desk
+    crm: Installation, tenant: Tenant, desk: Desk, owner: asyncpg.Connection
 ) -> None:
-    made = await desk.create("Łukasz Żak", custom={})
-    await written(crm, tenant)
-    good = await rows_of(crm, tenant)
-    spoil = "UPDATE contacts SET search = 'x', name_key = 'x', json = '{}', custom = '{\"a\": 1}' WHERE tenant_id = $1"
+    made = await create(desk, "Łukasz Żak Okna")
+    rows = "SELECT * FROM companies WHERE tenant_id = $1"
+    good = await crm.rows("contacts", rows, tenant.id)
+    spoil = "UPDATE companies SET search = 'x', name_key = 'x', json = '{}', custom = '{\"a\": 1}' WHERE tenant_id = $1"
     await crm.rows("contacts", spoil, tenant.id)
 
-    resource = reindex.find("contacts.contacts")
-    raw = await connect(crm.process.settings.database_url(database_of("contacts"), roles_of("contacts")[0]))
-    try:
-        assert await reindex.reindex(raw, resource) >= 1
-    finally:
-        await raw.close()
+    assert await reindex.reindex(owner, reindex.find("contacts.companies")) >= 1
 
-    assert await rows_of(crm, tenant) == good
-    assert (await desk.get(made.id)).etag == "1"
-    assert [r.version for r in await desk.history(made.id)] == [1]
+    assert await crm.rows("contacts", rows, tenant.id) == good
+    assert (await desk.stub.GetCompany(company_pb2.GetCompanyRequest(id=made.id))).etag == "1"
+    history = await desk.stub.ListCompanyHistory(company_pb2.ListCompanyHistoryRequest(id=made.id))
+    assert [revision.version for revision in history.revisions] == [1]
 
 
-async def test_reindex_in_use_loses_no_update(crm: Installation, tenant: Tenant, desk: Desk) -> None:
-    made = [await desk.create(f"N{n}") for n in range(20)]
-    resource = reindex.find("contacts.contacts")
-    raw = await connect(crm.process.settings.database_url(database_of("contacts"), roles_of("contacts")[0]))
+async def test_reindex_in_use_loses_no_update(desk: Desk, owner: asyncpg.Connection) -> None:
+    made = [await create(desk, f"N{n}") for n in range(20)]
 
     async def write() -> None:
         for round in range(3):
-            await asyncio.gather(*(desk.update(c.id, display_name=f"R{round} {c.display_name}") for c in made))
+            await asyncio.gather(*(rename(desk, each.id, f"R{round} {each.name}") for each in made))
 
-    try:
-        writing = asyncio.create_task(write())
-        while not writing.done():
-            await reindex.reindex(raw, resource)
-        await writing
-    finally:
-        await raw.close()
+    writing = asyncio.create_task(write())
+    passes = 0
+    while not writing.done():
+        await reindex.reindex(owner, reindex.find("contacts.companies"))
+        passes += 1
+    await writing
 
-    assert sorted(await desk.names(page_size=200)) == sorted(f"R2 {c.display_name}" for c in made)
-    assert {c.etag for c in (await desk.page(page_size=200)).contacts} == {"4"}
-    assert await desk.names(q="R2 N7") == ["R2 N7"]
-
-
-async def rows_of(crm: Installation, tenant: Tenant) -> list[Any]:
-    return await crm.rows("contacts", "SELECT * FROM contacts WHERE tenant_id = $1 ORDER BY id", tenant.id)
+    listed = (
+        await desk.stub.ListCompanies(company_pb2.ListCompaniesRequest(page_size=200))
+    ).companies
+    found = (await desk.stub.ListCompanies(company_pb2.ListCompaniesRequest(q="R2 N7"))).companies
+    assert passes
+    assert sorted(each.name for each in listed) == sorted(f"R2 {each.name}" for each in made)
+    assert {each.etag for each in listed} == {"4"}
+    assert [each.name for each in found] == ["R2 N7"]
 
 
 async def test_unknown_resource_of_reindex_is_named() -> None:
     for name in ("contacts.unicorns", "nothing.contacts", "contacts"):
-        with pytest.raises(reindex.UnknownResource, match="service.table"):
+        with pytest.raises(reindex.UnknownResource, match=r"service\.table"):
             reindex.find(name)

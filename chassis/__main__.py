@@ -21,10 +21,14 @@ NEWER_DATABASE = 3  # exit code of migrate
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m chassis", description=__doc__)
-    parser.add_argument("--target", help="services to serve, divided by commas; all = every one and the gateway")
+    parser.add_argument(
+        "--target", help="services to serve, divided by commas; all = every one and the gateway"
+    )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("migrate", help="bring every service's database to this program's version")
-    again = commands.add_parser("reindex", help="compute columns and JSON of a resource anew, while it is in use")
+    again = commands.add_parser(
+        "reindex", help="compute columns and JSON of a resource anew, while it is in use"
+    )
     again.add_argument("resource", help="service.table")
     letters = commands.add_parser("dead-letters", help="events that could not be processed")
     letters.add_argument("rest", nargs=argparse.REMAINDER)
@@ -41,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error("--target is required: a service, several divided by commas, or all")
         names = services.names() if given.target == "all" else given.target.split(",")
         if unknown := sorted(set(names) - set(services.names())):
-            parser.error(f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}")
+            parser.error(
+                f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}"
+            )
         uvloop.run(serve(settings, [services.load(name) for name in names]))
     except (SettingError, OSError) as error:
         return _refused(error)

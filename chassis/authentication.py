@@ -57,7 +57,9 @@ def _is_young(token: str) -> bool:
     """True if the token was made in the last seconds, by its own word."""
     try:
         if keys.is_api_token(token):
-            made = int(keys.parse_api_token(token)[1].replace("-", "")[:12], 16) / 1000  # a UUIDv7 begins with its time
+            made = (
+                int(keys.parse_api_token(token)[1].replace("-", "")[:12], 16) / 1000
+            )  # a UUIDv7 begins with its time
         else:
             made = jwt.decode(token, options={"verify_signature": False})["iat"]
     except (jwt.PyJWTError, KeyError, errors.NotFound):
@@ -112,9 +114,17 @@ class Authentication:
         user = people.user(user_id)
         if people.session(session_id) is not None:
             raise SessionEnded
-        if user is None or user.get("state") != "active" or claims["iat"] < user.get("tokens_not_before", 0):
+        if (
+            user is None
+            or user.get("state") != "active"
+            or claims["iat"] < user.get("tokens_not_before", 0)
+        ):
             raise SignedOut
-        return tenant, Actor("user", user_id, user_id, session_id), self.rights_of_user(tenant, user_id)
+        return (
+            tenant,
+            Actor("user", user_id, user_id, session_id),
+            self.rights_of_user(tenant, user_id),
+        )
 
     def _verify(self, token: str) -> dict[str, Any]:
         try:
@@ -124,7 +134,10 @@ class Authentication:
                 raise TokenInvalid
             public = load_pem_public_key(key["public_pem"].encode())
             claims = jwt.decode(
-                token, public, algorithms=["EdDSA"], options={"require": ["exp", "iat", "sub", "tid", "sid"]}  # type: ignore[arg-type]
+                token,
+                public,
+                algorithms=["EdDSA"],
+                options={"require": ["exp", "iat", "sub", "tid", "sid"]},  # type: ignore[arg-type]
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
@@ -150,7 +163,11 @@ class Authentication:
         user = people.user(user_id)
         if user is None or user.get("state") != "active":
             raise SignedOut
-        return tenant, Actor("token", token_id, user_id), self._rights_of_token(tenant, token_id, entry)
+        return (
+            tenant,
+            Actor("token", token_id, user_id),
+            self._rights_of_token(tenant, token_id, entry),
+        )
 
     def rights_of_user(self, tenant: str, user_id: str) -> Rights:
         """The rights of a user, computed again only when the tenant's directory has changed."""
@@ -159,7 +176,11 @@ class Authentication:
         )
 
     def _rights_of_token(self, tenant: str, token_id: str, entry: Mapping[str, Any]) -> Rights:
-        limits = {"readable": entry.get("readable"), "writable": entry.get("writable"), "methods": entry.get("methods")}
+        limits = {
+            "readable": entry.get("readable"),
+            "writable": entry.get("writable"),
+            "methods": entry.get("methods"),
+        }
         people = self._directory.of(tenant)
         user_id = entry.get("user_id", "")
 

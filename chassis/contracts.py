@@ -94,7 +94,9 @@ def record_actions() -> dict[str, tuple[str, ...]]:
     """object -> the actions that can be done with one record of it, in alphabetical order."""
     found: dict[str, set[str]] = {}
     for method in (method_of(m) for service in services() for m in service.methods):
-        if method.permission.object and {"id", "update_mask"}.intersection(method.input.DESCRIPTOR.fields_by_name):
+        if method.permission.object and {"id", "update_mask"}.intersection(
+            method.input.DESCRIPTOR.fields_by_name
+        ):
             found.setdefault(method.permission.object, set()).add(method.permission.action)
     return {object: tuple(sorted(actions)) for object, actions in found.items()}
 
@@ -103,14 +105,20 @@ def record_actions() -> dict[str, tuple[str, ...]]:
 def resource_option(desc: descriptor.Descriptor) -> options_pb2.Resource | None:
     """The resource option of a message, or None."""
     options = desc.GetOptions()
-    return options.Extensions[options_pb2.resource] if options.HasExtension(options_pb2.resource) else None
+    return (
+        options.Extensions[options_pb2.resource]
+        if options.HasExtension(options_pb2.resource)
+        else None
+    )
 
 
 @functools.cache
 def event_option(desc: descriptor.Descriptor) -> options_pb2.Event | None:
     """The event option of a message, or None."""
     options = desc.GetOptions()
-    return options.Extensions[options_pb2.event] if options.HasExtension(options_pb2.event) else None
+    return (
+        options.Extensions[options_pb2.event] if options.HasExtension(options_pb2.event) else None
+    )
 
 
 @functools.cache
@@ -141,7 +149,9 @@ def message_class(full_name: str) -> type[Message] | None:
     """The message class of a full name, or None if this program does not know it."""
     load_all()
     try:
-        return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))
+        return message_factory.GetMessageClass(
+            descriptor_pool.Default().FindMessageTypeByName(full_name)
+        )
     except KeyError:
         return None
 

@@ -113,20 +113,37 @@ class Internal(CrmError):
 
 _BY_CODE: dict[int, type[CrmError]] = {
     cls.code: cls
-    for cls in (InvalidArgument, Unauthenticated, PermissionDenied, NotFound, AlreadyExists, Aborted,
-                FailedPrecondition, ResourceExhausted, DeadlineExceeded, Unavailable, Internal)
+    for cls in (
+        InvalidArgument,
+        Unauthenticated,
+        PermissionDenied,
+        NotFound,
+        AlreadyExists,
+        Aborted,
+        FailedPrecondition,
+        ResourceExhausted,
+        DeadlineExceeded,
+        Unavailable,
+        Internal,
+    )
 }
 
 
 def to_status(error: CrmError) -> status_pb2.Status:
     """The error as google.rpc.Status with ErrorInfo, and BadRequest and RetryInfo where they say something."""
     status = status_pb2.Status(code=error.code, message=error.message)
-    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=error.domain, metadata=error.metadata)]
+    details = [
+        error_details_pb2.ErrorInfo(
+            reason=error.reason, domain=error.domain, metadata=error.metadata
+        )
+    ]
     if error.violations:
         details.append(
             error_details_pb2.BadRequest(
                 field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+                    error_details_pb2.BadRequest.FieldViolation(
+                        field=v.field, description=v.description
+                    )
                     for v in error.violations
                 ]
             )
@@ -144,7 +161,11 @@ def to_status(error: CrmError) -> status_pb2.Status:
 
 def from_status(status: status_pb2.Status) -> CrmError:
     """The error that another process sent; the inverse of `to_status` for every class of the tree."""
-    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    info, bad, retry = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
     for packed in status.details:
         for detail in (info, bad, retry):
             if packed.Is(detail.DESCRIPTOR):
@@ -153,7 +174,9 @@ def from_status(status: status_pb2.Status) -> CrmError:
         status.message,
         [Violation(v.field, v.description) for v in bad.field_violations],
         metadata=dict(info.metadata),
-        retry_after_s=retry.retry_delay.ToMilliseconds() / 1000 if retry.HasField("retry_delay") else None,
+        retry_after_s=retry.retry_delay.ToMilliseconds() / 1000
+        if retry.HasField("retry_delay")
+        else None,
     )
     error.reason, error.domain = info.reason or error.reason, info.domain or error.domain
     return error

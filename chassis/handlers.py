@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Body = Callable[..., Awaitable[Any]]
 TenantOf = Callable[[Any], str | None]
 
+
 @dataclass(frozen=True, slots=True)
 class Rpc:
     """How the body of an RPC is run."""
@@ -27,7 +28,9 @@ class Rpc:
     public_without_tenant: bool
     secret_answer: bool
 
+
 _NOT_GIVEN: Any = object()
+
 
 def _rpc(body: Any, *, writes: bool, tenant: Any = _NOT_GIVEN, secret_answer: bool = False) -> Any:
     rpc = Rpc(
@@ -40,11 +43,13 @@ def _rpc(body: Any, *, writes: bool, tenant: Any = _NOT_GIVEN, secret_answer: bo
     body.rpc = rpc
     return body
 
+
 def reads(body: Any = None, *, tenant: Any = _NOT_GIVEN) -> Any:
     """Marks an RPC that changes nothing. `tenant`: for public RPCs, as in `writes`."""
     if body is None:
         return lambda b: _rpc(b, writes=False, tenant=tenant)
     return _rpc(body, writes=False, tenant=tenant)
+
 
 def writes(body: Any = None, *, tenant: Any = _NOT_GIVEN, secret_answer: bool = False) -> Any:
     """Marks an RPC as one transaction: state, history, events and the stored answer together or not at all.
@@ -55,6 +60,7 @@ def writes(body: Any = None, *, tenant: Any = _NOT_GIVEN, secret_answer: bool = 
     if body is None:
         return lambda b: _rpc(b, writes=True, tenant=tenant, secret_answer=secret_answer)
     return _rpc(body, writes=True, tenant=tenant, secret_answer=secret_answer)
+
 
 class Servicer:
     """Base of a service's RPC classes. `service` is the gRPC service's full name, e.g. crm.contacts.v1.ContactsService."""
@@ -69,6 +75,7 @@ class Servicer:
         """The settings of this service."""
         return self.runtime.service_settings
 
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """What a service does when an event arrives. `event` None means every event that this program knows."""
@@ -79,13 +86,17 @@ class Consumer:
     services: tuple[str, ...]
     """The services whose streams are read."""
 
+
 _consumers: list[Consumer] = []
+
 
 def consumer_of(body: Any) -> Consumer:
     """What `@on` or `@on_any` noted about a body; TypeError if it is not marked."""
     found = getattr(body, "consumer", None)
     if not isinstance(found, Consumer):
-        raise TypeError(f"{body.__module__}.{body.__qualname__} is named as a consumer but has no @on")
+        raise TypeError(
+            f"{body.__module__}.{body.__qualname__} is named as a consumer but has no @on"
+        )
     return found
 
 
@@ -99,6 +110,7 @@ def on(event: type[Message], *, durable: str) -> Callable[[Body], Body]:
 
     return mark
 
+
 def on_any(*, durable: str, services: tuple[str, ...] | str = "*") -> Callable[[Body], Body]:
     """As `on`, for every event of the named services ("*" = all)."""
 
@@ -109,6 +121,7 @@ def on_any(*, durable: str, services: tuple[str, ...] | str = "*") -> Callable[[
 
     return mark
 
+
 def timer(kind: str) -> Callable[[Body], Body]:
     """The body `(payload, tx)` runs when a timer of this kind is due, in one transaction with the timer's removal."""
 
@@ -117,6 +130,7 @@ def timer(kind: str) -> Callable[[Body], Body]:
         return body
 
     return mark
+
 
 def operation(kind: str) -> Callable[[Body], Body]:
     """The body `(run)` carries out operations of this kind; it may be resumed by another process after a crash."""
@@ -127,8 +141,22 @@ def operation(kind: str) -> Callable[[Body], Body]:
 
     return mark
 
+
 def is_stream(body: Callable[..., Any]) -> bool:
     """True if the body is an async generator, that is, a server-streaming RPC."""
     return inspect.isasyncgenfunction(body)
 
-__all__ = ["AsyncIterator", "Consumer", "Rpc", "Servicer", "is_stream", "on", "on_any", "operation", "reads", "timer", "writes"]
+
+__all__ = [
+    "AsyncIterator",
+    "Consumer",
+    "Rpc",
+    "Servicer",
+    "is_stream",
+    "on",
+    "on_any",
+    "operation",
+    "reads",
+    "timer",
+    "writes",
+]

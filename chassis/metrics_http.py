@@ -45,7 +45,13 @@ class MetricsHttp:
                 + body
             )
             await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError, ConnectionError):
+        except (
+            TimeoutError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            IndexError,
+            ConnectionError,
+        ):
             pass  # whoever asked is gone or did not speak HTTP
         finally:
             writer.close()

@@ -41,7 +41,9 @@ class Process:
     def __init__(self, settings: Settings, services: Sequence[Service]) -> None:
         self.settings, self.services = settings, services
         self.stop, self.ready = asyncio.Event(), False
-        self._drained = asyncio.Event()  # no RPC runs any more: the relay may end, nothing is committed after it
+        self._drained = (
+            asyncio.Event()
+        )  # no RPC runs any more: the relay may end, nothing is committed after it
         self.pools = Pools(settings.connections)
         self.nats = Nats(settings.nats_url, f"akrab-{settings.process}")
         self.directory = Directory(self.nats)
@@ -58,8 +60,14 @@ class Process:
 
     def _add(self, service: Service) -> None:
         runtime = Runtime(
-            service, self.settings, pools=self.pools, nats=self.nats, directory=self.directory, clock=self.clock,
-            authentication=self.authentication, channel=self.channel,
+            service,
+            self.settings,
+            pools=self.pools,
+            nats=self.nats,
+            directory=self.directory,
+            clock=self.clock,
+            authentication=self.authentication,
+            channel=self.channel,
             process=self,
         )
         self.runtimes[service.name] = runtime
@@ -114,7 +122,9 @@ class Process:
     async def _serve(self) -> MetricsHttp | None:
         if self.settings.grpc_port and self.endpoints:
             self._server = Server(self.endpoints)
-            self.grpc_port = await self._server.start(f"{self.settings.bind}:{max(0, self.settings.grpc_port)}")
+            self.grpc_port = await self._server.start(
+                f"{self.settings.bind}:{max(0, self.settings.grpc_port)}"
+            )
             await self._server.set_ready(True)
         if not self.settings.metrics_port:
             return None
@@ -131,7 +141,9 @@ class Process:
 
     def _own_loops(self) -> list[Coroutine[Any, Any, None]]:
         """What every process runs beside the RPCs until it is told to stop; the gateway's HTTP is one of them."""
-        loops = [work(r, self.stop) for r in self.runtimes.values() for work in r.service.background]
+        loops = [
+            work(r, self.stop) for r in self.runtimes.values() for work in r.service.background
+        ]
         return loops + [r.operation_runs.run(self.stop) for r in self._with_database()]
 
     def _leading_loops(self) -> list[Coroutine[Any, Any, None]]:
@@ -139,11 +151,16 @@ class Process:
         loops = []
         for runtime in self._with_database():
             leader = Leader(runtime.background_url, f"{runtime.service.name}-relay")
-            loops += [runtime.wake.run(self._drained), leader.run(self._led(runtime), self._drained)]
+            loops += [
+                runtime.wake.run(self._drained),
+                leader.run(self._led(runtime), self._drained),
+            ]
         return loops
 
     def _with_database(self) -> list[Runtime]:
-        return [runtime for runtime in self.runtimes.values() if runtime.service.metadata is not None]
+        return [
+            runtime for runtime in self.runtimes.values() if runtime.service.metadata is not None
+        ]
 
     def _led(self, runtime: Runtime) -> list[Callable[..., Awaitable[None]]]:
         """The loops of which a database has one: relay, consumers, timers, operations, cleaning."""

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 from chassis import contracts
 
-_CAN_REMEMBERED = 10_000  # owners and departments that one caller meets between two changes of the directory
+_CAN_REMEMBERED = (
+    10_000  # owners and departments that one caller meets between two changes of the directory
+)
 SCOPES = ("own", "team", "subtree", "all")  # each includes the ones before it
 
 
@@ -41,8 +43,12 @@ class Rights:
         for path in hidden:
             object, _, field = path.partition(".")
             self._hidden[object] = self._hidden.get(object, frozenset()) | {field}
-        self.readable = {k: frozenset(v) for k, v in readable.items()} if readable is not None else None
-        self.writable = {k: frozenset(v) for k, v in writable.items()} if writable is not None else None
+        self.readable = (
+            {k: frozenset(v) for k, v in readable.items()} if readable is not None else None
+        )
+        self.writable = (
+            {k: frozenset(v) for k, v in writable.items()} if writable is not None else None
+        )
         self.methods = tuple(methods) if methods is not None else None
 
     @classmethod
@@ -50,8 +56,12 @@ class Rights:
         """The union of the user's roles; a field is hidden only if every role of his hides it."""
         user = people.user(user_id) or {}
         roles = [role for id in user.get("role_ids", ()) if (role := people.role(id))]
-        hidden = set.intersection(*(set(role.get("hidden", ())) for role in roles)) if roles else set()
-        return cls(people, user_id, [g for role in roles for g in role.get("grants", ())], hidden, **limits)
+        hidden = (
+            set.intersection(*(set(role.get("hidden", ())) for role in roles)) if roles else set()
+        )
+        return cls(
+            people, user_id, [g for role in roles for g in role.get("grants", ())], hidden, **limits
+        )
 
     @classmethod
     def of_system(cls) -> "Rights":
@@ -77,9 +87,14 @@ class Rights:
     def limited(self, grants: Iterable[Mapping[str, str]]) -> "Rights":
         """These rights cut down to `grants`: a token never gets more than its user has."""
         both = [
-            {"object": object, "action": action, "scope": SCOPES[min(SCOPES.index(a), SCOPES.index(b))]}
+            {
+                "object": object,
+                "action": action,
+                "scope": SCOPES[min(SCOPES.index(a), SCOPES.index(b))],
+            }
             for object, action in contracts.rights()
-            if (a := self.scope(object, action)) and (b := Rights(None, "", grants).scope(object, action))
+            if (a := self.scope(object, action))
+            and (b := Rights(None, "", grants).scope(object, action))
         ]
         limited = Rights(self._people, self.user_id, both)
         limited._hidden, limited.methods = self._hidden, self.methods
@@ -122,7 +137,12 @@ class Rights:
         return self._hidden.get(object, frozenset())
 
     def reaches(
-        self, object: str, action: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
+        self,
+        object: str,
+        action: str,
+        owner_id: str = "",
+        department_id: str = "",
+        follower_ids: Iterable[str] = (),
     ) -> bool:
         """True if the action's scope includes a record with this owner, department and followers (they may read)."""
         owners = self.owners(object, action)
@@ -132,10 +152,19 @@ class Rights:
             departments = self.departments(object, action)
             if departments is None or department_id in departments:
                 return True
-        return action == "read" and self.may(object, "read") and self.user_id != "" and self.user_id in follower_ids
+        return (
+            action == "read"
+            and self.may(object, "read")
+            and self.user_id != ""
+            and self.user_id in follower_ids
+        )
 
     def can(
-        self, object: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
+        self,
+        object: str,
+        owner_id: str = "",
+        department_id: str = "",
+        follower_ids: Iterable[str] = (),
     ) -> tuple[str, ...]:
         """The actions that the caller may do with such a record, in alphabetical order."""
         key = (object, owner_id, department_id, self.user_id in follower_ids)
@@ -146,7 +175,8 @@ class Rights:
             known = self._can[key] = tuple(
                 action
                 for action in contracts.record_actions().get(object, ())
-                if self.may(object, action) and self.reaches(object, action, owner_id, department_id, follower_ids)
+                if self.may(object, action)
+                and self.reaches(object, action, owner_id, department_id, follower_ids)
             )
         return known
 
@@ -164,4 +194,3 @@ class Rights:
         if scope == "team":
             return mine | self._people.members(department)
         return mine.union(*(self._people.members(id) for id in self._people.subtree(department)))
-

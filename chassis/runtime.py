@@ -59,22 +59,36 @@ class Runtime:
         self.background_url = settings.database_url(database_of(service.name), background)
         self.page_tokens = PageTokens(settings.derived("page-tokens"))
         self.wake = Wake(nats, service.name)
-        self.timers = Timers(service.name, _by(service.timers, "timer_kind"), self.run_system, clock)
+        self.timers = Timers(
+            service.name, _by(service.timers, "timer_kind"), self.run_system, clock
+        )
         bodies = {**republishers(service), **_by(service.operations, "operation_kind")}
         self.operations = Operations(service.name, frozenset(bodies))
-        self.operation_runs = OperationRuns(service.name, bodies, self.run_system, self.fetch_in_background)
+        self.operation_runs = OperationRuns(
+            service.name, bodies, self.run_system, self.fetch_in_background
+        )
         tables = service.metadata.tables.values() if service.metadata is not None else ()
         self.resources: dict[str, Resource[Any]] = {
-            t.info["resource"].message.DESCRIPTOR.full_name: t.info["resource"] for t in tables if "resource" in t.info
+            t.info["resource"].message.DESCRIPTOR.full_name: t.info["resource"]
+            for t in tables
+            if "resource" in t.info
         }
-        self.schemas = Schemas(service.metadata.info.get("custom_fields") if service.metadata is not None else None)
+        self.schemas = Schemas(
+            service.metadata.info.get("custom_fields") if service.metadata is not None else None
+        )
 
-    async def run_system(self, tenant: str, cause: Cause, work: Callable[[Tx], Awaitable[Any]]) -> Any:
+    async def run_system(
+        self, tenant: str, cause: Cause, work: Callable[[Tx], Awaitable[Any]]
+    ) -> Any:
         """Runs `work(tx)` as the system itself in one transaction of this tenant, again on conflicts."""
         return await running.run_system(self, tenant, cause, work)
 
     async def run_event(
-        self, durable: str, body: Callable[[Any, Tx], Awaitable[None]], event: Message, meta: EventMeta
+        self,
+        durable: str,
+        body: Callable[[Any, Tx], Awaitable[None]],
+        event: Message,
+        meta: EventMeta,
     ) -> str:
         """Runs a consumer's body for an event: "done" or "duplicate"."""
         return await running.run_event(self, durable, body, event, meta)

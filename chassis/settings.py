@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-
 T = TypeVar("T")
 
 
@@ -28,7 +27,10 @@ def read(cls: type[T], environ: Mapping[str, str] = os.environ) -> T:
         name = f"CRM_{field.name.upper()}"
         text = environ.get(name)
         if text is None or text == "":
-            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            if (
+                field.default is dataclasses.MISSING
+                and field.default_factory is dataclasses.MISSING
+            ):
                 raise SettingError(f"{name} is not set; {_docs(cls, field.name)}")
             continue
         try:
@@ -103,7 +105,9 @@ class Settings:
         parts = urlsplit(self.postgres_url)
         password = self.derived(f"role:{role}").hex()
         host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{quote(role)}:{password}@{host}", path=f"/{database}"))
+        return urlunsplit(
+            parts._replace(netloc=f"{quote(role)}:{password}@{host}", path=f"/{database}")
+        )
 
     def admin_url(self, database: str) -> str:
         """The URL of `database` for the administrator who creates databases and roles."""
@@ -114,7 +118,9 @@ def address_of(service: str, environ: Mapping[str, str] = os.environ) -> str:
     """The gRPC address of another process's service, from `CRM_ADDRESS_<SERVICE>`."""
     address = environ.get(f"CRM_ADDRESS_{service.upper()}")
     if not address:
-        raise SettingError(f"CRM_ADDRESS_{service.upper()} is not set and {service} is not served by this process")
+        raise SettingError(
+            f"CRM_ADDRESS_{service.upper()} is not set and {service} is not served by this process"
+        )
     return address
 
 

@@ -16,18 +16,27 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 
 RPC_SECONDS = Histogram(
-    "akrab_rpc_seconds", "Duration of RPCs.", ["method", "code"],
+    "akrab_rpc_seconds",
+    "Duration of RPCs.",
+    ["method", "code"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-OUTBOX_LAG = Gauge("akrab_outbox_lag_seconds", "Age of the oldest event not yet published.", ["service"])
+OUTBOX_LAG = Gauge(
+    "akrab_outbox_lag_seconds", "Age of the oldest event not yet published.", ["service"]
+)
 PUBLISHED = Counter("akrab_events_published_total", "Events published.", ["service"])
 CONSUMED = Counter("akrab_events_consumed_total", "Events consumed.", ["consumer", "outcome"])
 CONSUMER_LAG = Gauge("akrab_consumer_lag_events", "Events waiting for a consumer.", ["consumer"])
 TIMER_LATENESS = Histogram(
-    "akrab_timer_lateness_seconds", "How late timers fired.", ["kind"], buckets=(0.1, 0.5, 1, 5, 30, 120, 600, 3600)
+    "akrab_timer_lateness_seconds",
+    "How late timers fired.",
+    ["kind"],
+    buckets=(0.1, 0.5, 1, 5, 30, 120, 600, 3600),
 )
 POOL_WAIT_SECONDS = Histogram("akrab_pool_wait_seconds", "Waits for a database connection.")
-CONFLICTS = Counter("akrab_write_conflicts_total", "Bodies that ran again because somebody else was faster.")
+CONFLICTS = Counter(
+    "akrab_write_conflicts_total", "Bodies that ran again because somebody else was faster."
+)
 DIRECTORY_FRESH = Gauge("akrab_directory_fresh", "1 while the directory is fresh.")
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
@@ -52,7 +61,11 @@ def trace_id() -> str:
 
 def new_traceparent(parent: str | None = None) -> str:
     """A child of `parent`, or a new trace if it is absent or malformed; not sampled, since nobody exports it."""
-    trace = parent[3:35] if parent and len(parent) == 55 and parent[2] == parent[35] == "-" else os.urandom(16).hex()
+    trace = (
+        parent[3:35]
+        if parent and len(parent) == 55 and parent[2] == parent[35] == "-"
+        else os.urandom(16).hex()
+    )
     return f"00-{trace}-{os.urandom(8).hex()}-00"
 
 
@@ -96,7 +109,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
             "text": record.getMessage(),

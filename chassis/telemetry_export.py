@@ -45,9 +45,13 @@ def _mirror(meter: Meter) -> None:
         if not family.name.startswith("akrab_"):
             continue
         if family.type == "counter":
-            meter.create_observable_counter(family.name, [_observe(family.name, "_total")], description=family.documentation)
+            meter.create_observable_counter(
+                family.name, [_observe(family.name, "_total")], description=family.documentation
+            )
         elif family.type == "gauge":
-            meter.create_observable_gauge(family.name, [_observe(family.name, "")], description=family.documentation)
+            meter.create_observable_gauge(
+                family.name, [_observe(family.name, "")], description=family.documentation
+            )
         elif family.type == "histogram":
             for part in ("_count", "_sum"):
                 meter.create_observable_counter(family.name + part, [_observe(family.name, part)])

@@ -92,9 +92,13 @@ class Tx:
         self.rights, self.call, self.event = rights, call, event
         self.recorded = Recorded()
         self.loaded: dict[tuple[str, str], tuple[int, bytes]] = {}
-        self.written: dict[int, tuple[Message, Any, bytes]] = {}  # id(message) -> itself, its resource, its JSON
+        self.written: dict[
+            int, tuple[Message, Any, bytes]
+        ] = {}  # id(message) -> itself, its resource, its JSON
         self._draws, self._read_only = draws, read_only
-        self.wrote_events = False  # rows of the outbox wait for the relay, visible to it after the commit
+        self.wrote_events = (
+            False  # rows of the outbox wait for the relay, visible to it after the commit
+        )
         self._connection: Connection | None = None
         self._transaction: asyncpg.transaction.Transaction | None = None
         draws.rewind()
@@ -139,11 +143,18 @@ class Tx:
         self.tenant = tenant_id
 
     async def require(
-        self, object: str, action: str, owner_id: str = "", department_id: str = "", follower_ids: Iterable[str] = ()
+        self,
+        object: str,
+        action: str,
+        owner_id: str = "",
+        department_id: str = "",
+        follower_ids: Iterable[str] = (),
     ) -> None:
         """Refuses a caller whose scope does not include such a record: PermissionDenied."""
         if not self.rights.reaches(object, action, owner_id, department_id, follower_ids):
-            raise errors.PermissionDenied(f"you may not {action} this {object}; ask an administrator for the right")
+            raise errors.PermissionDenied(
+                f"you may not {action} this {object}; ask an administrator for the right"
+            )
 
     # -- statements -----------------------------------------------------------------------------
 
@@ -159,7 +170,9 @@ class Tx:
         """The first value of the first row or None."""
         return await self.run(statement, values, "fetchval")
 
-    async def execute(self, statement: Statement, *, constraints: Constraints | None = None, **values: Any) -> int:
+    async def execute(
+        self, statement: Statement, *, constraints: Constraints | None = None, **values: Any
+    ) -> int:
         """Runs a change in this transaction and returns the number of rows; broken constraints become their errors."""
         await self.begin()
         try:
@@ -180,11 +193,15 @@ class Tx:
         timeout = self.call.remaining_s() if self.call else None
         try:
             if telemetry.exporting():
-                with telemetry.span("sql", statement=sql[:200]):  # parameters are apart: no personal data
+                with telemetry.span(
+                    "sql", statement=sql[:200]
+                ):  # parameters are apart: no personal data
                     return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
             return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
         except TimeoutError as error:
-            raise errors.DeadlineExceeded("the request took longer than its deadline; ask for less") from error
+            raise errors.DeadlineExceeded(
+                "the request took longer than its deadline; ask for less"
+            ) from error
         except DRIVER_ERRORS as error:
             if is_lost(error):
                 await self._leave(certain=False)
@@ -192,7 +209,9 @@ class Tx:
 
     async def _enter(self) -> Connection:
         deadline = self.call.deadline if self.call else None
-        self._connection = await self.runtime.pools.take(self.runtime.database_url, self.tenant, deadline=deadline)
+        self._connection = await self.runtime.pools.take(
+            self.runtime.database_url, self.tenant, deadline=deadline
+        )
         return self._connection
 
     async def begin(self) -> None:
@@ -207,7 +226,9 @@ class Tx:
         """Waits until no other transaction holds this key in this tenant; held until the end."""
         await self.begin()
         await self.run_sql(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [f"{self.tenant}/{key}"], "execute"
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            [f"{self.tenant}/{key}"],
+            "execute",
         )
 
     # -- recording ------------------------------------------------------------------------------
@@ -224,7 +245,9 @@ class Tx:
         """Records the removal of an entry from every process's directory."""
         self.recorded.directory.append((kind, id, None))
 
-    async def set_timer(self, kind: str, key: str, due_at: datetime, payload: dict[str, Any] | None = None) -> None:
+    async def set_timer(
+        self, kind: str, key: str, due_at: datetime, payload: dict[str, Any] | None = None
+    ) -> None:
         """Sets the timer of this kind and key; a timer of the same kind and key is replaced."""
         await self.begin()
         await self.runtime.timers.set(self, kind, key, due_at, payload or {})
@@ -275,7 +298,9 @@ class Tx:
             self.runtime.pools.give(connection, certain=certain)
 
 
-def translated(error: asyncpg.IntegrityConstraintViolationError, constraints: Constraints) -> BaseException:
+def translated(
+    error: asyncpg.IntegrityConstraintViolationError, constraints: Constraints
+) -> BaseException:
     """The refusal that a broken constraint stands for, by its name; the driver's error if it has none."""
     made = constraints.get(error.constraint_name or "")
     if made is None:

@@ -66,7 +66,9 @@ async def provision(settings: Settings, service: str) -> None:
 def upgrade(settings: Settings, service: Service) -> None:
     """Migrates the service's database to this program's newest version; NewerDatabase if it is ahead of it."""
     owner = roles_of(service.name)[0]
-    url = settings.database_url(database_of(service.name), owner).replace("postgresql://", "postgresql+asyncpg://")
+    url = settings.database_url(database_of(service.name), owner).replace(
+        "postgresql://", "postgresql+asyncpg://"
+    )
     config = Config()
     config.set_main_option("script_location", str(ROOT / "services" / service.name / "migrations"))
     config.attributes["url"] = url
@@ -84,4 +86,3 @@ def refuse_newer(service: str, current: Sequence[str], known: set[str]) -> None:
             f"the database of {service} is at version {', '.join(ahead)}, which this program does not know: it was used by"
             " a newer version; start that version, nothing was changed"
         )
-

@@ -1,6 +1,16 @@
 """The tables that every service's database has for the chassis itself; they carry tenant_id but no policy."""
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    Uuid,
+)
 
 from chassis import operations, timers
 from chassis.events import inbox, outbox

@@ -12,7 +12,9 @@ from chassis import errors, telemetry
 # Row-level policies and tenant views read this setting; it is set on a connection outside any transaction.
 _SET_TENANT = "SELECT set_config('app.tenant', $1, false)"
 _IDLE_S = 60.0  # a connection unused for so long is closed, so one machine does not carry a hundred idle backends
-_STATEMENT_LIMIT_MS = 60_000  # back-stop on the server; the caller's deadline normally cancels earlier
+_STATEMENT_LIMIT_MS = (
+    60_000  # back-stop on the server; the caller's deadline normally cancels earlier
+)
 
 
 class Connection:
@@ -26,21 +28,34 @@ class Connection:
         self.used_at = time.monotonic()
 
 
-async def connect(url: str, application: str = "akrab", *, timeout_s: float = 10.0) -> asyncpg.Connection:
+async def connect(
+    url: str, application: str = "akrab", *, timeout_s: float = 10.0
+) -> asyncpg.Connection:
     """A connection with our codecs (jsonb as Python values through orjson)."""
     raw = await asyncpg.connect(
         url,
         timeout=timeout_s,
         statement_cache_size=1000,
-        server_settings={"application_name": application, "statement_timeout": str(_STATEMENT_LIMIT_MS)},
+        server_settings={
+            "application_name": application,
+            "statement_timeout": str(_STATEMENT_LIMIT_MS),
+        },
     )
     await raw.set_type_codec(
-        "jsonb", schema="pg_catalog", encoder=lambda v: orjson.dumps(v).decode(), decoder=orjson.loads
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda v: orjson.dumps(v).decode(),
+        decoder=orjson.loads,
     )
     return raw
 
 
-DRIVER_ERRORS = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError)
+DRIVER_ERRORS = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+)
 """All that the driver raises."""
 
 _LOST = (
@@ -70,20 +85,26 @@ class Pools:
     def open(self) -> int:
         return self._open
 
-    async def take(self, url: str, tenant: str | None, *, deadline: float | None = None) -> Connection:
+    async def take(
+        self, url: str, tenant: str | None, *, deadline: float | None = None
+    ) -> Connection:
         """A connection to `url` on which `tenant` is set (none: no tenant's rows); give it back with `give`.
 
         Raises Unavailable when the database is down or no connection is free before the deadline (monotonic seconds).
         """
         wanted = tenant or ""
-        for _ in range(self._budget + 1):  # connections that died while nobody used them are passed over
+        for _ in range(
+            self._budget + 1
+        ):  # connections that died while nobody used them are passed over
             connection = await self._take(url, wanted, deadline)
             if connection.tenant == wanted:
                 return connection
             connection.tenant = None  # not certain until the server has answered
             try:
                 await connection.raw.execute(_SET_TENANT, wanted)
-            except BaseException as error:  # allow broad-except: only a lost connection is tried again
+            except (
+                BaseException
+            ) as error:  # allow broad-except: only a lost connection is tried again
                 self.give(connection, certain=False)
                 if not is_lost(error):
                     raise
@@ -94,7 +115,12 @@ class Pools:
 
     def give(self, connection: Connection, *, certain: bool = True) -> None:
         """Returns a connection; one whose transaction or tenant is not certain is closed instead."""
-        if self._closed or not certain or connection.raw.is_closed() or connection.raw.is_in_transaction():
+        if (
+            self._closed
+            or not certain
+            or connection.raw.is_closed()
+            or connection.raw.is_in_transaction()
+        ):
             connection.raw.terminate()
             self._open -= 1
         else:
@@ -118,7 +144,9 @@ class Pools:
                     self._open -= 1
                     self._wake_one()
                     if is_lost(error):
-                        raise errors.Unavailable("the database is down; try again", retry_after_s=2) from error
+                        raise errors.Unavailable(
+                            "the database is down; try again", retry_after_s=2
+                        ) from error
                     raise
             await self._wait(deadline)
 
@@ -151,7 +179,9 @@ class Pools:
             if waiter.done() and not waiter.cancelled():
                 self._wake_one()  # was told of a free connection and cannot use it: the next one can
             if isinstance(error, TimeoutError):
-                raise errors.Unavailable("every database connection is busy; try again", retry_after_s=1) from None
+                raise errors.Unavailable(
+                    "every database connection is busy; try again", retry_after_s=1
+                ) from None
             raise
         finally:
             telemetry.POOL_WAIT_SECONDS.observe(time.monotonic() - began)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 MOST_FIELDS = 100  # per resource and tenant: as many keys as a map in a request may have
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?")  # what lists compare and any program reads
+_DECIMAL = re.compile(
+    r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?"
+)  # what lists compare and any program reads
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -42,7 +44,9 @@ class CustomFieldsTooMany(errors.FailedPrecondition):
     reason = "CUSTOM_FIELDS_TOO_MANY"
 
     def __init__(self, plural: str) -> None:
-        super().__init__(f"{plural} have {MOST_FIELDS} custom fields, the most allowed; delete one first")
+        super().__init__(
+            f"{plural} have {MOST_FIELDS} custom fields, the most allowed; delete one first"
+        )
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ class Schema:
     def hidden_from(self, role_ids: frozenset[str]) -> frozenset[str]:
         """Paths of fields that none of these roles may see."""
         return frozenset(
-            f"custom.{key}" for key, f in self.fields.items() if f.role_ids and not role_ids.intersection(f.role_ids)
+            f"custom.{key}"
+            for key, f in self.fields.items()
+            if f.role_ids and not role_ids.intersection(f.role_ids)
         )
 
 
@@ -99,7 +105,14 @@ def custom_fields(metadata: MetaData) -> "Resource[pb.CustomField]":
         columns=[Column("resource", Text, nullable=False), Column("key", Text, nullable=False)],
         values=lambda f: {"resource": f.resource, "key": f.key},
         items=[
-            Index("uq_custom_fields_key", "tenant_id", "resource", "key", unique=True, postgresql_where=_living()),
+            Index(
+                "uq_custom_fields_key",
+                "tenant_id",
+                "resource",
+                "key",
+                unique=True,
+                postgresql_where=_living(),
+            ),
         ],
         fields={"resource": Field("resource", "text"), "key": Field("key", "text", sortable=True)},
         constraints={
@@ -141,7 +154,10 @@ class Schemas:
             for row in await tx.fetch(self._living):
                 field = self._source.message.FromString(row["doc"])
                 found.setdefault(field.resource, {})[field.key] = field
-            self._known[tx.tenant] = (revision, {name: Schema(fields) for name, fields in found.items()})
+            self._known[tx.tenant] = (
+                revision,
+                {name: Schema(fields) for name, fields in found.items()},
+            )
 
     def known(self, tenant: str | None, resource: "Resource[Any]") -> Schema:
         """What was loaded last; empty if nothing was."""
@@ -160,12 +176,21 @@ async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | N
         if old is not None and key in old.custom and old.custom[key] == value:
             continue  # what is stored already stays, whatever became of the schema since
         if field is None:
-            found.append(Violation(f"custom.{key}", f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}"))
+            found.append(
+                Violation(
+                    f"custom.{key}",
+                    f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}",
+                )
+            )
         elif problem := _problem(field, value):
             found.append(Violation(f"custom.{key}", problem))
     hidden = resource.hidden_custom(tx)  # what a role may not see it need not fill in
     for key, field in schema.fields.items():
-        if not field.required or f"custom.{key}" in hidden or (old is not None and key not in old.custom):
+        if (
+            not field.required
+            or f"custom.{key}" in hidden
+            or (old is not None and key not in old.custom)
+        ):
             continue
         if key not in new.custom or _is_empty(new.custom[key]):
             found.append(Violation(f"custom.{key}", "is required"))
@@ -183,31 +208,58 @@ def _problem(field: pb.CustomField, value: Value) -> str:
     given = codec.to_dict(value)
     kind, shown = field.type, repr(given)[:60]
     if kind == pb.CUSTOM_FIELD_TYPE_TEXT:
-        return "" if isinstance(given, str) and len(given) <= 4000 else f"must be a text of at most 4000 characters, got {shown}"
+        return (
+            ""
+            if isinstance(given, str) and len(given) <= 4000
+            else f"must be a text of at most 4000 characters, got {shown}"
+        )
     if kind == pb.CUSTOM_FIELD_TYPE_NUMBER:
         return "" if _is_whole(given) else f"must be a whole number, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_DECIMAL:
-        return "" if isinstance(given, str) and _DECIMAL.fullmatch(given) else f"must be a decimal number as text, got {shown}"
+        return (
+            ""
+            if isinstance(given, str) and _DECIMAL.fullmatch(given)
+            else f"must be a decimal number as text, got {shown}"
+        )
     if kind == pb.CUSTOM_FIELD_TYPE_DATE:
-        return "" if isinstance(given, str) and _is_date(given) else f"must be a date YYYY-MM-DD, got {shown}"
+        return (
+            ""
+            if isinstance(given, str) and _is_date(given)
+            else f"must be a date YYYY-MM-DD, got {shown}"
+        )
     if kind == pb.CUSTOM_FIELD_TYPE_YES_NO:
         return "" if isinstance(given, bool) else f"must be true or false, got {shown}"
     if kind == pb.CUSTOM_FIELD_TYPE_CHOICE:
-        return "" if isinstance(given, str) and given in field.choices else f"must be one of {', '.join(field.choices)}, got {shown}"
+        return (
+            ""
+            if isinstance(given, str) and given in field.choices
+            else f"must be one of {', '.join(field.choices)}, got {shown}"
+        )
     if kind == pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE:
-        fits = isinstance(given, list) and all(isinstance(g, str) and g in field.choices for g in given)
+        fits = isinstance(given, list) and all(
+            isinstance(g, str) and g in field.choices for g in given
+        )
         return "" if fits else f"must be a list of {', '.join(field.choices)}, got {shown}"
-    return "" if isinstance(given, str) and _UUID.fullmatch(given) else f"must be an id, got {shown}"
+    return (
+        "" if isinstance(given, str) and _UUID.fullmatch(given) else f"must be an id, got {shown}"
+    )
 
 
 def _is_whole(given: Any) -> bool:
     # Up to 2**53: beyond, JSON's numbers are not exact.
-    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 2**53 and given == int(given)
+    return (
+        isinstance(given, int | float)
+        and not isinstance(given, bool)
+        and abs(given) < 2**53
+        and given == int(given)
+    )
 
 
 def _is_date(text: str) -> bool:
     try:
-        return date.fromisoformat(text).isoformat() == text  # ISO 8601 has other spellings, which would not sort
+        return (
+            date.fromisoformat(text).isoformat() == text
+        )  # ISO 8601 has other spellings, which would not sort
     except ValueError:
         return False
 
@@ -217,7 +269,12 @@ async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | No
     found = []
     known = {r.plural for r in tx.runtime.resources.values() if r.has_custom}
     if new.resource not in known:
-        found.append(Violation("resource", f"{new.resource!r} has no custom fields; {', '.join(sorted(known))} have"))
+        found.append(
+            Violation(
+                "resource",
+                f"{new.resource!r} has no custom fields; {', '.join(sorted(known))} have",
+            )
+        )
     choosing = new.type in (pb.CUSTOM_FIELD_TYPE_CHOICE, pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE)
     if choosing and not new.choices:
         found.append(Violation("choices", "is required for a choice"))
@@ -243,7 +300,9 @@ async def _count(tx: Tx, plural: str) -> int:
 
 def announce(tx: Tx, field: pb.CustomField) -> None:
     """Tells every process that the tenant's schema has changed."""
-    tx.directory_put("custom_field", f"{field.resource}-{field.key}", {"changed": tx.now.isoformat()})
+    tx.directory_put(
+        "custom_field", f"{field.resource}-{field.key}", {"changed": tx.now.isoformat()}
+    )
 
 
 def role_ids(tx: Tx) -> frozenset[str]:

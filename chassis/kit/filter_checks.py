@@ -8,7 +8,9 @@ from chassis.kit.filter_syntax import CUSTOM, Comparison, FilterError
 from chassis.kit.filter_values import Field, read_value, refuse_value
 
 
-def field_named(comparison: Comparison, fields: Mapping[str, Field], custom: Mapping[str, Field]) -> Field:
+def field_named(
+    comparison: Comparison, fields: Mapping[str, Field], custom: Mapping[str, Field]
+) -> Field:
     """Return the field that `comparison` names; raise `FilterError` if there is none."""
     name = comparison.field
     is_custom = name.startswith(CUSTOM)

@@ -31,7 +31,9 @@ Predicate: TypeAlias = Callable[[Row], bool]
 Operand: TypeAlias = Callable[[Row], Any]
 
 
-def evaluate(node: Node, fields: Mapping[str, Field], custom: Mapping[str, Field], values: Row) -> bool:
+def evaluate(
+    node: Node, fields: Mapping[str, Field], custom: Mapping[str, Field], values: Row
+) -> bool:
     """Say whether the row with these column values passes; raises `FilterError` as `predicate`."""
     return predicate(node, fields, custom)(values)
 

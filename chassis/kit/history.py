@@ -26,13 +26,18 @@ class Statements:
 
     def __init__(self, resource: "Resource[Any]") -> None:
         h = resource.history.c
-        mine = (h.tenant_id == bindparam("tenant_id", type_=Uuid), h.id == bindparam("id", type_=Uuid))
+        mine = (
+            h.tenant_id == bindparam("tenant_id", type_=Uuid),
+            h.id == bindparam("id", type_=Uuid),
+        )
         instant = bindparam("instant", type_=DateTime(timezone=True))
         valid = (h.valid_from <= instant, or_(h.valid_to.is_(None), h.valid_to > instant))
         columns = (h.version, h.valid_from, h.action, h.actor, h.cause, h.changed, h.doc)
         below = h.version < bindparam("below", type_=BigInteger)
         limit = bindparam("page_limit", type_=BigInteger)
-        self.page = Statement(select(*columns).where(*mine, below).order_by(h.version.desc()).limit(limit))
+        self.page = Statement(
+            select(*columns).where(*mine, below).order_by(h.version.desc()).limit(limit)
+        )
         above = h.version >= bindparam("version", type_=BigInteger)
         self.since = Statement(select(*columns).where(*mine, above).order_by(h.version))
         self.at = Statement(select(h.action, h.doc).where(*mine, *valid))
@@ -40,7 +45,9 @@ class Statements:
         scope = [t[name] for name in resource.scope_columns]
         self.all_at = Statement(
             select(h.id, h.doc, *scope)
-            .join_from(resource.history, resource.table, (h.tenant_id == t.tenant_id) & (h.id == t.id))
+            .join_from(
+                resource.history, resource.table, (h.tenant_id == t.tenant_id) & (h.id == t.id)
+            )
             .where(h.tenant_id == bindparam("tenant_id", type_=Uuid), *valid, h.action != "deleted")
             .limit(limit)
         )
@@ -52,18 +59,24 @@ def shown_actor(tx: Tx, actor: dict[str, str]) -> str:
     return user["name"] if user else actor["kind"]
 
 
-async def revisions(tx: Tx, resource: "Resource[Any]", request: Any, tokens: PageTokens) -> tuple[list[pb.Revision], str]:
+async def revisions(
+    tx: Tx, resource: "Resource[Any]", request: Any, tokens: PageTokens
+) -> tuple[list[pb.Revision], str]:
     """One page of a record's versions, newest first, without fields that are hidden from the caller."""
     await resource.row(tx, request.id, deleted=True)
     identity, below = f"{tx.tenant}|{resource.name}|history|{request.id}", 1 << 62
     size = request.page_size or 50
     if not 0 < size <= 200:
-        raise errors.InvalidArgument("page_size must be 1 to 200", [Violation("page_size", f"{size} is out of range")])
+        raise errors.InvalidArgument(
+            "page_size must be 1 to 200", [Violation("page_size", f"{size} is out of range")]
+        )
     if request.page_token:
         try:
             below = tokens.read(request.page_token, shape=identity).values[0]  # type: ignore[assignment]
         except PageTokenError as error:
-            raise errors.InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+            raise errors.InvalidArgument(
+                str(error), [Violation("page_token", str(error))]
+            ) from None
     rows = await tx.fetch(resource.of_history.page, id=request.id, below=below, page_limit=size + 1)
     hidden = hidden_of(tx, resource)
     found = []
@@ -85,7 +98,8 @@ def _revision(
         action=row["action"],
     )
     before, after = (
-        limited(tx, resource, resource.message.FromString(doc or b""), hidden=hidden) for doc in (before_doc, row["doc"])
+        limited(tx, resource, resource.message.FromString(doc or b""), hidden=hidden)
+        for doc in (before_doc, row["doc"])
     )
     old, new = codec.to_dict(before), codec.to_dict(after)
     for path in codec.changed_paths(before, after):
@@ -120,10 +134,14 @@ async def as_of(tx: Tx, resource: "Resource[Any]", id: str, moment: Any) -> Any:
 
 async def all_as_of(tx: Tx, resource: "Resource[Any]", moment: Any) -> list[Any]:
     """Every record that the caller may read today, as it was at `moment`."""
-    rows = await tx.fetch(resource.of_history.all_at, instant=to_datetime(moment), page_limit=MOST_AS_OF + 1)
+    rows = await tx.fetch(
+        resource.of_history.all_at, instant=to_datetime(moment), page_limit=MOST_AS_OF + 1
+    )
     if len(rows) > MOST_AS_OF:
         raise errors.FailedPrecondition(
             f"more than {MOST_AS_OF} {resource.plural} existed then; an as-of list reads at most {MOST_AS_OF}",
             [Violation("as_of", f"reaches more than {MOST_AS_OF} records")],
         )
-    return [resource.message.FromString(row["doc"]) for row in rows if resource.reaches(tx, row, "read")]
+    return [
+        resource.message.FromString(row["doc"]) for row in rows if resource.reaches(tx, row, "read")
+    ]

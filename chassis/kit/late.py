@@ -17,11 +17,14 @@ class FieldsChanged(errors.Aborted):
     reason = "FIELDS_CHANGED"
 
 
-async def check(tx: Tx, resource: "Resource[Any]", current: Any, sent: Any, mask: list[str], etag: str) -> None:
+async def check(
+    tx: Tx, resource: "Resource[Any]", current: Any, sent: Any, mask: list[str], etag: str
+) -> None:
     """Raises FieldsChanged unless every masked field is as the caller saw it, or already as he wants it."""
     if not (etag.isascii() and etag.isdigit()) or not 0 < int(etag) < int(current.etag):
         raise errors.Aborted(
-            f"etag {etag[:40]!r} was never given to this {resource.object}; read it again", [Violation("etag", "is unknown")]
+            f"etag {etag[:40]!r} was never given to this {resource.object}; read it again",
+            [Violation("etag", "is unknown")],
         )
     rows = await tx.fetch(resource.of_history.since, id=current.id, version=int(etag))
     seen, changed_by = resource.message.FromString(rows[0]["doc"]), {}

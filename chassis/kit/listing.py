@@ -7,13 +7,12 @@ much as page 1. For scopes of up to 200 owners the heads of each owner's index a
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Select,
     String,
@@ -49,6 +48,9 @@ if TYPE_CHECKING:
 PAGE, LARGEST_PAGE = 50, 200
 _MERGED_OWNERS = 200
 _SHAPES_KEPT = 512
+# A limit is part of the statement's text: where it is a parameter, PostgreSQL expects a plan that it keeps to read a tenth
+# of all rows, so it keeps none and plans each list anew, for more than running it costs. A few sizes, so that texts are few.
+_LIMITS = (11, 26, 51, 101, LARGEST_PAGE + 1)
 _PHONE = re.compile(r"[\d\s()+/.-]{3,}")
 _TRUNK = re.compile(
     r"\A00?(?=[1-9])"
@@ -180,13 +182,7 @@ async def find(
     """Up to size + 1 rows: the page, and one more if there is a next."""
     owners = tx.rights.owners(resource.object, action) if resource.scope_columns else None
     departments = tx.rights.departments(resource.object, action) if resource.scope_columns else None
-    scope = (
-        "all"
-        if owners is None
-        else "merged"
-        if len(owners) <= _MERGED_OWNERS and not query.words
-        else "any"
-    )
+    scope = _kind_of_scope(owners, departments or (), searches=bool(query.words))
     shape = (
         resource.name,
         resource.service,
@@ -202,6 +198,7 @@ async def find(
         query.deleted,
         scope,
         query.open_search,
+        _limit(query),
     )
     statement = _statements.get(shape)
     if statement is None:
@@ -210,7 +207,7 @@ async def find(
             _statements.popitem(last=False)
     else:
         _statements.move_to_end(shape)
-    values: dict[str, Any] = {**query.filter.params, "page_limit": query.size + 1}
+    values: dict[str, Any] = dict(query.filter.params)
     values |= {f"after{n}": value for n, value in enumerate(query.after)}
     values |= {f"word{n}": f"%{_escaped(word)}%" for n, word in enumerate(query.words)}
     if query.prefix:
@@ -218,8 +215,21 @@ async def find(
     if scope != "all":
         values["owners"] = list(owners or ())
         values |= {"departments": list(departments or ()), "me": tx.rights.user_id or None}
+        values["the_owner"] = next(iter(owners or ()), None)
+        values["the_department"] = next(iter(departments or ()), None)
         values = {k: v for k, v in values.items() if k in statement.names}
-    return await tx.fetch(statement, **values)
+    return (await tx.fetch(statement, **values))[: query.size + 1]
+
+
+def _kind_of_scope(
+    owners: Collection[str] | None, departments: Collection[str], *, searches: bool
+) -> str:
+    """How the statement reads: everything; heads of few owners, or of one; or what any of many owners has."""
+    if owners is None:
+        return "all"
+    if searches or len(owners) > _MERGED_OWNERS:
+        return "any"
+    return "merged" if len(owners) > 1 or len(departments) > 1 else "alone"
 
 
 def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Select[Any]:
@@ -246,7 +256,7 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
         here = tuple_(*keys, v.id)
         conditions.append(here < last if query.descending else here > last)
     order = [k.desc() if query.descending else k.asc() for k in (*keys, v.id)]
-    limit = bindparam("page_limit", type_=BigInteger)
+    limit: Any = literal_column(str(_limit(query)))
 
     def head(*more: Any, chosen: Sequence[Any] = columns) -> Select[Any]:
         return select(*chosen).where(*conditions, *more).order_by(*order).limit(limit)
@@ -264,15 +274,14 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
         return head(or_(mine, v[resource.shared_column]))
     if scope == "any":
         return head(or_(mine, queued, followed))
+    heads = _head_of_first if scope == "alone" else _heads_of
     parts = []
     if "owner_id" in resource.scope_columns:
-        parts.append(_heads_of(places, v.owner_id, owners, "owner"))
+        parts.append(heads(places, v.owner_id, owners, "owner"))
     if "department_id" in resource.scope_columns:
         unowned = v.owner_id.is_(None) if "owner_id" in resource.scope_columns else true()
         parts.append(
-            _heads_of(
-                lambda *more: places(unowned, *more), v.department_id, departments, "department"
-            )
+            heads(lambda *more: places(unowned, *more), v.department_id, departments, "department")
         )
     if "follower_ids" in resource.scope_columns:
         rest = not_(func.coalesce(or_(mine, queued), literal_column("false", Boolean)))
@@ -300,6 +309,11 @@ def _rows_at(
     return select(*columns, *keys).select_from(page.join(row, here)).order_by(*ordered(page))
 
 
+def _limit(query: Query) -> int:
+    """The page and one row more, rounded up."""
+    return next(limit for limit in _LIMITS if limit > query.size)
+
+
 def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
     """The first rows of each value's own index range, instead of one long scan over everybody's rows."""
     each = (
@@ -307,6 +321,11 @@ def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
     )
     rows = lateral(head(key == each.c[name]), name=f"of_{name}")
     return select(*rows.c).select_from(each.join(rows, true()))
+
+
+def _head_of_first(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
+    """As `_heads_of` for at most one value: of an array PostgreSQL expects ten, and would plan each list anew."""
+    return select(head(key == bindparam(f"the_{name}", type_=Uuid)).subquery(f"of_{name}"))
 
 
 def _scopes(

@@ -30,7 +30,11 @@ def find(name: str) -> Resource[Any]:
     service, _, table = name.partition(".")
     if service in services.names():
         metadata = services.load(service).metadata
-        if metadata is not None and table in metadata.tables and "resource" in metadata.tables[table].info:
+        if (
+            metadata is not None
+            and table in metadata.tables
+            and "resource" in metadata.tables[table].info
+        ):
             return metadata.tables[table].info["resource"]  # type: ignore[no-any-return]
     raise UnknownResource(f"{name} is not a resource; name it as service.table")
 
@@ -38,9 +42,13 @@ def find(name: str) -> Resource[Any]:
 async def reindex(raw: asyncpg.Connection, resource: Resource[Any]) -> int:
     """Computes every row's columns and JSON anew, through the owner's connection; returns how many it wrote."""
     table, types = resource.name, resource.table.columns
-    names = [*resource.extra, *(["custom"] if resource.has_custom and "custom" not in resource.extra else [])]
+    names = [
+        *resource.extra,
+        *(["custom"] if resource.has_custom and "custom" not in resource.extra else []),
+    ]
     sets = ", ".join(
-        [f"{n} = ${i}::{types[n].type.compile(_DIALECT)}" for i, n in enumerate(names, 5)] + ["json = $4::text"]
+        [f"{n} = ${i}::{types[n].type.compile(_DIALECT)}" for i, n in enumerate(names, 5)]
+        + ["json = $4::text"]
     )
     update = f"UPDATE {table} SET {sets} WHERE tenant_id = $1 AND id = $2 AND version = $3"
     page = f"SELECT tenant_id, id, version, doc FROM {table} WHERE (tenant_id, id) > ($1, $2) ORDER BY tenant_id, id LIMIT $3"
@@ -50,7 +58,12 @@ async def reindex(raw: asyncpg.Connection, resource: Resource[Any]) -> int:
         for row in rows:
             message = resource.message.FromString(row["doc"])
             values = resource.column_values(message)
-            arguments = [row["tenant_id"], row["id"], row["version"], codec.to_json(message).decode()]
+            arguments = [
+                row["tenant_id"],
+                row["id"],
+                row["version"],
+                codec.to_json(message).decode(),
+            ]
             status = await raw.execute(update, *arguments, *(values[n] for n in names))
             written += int(status.rpartition(" ")[2])
         after = (rows[-1]["tenant_id"], rows[-1]["id"])
@@ -65,7 +78,9 @@ async def command(settings: Settings, name: str) -> int:
         print(f"akrab: {error}", file=sys.stderr)
         return 2
     service = name.partition(".")[0]
-    raw = await connect(settings.database_url(database_of(service), roles_of(service)[0]), "akrab-reindex")
+    raw = await connect(
+        settings.database_url(database_of(service), roles_of(service)[0]), "akrab-reindex"
+    )
     try:
         print(f"{await reindex(raw, resource)} records of {name} re-indexed")
     finally:

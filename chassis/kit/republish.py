@@ -32,7 +32,9 @@ def _body(resource: "Resource[Any]") -> Any:
         .order_by(t.id)
         .limit(bindparam("page_limit", type_=BigInteger))
     )
-    total = Statement(select(func.count()).where(mine, t.delete_time.is_(None)).select_from(resource.view))
+    total = Statement(
+        select(func.count()).where(mine, t.delete_time.is_(None)).select_from(resource.view)
+    )
 
     async def republish(run: "OperationRun") -> None:
         """Sends every living record's state, in order of id, from where an earlier try stopped."""
@@ -42,7 +44,9 @@ def _body(resource: "Resource[Any]") -> Any:
         async def batch(tx: Tx) -> str:
             rows = await tx.fetch(page, after=after, page_limit=_BATCH)
             for row in rows:
-                tx.recorded.republished.append(Republished(resource, resource.message.FromString(row["doc"]), row["version"]))
+                tx.recorded.republished.append(
+                    Republished(resource, resource.message.FromString(row["doc"]), row["version"])
+                )
             return f"{rows[-1]['id']}|{len(rows)}" if rows else ""
 
         while told := await run.write(batch):

@@ -118,50 +118,91 @@ class Resource(Generic[M]):
         self.sql: dict[Any, str] = {}
         self.of_history = HistoryStatements(self)
         self._by_id = {
-            what: Statement(self._row(what).where(self.table.c.id == bindparam("id"))) for what in ("doc", "json")
+            what: Statement(self._row(what).where(self.table.c.id == bindparam("id")))
+            for what in ("doc", "json")
         }
         self._by_ids = {
-            what: Statement(self._row(what).where(self.table.c.id == bindparam("ids", type_=ARRAY(Uuid)).any_()))
+            what: Statement(
+                self._row(what).where(self.table.c.id == bindparam("ids", type_=ARRAY(Uuid)).any_())
+            )
             for what in ("doc", "json")
         }
 
     def _add_indexes(self) -> None:
         """What lists need: each sort as it is and led by owner, trigrams for search, containment for custom fields."""
         c, name = self.table.c, self.name
-        sorts = {field.sort_column or field.column for field in self.fields.values() if field.sortable}
+        sorts = {
+            field.sort_column or field.column for field in self.fields.values() if field.sortable
+        }
         for sort in sorted(sorts):
             Index(f"ix_{name}_{sort}", c.tenant_id, c[sort], c.id)
             if "owner_id" in c:
                 # With delete_time inside, the places of many owners' records are found without a look at the rows.
-                Index(f"ix_{name}_owner_{sort}", c.tenant_id, c.owner_id, c[sort], c.id, postgresql_include=["delete_time"])
+                Index(
+                    f"ix_{name}_owner_{sort}",
+                    c.tenant_id,
+                    c.owner_id,
+                    c[sort],
+                    c.id,
+                    postgresql_include=["delete_time"],
+                )
         if "department_id" in c:
             queued = c.owner_id.is_(None) if "owner_id" in c else None
-            Index(f"ix_{name}_department", c.tenant_id, c.department_id, c.create_time, c.id, postgresql_where=queued)
-        if "follower_ids" in c:
-            Index(f"ix_{name}_followers", c.follower_ids, postgresql_using="gin",
-                  postgresql_where=c.follower_ids != text("'{}'"))
-        if self.search:
-            Index(f"ix_{name}_{self.search}", c[self.search], postgresql_using="gin",
-                  postgresql_ops={self.search: "gin_trgm_ops"})
-            Index(f"ix_{name}_{self.search}_prefix", c.tenant_id,
-                  text(f"left({self.search}, 64) text_pattern_ops"))
-        if self.has_custom:  # for all rows: a filter does not say that the record has custom values at all
             Index(
-                f"ix_{name}_custom", c.custom, postgresql_using="gin", postgresql_ops={"custom": "jsonb_path_ops"}
+                f"ix_{name}_department",
+                c.tenant_id,
+                c.department_id,
+                c.create_time,
+                c.id,
+                postgresql_where=queued,
+            )
+        if "follower_ids" in c:
+            Index(
+                f"ix_{name}_followers",
+                c.follower_ids,
+                postgresql_using="gin",
+                postgresql_where=c.follower_ids != text("'{}'"),
+            )
+        if self.search:
+            Index(
+                f"ix_{name}_{self.search}",
+                c[self.search],
+                postgresql_using="gin",
+                postgresql_ops={self.search: "gin_trgm_ops"},
+            )
+            Index(
+                f"ix_{name}_{self.search}_prefix",
+                c.tenant_id,
+                text(f"left({self.search}, 64) text_pattern_ops"),
+            )
+        if (
+            self.has_custom
+        ):  # for all rows: a filter does not say that the record has custom values at all
+            Index(
+                f"ix_{name}_custom",
+                c.custom,
+                postgresql_using="gin",
+                postgresql_ops={"custom": "jsonb_path_ops"},
             )
 
     def _row(self, what: str) -> Select[Any]:
         t = self.table.c
-        return select(t.id, t.version, t.delete_time, t[what], *(t[name] for name in self.row_columns)).where(
-            t.tenant_id == bindparam("tenant_id", type_=Uuid)
-        )
+        return select(
+            t.id, t.version, t.delete_time, t[what], *(t[name] for name in self.row_columns)
+        ).where(t.tenant_id == bindparam("tenant_id", type_=Uuid))
 
     # -- reading --------------------------------------------------------------------------------
 
-    async def row(self, tx: Tx, id: str, what: str = "doc", *, action: str = "read", deleted: bool = False) -> Any:
+    async def row(
+        self, tx: Tx, id: str, what: str = "doc", *, action: str = "read", deleted: bool = False
+    ) -> Any:
         """The row of a living record in the caller's scope for `action`; NotFound otherwise, whatever the cause."""
         row = await tx.fetchrow(self._by_id[what], id=checked_id(self.object, id))
-        if row is None or (row["delete_time"] is not None and not deleted) or not self.reaches(tx, row, "read"):
+        if (
+            row is None
+            or (row["delete_time"] is not None and not deleted)
+            or not self.reaches(tx, row, "read")
+        ):
             raise self.not_found(id)
         if action != "read" and not self.reaches(tx, row, action):
             raise errors.PermissionDenied(f"you may read this {self.object} but not {action} it")
@@ -170,9 +211,13 @@ class Resource(Generic[M]):
     async def rows(self, tx: Tx, ids: Sequence[str], what: str = "doc") -> list[Any]:
         """The rows of those living records that the caller may read."""
         found = await tx.fetch(self._by_ids[what], ids=[checked_id(self.object, id) for id in ids])
-        return [row for row in found if row["delete_time"] is None and self.reaches(tx, row, "read")]
+        return [
+            row for row in found if row["delete_time"] is None and self.reaches(tx, row, "read")
+        ]
 
-    async def get(self, tx: Tx, id: str, *, etag: str = "", action: str = "", deleted: bool = False) -> M:
+    async def get(
+        self, tx: Tx, id: str, *, etag: str = "", action: str = "", deleted: bool = False
+    ) -> M:
         """The record, for reading or changing; NotFound if absent or out of scope, Aborted if `etag` is another."""
         if not action:
             action = tx.call.method.permission.action if tx.call and self._is_mine(tx) else "read"
@@ -199,14 +244,22 @@ class Resource(Generic[M]):
         rows = await tx.fetch(self._by_ids["doc"], ids=list(ids)) if ids else []
         return [self.loaded(tx, row) for row in rows if row["delete_time"] is None]
 
-    def select(self, *conditions: ColumnElement[bool], limit: int | None = None, order: Any = None) -> Statement:
+    def select(
+        self, *conditions: ColumnElement[bool], limit: int | None = None, order: Any = None
+    ) -> Statement:
         """A statement over the tenant view that gives rows for `loaded`; lists, searches and look-ups read the view."""
         v = self.view.c
-        statement = select(v.id, v.version, v.delete_time, v.doc, *(v[n] for n in self.row_columns)).where(
+        statement = select(
+            v.id, v.version, v.delete_time, v.doc, *(v[n] for n in self.row_columns)
+        ).where(
             v.tenant_id == bindparam("tenant_id", type_=Uuid), v.delete_time.is_(None), *conditions
         )
         if order is not None:
-            statement = statement.order_by(*order) if isinstance(order, tuple) else statement.order_by(order)
+            statement = (
+                statement.order_by(*order)
+                if isinstance(order, tuple)
+                else statement.order_by(order)
+            )
         return Statement(statement.limit(limit) if limit else statement)
 
     async def find_where(self, tx: Tx, statement: Statement, **values: Any) -> list[M]:
@@ -220,7 +273,9 @@ class Resource(Generic[M]):
 
     def reaches(self, tx: Tx, row: Any, action: str) -> bool:
         """True if the caller's scope for `action` includes the row."""
-        if not self.scope_columns or (action == "read" and self.shared_column and row[self.shared_column]):
+        if not self.scope_columns or (
+            action == "read" and self.shared_column and row[self.shared_column]
+        ):
             return True
         return tx.rights.reaches(self.object, action, *self.scope_of(row))
 
@@ -273,13 +328,17 @@ class Resource(Generic[M]):
     def order_column(self, order: Order, field: Field) -> Any:
         """The NOT NULL expression to sort by; a custom field's depends on its kind."""
         if field.is_custom:
-            return custom_values.order_in_sql(self.view.c[field.column], order.field.removeprefix(CUSTOM), field.kind)
+            return custom_values.order_in_sql(
+                self.view.c[field.column], order.field.removeprefix(CUSTOM), field.kind
+            )
         return self.view.c[field.order_column]
 
     def order_value(self, order: Order, field: Field, values: Mapping[str, Any]) -> Any:
         """What `order_column` gives for a row with these column values."""
         if field.is_custom:
-            return custom_values.order_of(values[field.column], order.field.removeprefix(CUSTOM), field.kind)
+            return custom_values.order_of(
+                values[field.column], order.field.removeprefix(CUSTOM), field.kind
+            )
         return values[field.order_column]
 
     def searched_column(self, openly: bool) -> str:
@@ -292,7 +351,9 @@ class Resource(Generic[M]):
         if not self.open_search:
             return False
         readable = tx.rights.readable
-        unread = readable is not None and not self.search_reveals <= readable.get(self.object, frozenset())
+        unread = readable is not None and not self.search_reveals <= readable.get(
+            self.object, frozenset()
+        )
         return unread or bool(self.search_reveals & tx.rights.hidden(self.object))
 
     def column_values(self, message: M) -> dict[str, Any]:

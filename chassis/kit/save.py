@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _DIALECT = dialect()
 _HOUSEKEEPING = {"etag", "update_time", "create_time", "delete_time", "can"}
-INSTALLATION = "00000000-0000-0000-0000-000000000000"  # the tenant of what belongs to no tenant: keys, beats
+INSTALLATION = (
+    "00000000-0000-0000-0000-000000000000"  # the tenant of what belongs to no tenant: keys, beats
+)
 ANSWER_LIFE = timedelta(hours=24)
 
 
@@ -75,7 +77,9 @@ def record(tx: Tx, save: Save) -> None:
     earlier = _earlier(tx, save)
     if earlier is not None:
         if message.etag != earlier.message.etag:
-            raise LookupError(f"{save.resource.name} {message.id} was read again before its save was written; flush first")
+            raise LookupError(
+                f"{save.resource.name} {message.id} was read again before its save was written; flush first"
+            )
         save.action = earlier.action if save.action == "updated" else save.action
         save.old, save.old_doc = earlier.old, earlier.old_doc
     elif save.action == "created":
@@ -132,7 +136,10 @@ async def write_in_transaction(tx: Tx) -> None:
 def remember(tx: Tx) -> None:
     """After a write: what was saved counts as loaded, and nothing is recorded any more."""
     for save in tx.recorded.saves:
-        tx.loaded[save.resource.name, save.message.id] = (save.old + 1, save.message.SerializeToString())
+        tx.loaded[save.resource.name, save.message.id] = (
+            save.old + 1,
+            save.message.SerializeToString(),
+        )
     tx.recorded.saves.clear()
     tx.recorded.events.clear()
     tx.recorded.directory.clear()
@@ -157,20 +164,37 @@ def _judge(result: Any, save: Save, *, keyed: bool) -> None:
 # -- the statement's parts -----------------------------------------------------------------------
 
 
-def _statement(tx: Tx, save: Save, rows: list["OutboxRow"], key: Key | None, answer: bytes) -> tuple[str, list[Any]]:
+def _statement(
+    tx: Tx, save: Save, rows: list["OutboxRow"], key: Key | None, answer: bytes
+) -> tuple[str, list[Any]]:
     resource, message = save.resource, save.message
     values = resource.column_values(message)
     arguments: list[Any] = [
-        tx.tenant, message.id, save.old, save.old + 1, tx.now,
+        tx.tenant,
+        message.id,
+        save.old,
+        save.old + 1,
+        tx.now,
         to_datetime(message.delete_time) if message.HasField("delete_time") else None,
-        message.SerializeToString(), json_of(tx, save).decode(),
-        save.action, _actor(tx), {"kind": tx.cause.kind, "id": tx.cause.id}, list(save.changed),
+        message.SerializeToString(),
+        json_of(tx, save).decode(),
+        save.action,
+        _actor(tx),
+        {"kind": tx.cause.kind, "id": tx.cause.id},
+        list(save.changed),
         *(values[name] for name in resource.extra),
     ]
     if rows:
         arguments += _columns_of(rows)
     if key is not None:
-        arguments += [key.actor, key.method, key.request_id, key.request_hash, answer, tx.now + ANSWER_LIFE]
+        arguments += [
+            key.actor,
+            key.method,
+            key.request_id,
+            key.request_hash,
+            answer,
+            tx.now + ANSWER_LIFE,
+        ]
     shape = (save.old == 0, bool(rows), key is not None)
     if shape not in resource.sql:
         resource.sql[shape] = _text(resource, *shape)
@@ -181,7 +205,11 @@ def json_of(tx: Tx, save: Save) -> bytes:
     """The record's canonical JSON, encoded once per write: for the row, the event and the answer."""
     known = tx.written.get(id(save.message))
     if known is None:  # the message is kept beside its JSON: a freed one's id could come again
-        known = tx.written[id(save.message)] = (save.message, save.resource, codec.to_json(save.message))
+        known = tx.written[id(save.message)] = (
+            save.message,
+            save.resource,
+            codec.to_json(save.message),
+        )
     return known[2]
 
 
@@ -202,14 +230,41 @@ def _text(resource: "Resource[Any]", creates: bool, emits: bool, keyed: bool) ->
         parts.append(f"k AS ({_insert_answer(key_at, '' if creates else 'FROM cur')})")
     source = "FROM k" if keyed else ""
     if creates:
-        names = ["tenant_id", "id", "version", "create_time", "update_time", "delete_time", "doc", "json", *extra]
-        fixed = ["$1::uuid", "$2::uuid", "$4::bigint", "$5::timestamptz", "$5::timestamptz", "$6::timestamptz",
-                 "$7::bytea", "$8::text", *extra.values()]
+        names = [
+            "tenant_id",
+            "id",
+            "version",
+            "create_time",
+            "update_time",
+            "delete_time",
+            "doc",
+            "json",
+            *extra,
+        ]
+        fixed = [
+            "$1::uuid",
+            "$2::uuid",
+            "$4::bigint",
+            "$5::timestamptz",
+            "$5::timestamptz",
+            "$6::timestamptz",
+            "$7::bytea",
+            "$8::text",
+            *extra.values(),
+        ]
         guard = " WHERE $3::bigint = 0"
-        parts.append(f"r AS (INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(fixed)} {source}{guard} RETURNING 1)")
+        parts.append(
+            f"r AS (INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(fixed)} {source}{guard} RETURNING 1)"
+        )
     else:
-        sets = ["version = $4::bigint", "update_time = $5::timestamptz", "delete_time = $6::timestamptz",
-                "doc = $7::bytea", "json = $8::text", *(f"{name} = {value}" for name, value in extra.items())]
+        sets = [
+            "version = $4::bigint",
+            "update_time = $5::timestamptz",
+            "delete_time = $6::timestamptz",
+            "doc = $7::bytea",
+            "json = $8::text",
+            *(f"{name} = {value}" for name, value in extra.items()),
+        ]
         parts.append(
             f"r AS (UPDATE {table} SET {', '.join(sets)} {source or 'FROM cur'} WHERE tenant_id = $1::uuid"
             " AND id = $2::uuid AND version = $3::bigint RETURNING 1)"
@@ -280,12 +335,18 @@ def outbox_rows(tx: Tx) -> list[OutboxRow]:
         if id(save) not in told:
             own.append(_event_row(tx, kit_event(save.resource, save.action)(), save))
     for item in tx.recorded.republished:
-        change = common_pb2.Change(cause=common_pb2.Cause(kind="republish", id=tx.cause.id), version=item.version)
+        change = common_pb2.Change(
+            cause=common_pb2.Cause(kind="republish", id=tx.cause.id), version=item.version
+        )
         change.time.CopyFrom(item.message.update_time)
         change.republished = True
         event = kit_event(item.resource, "updated")()
         body = event_body(event, change, codec.to_json(item.message))
-        own.append(event_row(tx, event.DESCRIPTOR.full_name, f"{item.resource.name}/{item.message.id}", body))
+        own.append(
+            event_row(
+                tx, event.DESCRIPTOR.full_name, f"{item.resource.name}/{item.message.id}", body
+            )
+        )
     for kind, id_, value in tx.recorded.directory:
         key = f"{tx.tenant if kind not in ('key', 'beat') else '_'}.{kind}.{id_}"
         own.append(_directory_row(tx, key, value))
@@ -297,7 +358,9 @@ def kit_event(resource: "Resource[Any]", action: str) -> type[Message]:
     name = f"{resource.package}.{resource.message.DESCRIPTOR.name}{action.capitalize()}"
     found = contracts.message_class(name)
     if found is None:
-        raise LookupError(f"{name} is not declared in events.proto and no named fact was emitted instead")
+        raise LookupError(
+            f"{name} is not declared in events.proto and no named fact was emitted instead"
+        )
     return found
 
 
@@ -347,7 +410,9 @@ def event_body(event: Any, change: common_pb2.Change, resource_json: bytes | Non
     event.ClearField("change")
     name = event.DESCRIPTOR.fields_by_name[field].json_name
     rest = codec.to_json(event)[1:-1]
-    return (head + b',"' + name.encode() + b'":' + resource_json + (b"," + rest if rest else b"") + b"}").decode()
+    return (
+        head + b',"' + name.encode() + b'":' + resource_json + (b"," + rest if rest else b"") + b"}"
+    ).decode()
 
 
 def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
@@ -355,9 +420,14 @@ def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
     check_size(body)
     service, event_id = contracts.service_of(type_name), tx.new_id()
     headers = {
-        "ce-specversion": "1.0", "ce-id": event_id, "ce-type": type_name, "ce-source": f"/{service}",
-        "ce-time": tx.now.isoformat().replace("+00:00", "Z"), "ce-subject": record.rpartition("/")[2],
-        "content-type": "application/json", "Nats-Msg-Id": event_id,
+        "ce-specversion": "1.0",
+        "ce-id": event_id,
+        "ce-type": type_name,
+        "ce-source": f"/{service}",
+        "ce-time": tx.now.isoformat().replace("+00:00", "Z"),
+        "ce-subject": record.rpartition("/")[2],
+        "content-type": "application/json",
+        "Nats-Msg-Id": event_id,
     }
     if traceparent := telemetry.traceparent():
         headers["traceparent"] = traceparent

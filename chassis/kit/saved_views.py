@@ -34,7 +34,12 @@ def saved_views(metadata: MetaData) -> Resource[pb.SavedView]:
             Column("label", Text, nullable=False),
             Column("shared", Boolean, nullable=False),
         ],
-        values=lambda v: {"owner_id": v.owner_id, "resource": v.resource, "label": v.label, "shared": v.shared},
+        values=lambda v: {
+            "owner_id": v.owner_id,
+            "resource": v.resource,
+            "label": v.label,
+            "shared": v.shared,
+        },
         fields={
             "resource": Field("resource", "text"),
             "label": Field("label", "text", sortable=True),
@@ -52,9 +57,17 @@ async def check(tx: Tx, new: pb.SavedView, old: pb.SavedView | None) -> None:
     resource = next((r for r in tx.runtime.resources.values() if r.plural == new.resource), None)
     if resource is None:
         known = ", ".join(sorted(r.plural for r in tx.runtime.resources.values()))
-        raise SavedViewInvalid(f"there is no list of {new.resource!r}; known are {known}", [Violation("resource", "is unknown")])
+        raise SavedViewInvalid(
+            f"there is no list of {new.resource!r}; known are {known}",
+            [Violation("resource", "is unknown")],
+        )
     custom = {**resource.fields, **resource.custom_orders(tx)}
-    _refuse("filter", lambda: filters.compile_filter(filters.parse(new.filter), resource.fields, resource.custom_filters(tx)))
+    _refuse(
+        "filter",
+        lambda: filters.compile_filter(
+            filters.parse(new.filter), resource.fields, resource.custom_filters(tx)
+        ),
+    )
     _refuse("order_by", lambda: filters.parse_order(new.order_by, custom))
 
 

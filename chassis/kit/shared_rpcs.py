@@ -50,7 +50,9 @@ def custom_field_rpcs(resource: Resource[Any]) -> type:
     async def announce(tx: Tx, field: Any) -> None:
         custom.announce(tx, field)
 
-    return _of_resource(standard(resource, custom.check_definition, announce, announce), "ListCustomFields")
+    return _of_resource(
+        standard(resource, custom.check_definition, announce, announce), "ListCustomFields"
+    )
 
 
 def saved_view_rpcs(resource: Resource[Any]) -> type:

@@ -53,7 +53,8 @@ def checked_fields(tx: Tx, resource: "Resource[Any]", fields: Sequence[str]) -> 
     """The asked-for paths; InvalidArgument for unknown ones, FieldHidden for those the caller may not see."""
     if unknown := [p for p in fields if not codec.has_path(resource.message.DESCRIPTOR, p)]:
         raise errors.InvalidArgument(
-            f"a {resource.object} has no field {unknown[0]}", [Violation("fields", f"{p} is unknown") for p in unknown]
+            f"a {resource.object} has no field {unknown[0]}",
+            [Violation("fields", f"{p} is unknown") for p in unknown],
         )
     refuse_hidden(tx, resource, fields)
     return tuple(fields)
@@ -67,7 +68,11 @@ def hidden_of(tx: Tx, resource: "Resource[Any]") -> frozenset[str]:
 def refuse_hidden(tx: Tx, resource: "Resource[Any]", paths: Sequence[str]) -> None:
     """FieldHidden if a path is, holds or lies in a hidden field."""
     hidden = hidden_of(tx, resource)
-    named = [p for p in paths if any(p == h or p.startswith(f"{h}.") or h.startswith(f"{p}.") for h in hidden)]
+    named = [
+        p
+        for p in paths
+        if any(p == h or p.startswith(f"{h}.") or h.startswith(f"{p}.") for h in hidden)
+    ]
     if named:
         raise FieldHidden(resource.object, named)
 
@@ -83,7 +88,9 @@ def refuse_unreadable(tx: Tx, resource: "Resource[Any]", paths: Sequence[str]) -
         raise FieldHidden(resource.object, named, "this API token")
 
 
-def shown(tx: Tx, resource: "Resource[Any]", row: Any, what: str, fields: Sequence[str] = ()) -> bytes:
+def shown(
+    tx: Tx, resource: "Resource[Any]", row: Any, what: str, fields: Sequence[str] = ()
+) -> bytes:
     """The record of a row, as bytes of the kind `what` (doc or json), as far as the caller may see it."""
     can = tx.rights.can(resource.object, *resource.scope_of(row))
     hidden = hidden_of(tx, resource)
@@ -111,15 +118,23 @@ def shown_page(
         key = None if followed and row["follower_ids"] else tuple([row[name] for name in alike])
         suffix = known.get(key) if key is not None else None
         if suffix is None:
-            suffix = _can_suffix(descriptor, tx.rights.can(resource.object, *resource.scope_of(row)))
+            suffix = _can_suffix(
+                descriptor, tx.rights.can(resource.object, *resource.scope_of(row))
+            )
             if key is not None:
                 known[key] = suffix
-        records.append(row["json"].encode()[:-1] + suffix[0] if what == "json" else row["doc"] + suffix[1])
+        records.append(
+            row["json"].encode()[:-1] + suffix[0] if what == "json" else row["doc"] + suffix[1]
+        )
     return records
 
 
 def limited(
-    tx: Tx, resource: "Resource[Any]", message: Any, fields: Sequence[str] = (), hidden: frozenset[str] | None = None
+    tx: Tx,
+    resource: "Resource[Any]",
+    message: Any,
+    fields: Sequence[str] = (),
+    hidden: frozenset[str] | None = None,
 ) -> Any:
     """The message without hidden fields, and only the chosen and the token's readable ones. May change `message`."""
     hidden = hidden_of(tx, resource) if hidden is None else hidden
@@ -127,7 +142,9 @@ def limited(
         codec.hide(message, [p for p in hidden if codec.has_path(message.DESCRIPTOR, p)])
     readable = tx.rights.readable
     if readable is not None:
-        allowed = [p for p in readable.get(resource.object, ()) if codec.has_path(message.DESCRIPTOR, p)]
+        allowed = [
+            p for p in readable.get(resource.object, ()) if codec.has_path(message.DESCRIPTOR, p)
+        ]
         message = codec.project(message, [*_ALWAYS, *allowed])
     return codec.project(message, [*_ALWAYS, *fields]) if fields else message
 
@@ -151,13 +168,19 @@ def varint(number: int) -> bytes:
     return bytes((*out, number))
 
 
-
-def written_bytes(tx: Tx, message: Any, resource: "Resource[Any]", stored: bytes, *, json: bool) -> Raw | None:
+def written_bytes(
+    tx: Tx, message: Any, resource: "Resource[Any]", stored: bytes, *, json: bool
+) -> Raw | None:
     """A record just written, as the caller may see it, with `can`; None if it must be looked through first."""
     if needs_message(tx, resource, ()) or hidden_of(tx, resource):
         return None
-    in_json, in_doc = _can_suffix(resource.message.DESCRIPTOR, tx.rights.can(resource.object, *resource.scope_of_message(message)))
-    return Raw(stored[:-1] + in_json, json=True) if json else Raw(message.SerializeToString() + in_doc)
+    in_json, in_doc = _can_suffix(
+        resource.message.DESCRIPTOR,
+        tx.rights.can(resource.object, *resource.scope_of_message(message)),
+    )
+    return (
+        Raw(stored[:-1] + in_json, json=True) if json else Raw(message.SerializeToString() + in_doc)
+    )
 
 
 def protected(tx: Tx, message: Any) -> Any:

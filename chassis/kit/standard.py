@@ -36,7 +36,10 @@ async def _nothing(*_: Any) -> None:
 
 
 def standard(
-    resource: Resource[Any], on_save: OnSave = _nothing, on_delete: OnDelete = _nothing, on_undelete: OnDelete = _nothing
+    resource: Resource[Any],
+    on_save: OnSave = _nothing,
+    on_delete: OnDelete = _nothing,
+    on_undelete: OnDelete = _nothing,
 ) -> type:
     """A mixin with every standard RPC that the service's contract declares for the resource.
 
@@ -54,7 +57,12 @@ def standard(
         f"Undelete{message}": writes(kit.undelete),
         f"List{message}History": reads(kit.history),
     }
-    names = {m.name for s in contracts.services() if s.file.package == resource.package for m in s.methods}
+    names = {
+        m.name
+        for s in contracts.services()
+        if s.file.package == resource.package
+        for m in s.methods
+    }
     for name in names:
         output = _output_of(resource.package, name)
         if name.startswith("BatchGet") and _carries(output, resource):
@@ -63,7 +71,9 @@ def standard(
             offered[name] = reads(kit.list)
         elif name in (f"Republish{plural}", f"Republish{message}s"):
             offered[name] = writes(kit.republish)
-    return type(f"Standard{message}", (), {name: body for name, body in offered.items() if name in names})
+    return type(
+        f"Standard{message}", (), {name: body for name, body in offered.items() if name in names}
+    )
 
 
 def _output_of(package: str, name: str) -> Any:
@@ -75,7 +85,11 @@ def _output_of(package: str, name: str) -> Any:
 
 def _carries(output: Any, resource: Resource[Any]) -> bool:
     fields = list(output.fields)
-    return bool(fields) and fields[0].message_type is resource.message.DESCRIPTOR and fields[0].is_repeated
+    return (
+        bool(fields)
+        and fields[0].message_type is resource.message.DESCRIPTOR
+        and fields[0].is_repeated
+    )
 
 
 class _Standard:
@@ -84,7 +98,12 @@ class _Standard:
     def __init__(
         self, resource: Resource[Any], on_save: OnSave, on_delete: OnDelete, on_undelete: OnDelete
     ) -> None:
-        self.resource, self.on_save, self.on_delete, self.on_undelete = resource, on_save, on_delete, on_undelete
+        self.resource, self.on_save, self.on_delete, self.on_undelete = (
+            resource,
+            on_save,
+            on_delete,
+            on_undelete,
+        )
         name = resource.message.DESCRIPTOR.name
         self.get, self.batch_get, self.list = self._get(), self._batch_get(), self._list()
         self.create, self.update = self._create(name), self._update(name)
@@ -95,7 +114,11 @@ class _Standard:
         resource = self.resource
 
         async def get(_: Any, request: Any, tx: Tx) -> Any:
-            fields = showing.checked_fields(tx, resource, request.fields.paths) if request.HasField("fields") else ()
+            fields = (
+                showing.checked_fields(tx, resource, request.fields.paths)
+                if request.HasField("fields")
+                else ()
+            )
             if request.HasField("as_of"):
                 found = await history.as_of(tx, resource, request.id, request.as_of)
                 return showing.limited(tx, resource, found, fields)
@@ -106,7 +129,9 @@ class _Standard:
                 what = "doc"
             row = await resource.row(tx, request.id, what)
             tx.call.trailing["crm-etag"] = str(row["version"])
-            return Raw(showing.shown(tx, resource, row, "json" if json else "doc", fields), json=json)
+            return Raw(
+                showing.shown(tx, resource, row, "json" if json else "doc", fields), json=json
+            )
 
         return get
 
@@ -120,12 +145,17 @@ class _Standard:
                     [Violation("ids", f"at most {MOST_AT_ONCE}")],
                 )
             fields = showing.checked_fields(tx, resource, request.fields.paths)
-            by_id = {str(row["id"]): row for row in await resource.rows(tx, list(dict.fromkeys(request.ids)))}
+            by_id = {
+                str(row["id"]): row
+                for row in await resource.rows(tx, list(dict.fromkeys(request.ids)))
+            }
             answer = tx.call.method.output()  # type: ignore[union-attr]
             items = getattr(answer, answer.DESCRIPTOR.fields[0].name)
             for id in dict.fromkeys(request.ids):
                 if id in by_id:
-                    items.add().MergeFromString(showing.shown(tx, resource, by_id[id], "doc", fields))
+                    items.add().MergeFromString(
+                        showing.shown(tx, resource, by_id[id], "doc", fields)
+                    )
                 else:
                     answer.missing_ids.append(id)
             return answer
@@ -152,7 +182,9 @@ class _Standard:
         async def create(_: Any, request: Any, tx: Tx) -> Any:
             new = getattr(request, field)
             if not request.HasField(field):
-                raise errors.InvalidArgument(f"{field} is required", [Violation(field, "is required")])
+                raise errors.InvalidArgument(
+                    f"{field} is required", [Violation(field, "is required")]
+                )
             _check_offered_id(new)
             _clear_output_only(new)
             refuse_unwritable(tx, resource, _paths_set(new))
@@ -235,7 +267,9 @@ def _field_of(request_name: str, resource: Resource[Any]) -> str:
     request = contracts.message_class(f"{resource.package}.{request_name}")
     if request is None:
         return ""
-    return next(f.name for f in request.DESCRIPTOR.fields if f.message_type is resource.message.DESCRIPTOR)
+    return next(
+        f.name for f in request.DESCRIPTOR.fields if f.message_type is resource.message.DESCRIPTOR
+    )
 
 
 def _check_offered_id(message: Any) -> None:
@@ -262,20 +296,31 @@ def _clear_output_only(message: Message) -> None:
 def _set_by_server(descriptor: Descriptor) -> tuple[str, ...]:
     """The names of the fields that callers read and never set."""
     options = [(field.name, field.GetOptions().Extensions) for field in descriptor.fields]
-    return tuple(name for name, of in options if of[options_pb2.output_only] or of[options_pb2.computed])
+    return tuple(
+        name for name, of in options if of[options_pb2.output_only] or of[options_pb2.computed]
+    )
 
 
 def checked_mask(resource: Resource[Any], paths: Sequence[str]) -> list[str]:
     """The mask's paths; InvalidMask names those that are unknown or only the server sets."""
     if not paths:
-        raise InvalidMask("update_mask is required: name the fields to change", [Violation("update_mask", "is required")])
+        raise InvalidMask(
+            "update_mask is required: name the fields to change",
+            [Violation("update_mask", "is required")],
+        )
     found = []
     for path in paths:
         if not codec.has_path(resource.message.DESCRIPTOR, path):
-            found.append(Violation("update_mask", f"{path[:80]} is not a field of a {resource.object}"))
+            found.append(
+                Violation("update_mask", f"{path[:80]} is not a field of a {resource.object}")
+            )
             continue
         if codec.crosses_list(resource.message.DESCRIPTOR, path):
-            found.append(Violation("update_mask", f"{path[:80]} lies in a list, and a list is replaced whole"))
+            found.append(
+                Violation(
+                    "update_mask", f"{path[:80]} lies in a list, and a list is replaced whole"
+                )
+            )
             continue
         if path == "id" or path.partition(".")[0] in _set_by_server(resource.message.DESCRIPTOR):
             found.append(Violation("update_mask", f"{path} is set by the server"))
@@ -291,6 +336,8 @@ def refuse_unwritable(tx: Tx, resource: Resource[Any], paths: Sequence[str]) -> 
     if writable is None:
         return
     allowed = writable.get(resource.object, frozenset())
-    refused = [p for p in paths if p != "id" and p not in allowed and p.partition(".")[0] not in allowed]
+    refused = [
+        p for p in paths if p != "id" and p not in allowed and p.partition(".")[0] not in allowed
+    ]
     if refused:
         raise showing.FieldNotWritable(resource.object, refused)

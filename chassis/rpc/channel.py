@@ -23,7 +23,11 @@ class Channel(Protocol):
     """A way to one service."""
 
     async def unary(
-        self, method: str, request: bytes, metadata: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        method: str,
+        request: bytes,
+        metadata: Mapping[str, str],
+        timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> tuple[bytes, dict[str, str]]:
         """(answer bytes, trailing metadata) of `/package.Service/Method`; raises CrmError."""
         ...
@@ -43,7 +47,10 @@ class _Stubs:
             request: Any, timeout: float | None = None, metadata: Any = (), **_: Any
         ) -> Any:
             data, _trailing = await self.unary(  # type: ignore[attr-defined]
-                method, request_serializer(request), dict(metadata or ()), timeout or DEFAULT_TIMEOUT_S
+                method,
+                request_serializer(request),
+                dict(metadata or ()),
+                timeout or DEFAULT_TIMEOUT_S,
             )
             return response_deserializer(data)
 
@@ -62,12 +69,18 @@ class InProcessChannel(_Stubs):
         self._endpoints = endpoints
 
     async def unary(
-        self, method: str, request: bytes, metadata: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        method: str,
+        request: bytes,
+        metadata: Mapping[str, str],
+        timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> tuple[bytes, dict[str, str]]:
         endpoint = self._endpoints.get(method)
         if endpoint is None:
             raise errors.Unavailable(f"{method} is not served here")
-        call = Call(endpoint.method, metadata, metadata.get("crm-peer", ""), time.monotonic() + timeout_s)
+        call = Call(
+            endpoint.method, metadata, metadata.get("crm-peer", ""), time.monotonic() + timeout_s
+        )
         return await endpoint.call(request, call), call.trailing
 
 
@@ -87,7 +100,11 @@ class RemoteChannel(_Stubs):
         self._methods: dict[str, Any] = {}
 
     async def unary(
-        self, method: str, request: bytes, metadata: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        method: str,
+        request: bytes,
+        metadata: Mapping[str, str],
+        timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> tuple[bytes, dict[str, str]]:
         callable_ = self._methods.get(method)
         if callable_ is None:
@@ -100,7 +117,9 @@ class RemoteChannel(_Stubs):
             data = await call
         except grpc.aio.AioRpcError as error:
             raise _error_of(error, method) from None
-        return data, {key: value for key, value in await call.trailing_metadata() if isinstance(value, str)}
+        return data, {
+            key: value for key, value in await call.trailing_metadata() if isinstance(value, str)
+        }
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -115,4 +134,6 @@ def _error_of(error: grpc.aio.AioRpcError, method: str) -> errors.CrmError:
         return errors.Unavailable(f"{method} is not served here")
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return errors.Unavailable("this part is down; try again", retry_after_s=2)
-    return errors.from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
+    return errors.from_status(
+        status_pb2.Status(code=error.code().value[0], message=error.details() or "")
+    )

@@ -55,9 +55,13 @@ def endpoints_of(runtime: "Runtime", servicer_class: type[Servicer]) -> dict[str
         function = getattr(servicer_class, method.name, None)
         rpc: Rpc | None = getattr(function, "rpc", None)
         if rpc is None:
-            raise LookupError(f"{servicer_class.__module__}.{servicer_class.__name__} has no @reads or @writes {method.name}")
+            raise LookupError(
+                f"{servicer_class.__module__}.{servicer_class.__name__} has no @reads or @writes {method.name}"
+            )
         if is_stream(rpc.body):
-            raise LookupError(f"{method.full_name}: server streaming bodies are not offered yet by any contract")
+            raise LookupError(
+                f"{method.full_name}: server streaming bodies are not offered yet by any contract"
+            )
         run = run_write if rpc.writes else run_read
         body = functools.partial(_body, run, servicer, rpc)
         found[method.full_name] = Endpoint(method, compose(interceptors, body))

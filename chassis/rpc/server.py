@@ -26,12 +26,17 @@ class Server:
 
     async def start(self, address: str) -> int:
         """Binds `host:port` (0 = any free port), serves, and returns the port."""
-        by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = {name: {} for name in self._services}
+        by_service: dict[str, dict[str, grpc.RpcMethodHandler]] = {
+            name: {} for name in self._services
+        }
         for full_name, endpoint in self._endpoints.items():
             _, service, name = full_name.split("/")
             by_service[service][name] = grpc.unary_unary_rpc_method_handler(_handler(endpoint))
         self._server.add_generic_rpc_handlers(
-            tuple(grpc.method_handlers_generic_handler(s, handlers) for s, handlers in by_service.items())
+            tuple(
+                grpc.method_handlers_generic_handler(s, handlers)
+                for s, handlers in by_service.items()
+            )
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names: Sequence[str] = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -44,7 +49,11 @@ class Server:
 
     async def set_ready(self, ready: bool) -> None:
         """What health checks answer for the process and each service."""
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        status = (
+            health_pb2.HealthCheckResponse.SERVING
+            if ready
+            else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
         for name in ("", *self._services):
             await self._health.set(name, status)
 
@@ -55,7 +64,9 @@ class Server:
 
 def _handler(endpoint: Endpoint):  # type: ignore[no-untyped-def]  # grpc has no types for handlers
     async def handle(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        metadata = {
+            key: value for key, value in context.invocation_metadata() if isinstance(value, str)
+        }
         remaining = context.time_remaining()
         deadline = time.monotonic() + remaining if remaining is not None else None
         call = Call(endpoint.method, metadata, metadata.get("crm-peer", ""), deadline)

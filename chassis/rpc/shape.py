@@ -18,16 +18,31 @@ from crm.options.v1 import options_pb2
 
 _LONGEST_TEXT, _LONGEST_KEY, _MOST_ITEMS = 1000, 100, 100  # where the contract says nothing
 _FORMATS: dict[int, tuple[re.Pattern[str], str]] = {
-    options_pb2.FORMAT_UUID: (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "a UUID"),
+    options_pb2.FORMAT_UUID: (
+        re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+        "a UUID",
+    ),
     # Deliberately loose: one @, a dot in the domain, no blanks; the mail itself is the real test.
-    options_pb2.FORMAT_EMAIL: (re.compile(r"[^\s@<>,;]+@[^\s@<>,;.]+(\.[^\s@<>,;.]+)+"), "an e-mail address"),
+    options_pb2.FORMAT_EMAIL: (
+        re.compile(r"[^\s@<>,;]+@[^\s@<>,;.]+(\.[^\s@<>,;.]+)+"),
+        "an e-mail address",
+    ),
     options_pb2.FORMAT_URI: (re.compile(r"https?://[^\s/?#]+[^\s]*"), "an http or https address"),
-    options_pb2.FORMAT_LANGUAGE: (re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*"), "a language tag such as pl or id-ID"),
+    options_pb2.FORMAT_LANGUAGE: (
+        re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*"),
+        "a language tag such as pl or id-ID",
+    ),
     options_pb2.FORMAT_CURRENCY: (re.compile(r"[A-Z]{3}"), "a currency code such as PLN"),
     options_pb2.FORMAT_COUNTRY: (re.compile(r"[A-Z]{2}"), "a country code such as PL"),
-    options_pb2.FORMAT_KEY: (re.compile(r"[a-z][a-z0-9_-]*"), "a key of a-z, 0-9, _ and -, beginning with a letter"),
+    options_pb2.FORMAT_KEY: (
+        re.compile(r"[a-z][a-z0-9_-]*"),
+        "a key of a-z, 0-9, _ and -, beginning with a letter",
+    ),
     options_pb2.FORMAT_COLOR: (re.compile(r"#[0-9a-fA-F]{6}"), "a colour such as #1f6feb"),
-    options_pb2.FORMAT_TIME_OF_DAY: (re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"), "a time of day such as 09:30"),
+    options_pb2.FORMAT_TIME_OF_DAY: (
+        re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]"),
+        "a time of day such as 09:30",
+    ),
 }
 Check = Callable[[Any, str, list[Violation]], None]
 
@@ -54,7 +69,11 @@ def check(message: Message, *, writes: bool) -> None:
 @cache
 def _checker(descriptor: Descriptor) -> Check:
     """The check of one message type; lazily of its parts, so that recursive types end."""
-    checks = [(field.name, made) for field in descriptor.fields if (made := _field_check(field)) is not None]
+    checks = [
+        (field.name, made)
+        for field in descriptor.fields
+        if (made := _field_check(field)) is not None
+    ]
 
     def check_message(message: Any, path: str, found: list[Violation]) -> None:
         for name, check_field in checks:
@@ -65,7 +84,11 @@ def _checker(descriptor: Descriptor) -> Check:
 
 def _field_check(field: FieldDescriptor) -> Check | None:
     options = field.GetOptions()
-    rules = options.Extensions[options_pb2.rules] if options.HasExtension(options_pb2.rules) else options_pb2.FieldRules()
+    rules = (
+        options.Extensions[options_pb2.rules]
+        if options.HasExtension(options_pb2.rules)
+        else options_pb2.FieldRules()
+    )
     text = field.type == FieldDescriptor.TYPE_STRING
     ours = field.message_type is not None and field.message_type.full_name.startswith("crm.")
     is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
@@ -115,7 +138,12 @@ def _check_partial(request: Any, resource: Any, path: str, found: list[Violation
 
 
 def _repeated_check(
-    field: FieldDescriptor, rules: options_pb2.FieldRules, of_value: Check | None, *, is_map: bool, ours: bool
+    field: FieldDescriptor,
+    rules: options_pb2.FieldRules,
+    of_value: Check | None,
+    *,
+    is_map: bool,
+    ours: bool,
 ) -> Check:
     name, most = field.name, rules.max_items or _MOST_ITEMS
     check_map = _map_check(rules) if is_map else None
@@ -149,7 +177,12 @@ def _map_check(rules: options_pb2.FieldRules) -> Check:
         for key, value in values.items():
             at = f"{path}.{key}"
             if isinstance(key, str) and (len(key) > _LONGEST_KEY or "\x00" in key):
-                found.append(Violation(path, f"the key {_shown(key)} has a NUL or more than {_LONGEST_KEY} characters"))
+                found.append(
+                    Violation(
+                        path,
+                        f"the key {_shown(key)} has a NUL or more than {_LONGEST_KEY} characters",
+                    )
+                )
             elif isinstance(value, struct_pb2.Value):
                 if problem := _value_problem(value):
                     found.append(Violation(at, problem))
@@ -184,9 +217,13 @@ def _text_check(rules: options_pb2.FieldRules) -> Check:
 
     def check_text(value: str, path: str, found: list[Violation]) -> None:
         if len(value) > longest:
-            found.append(Violation(path, f"has {len(value)} characters, at most {longest} are allowed"))
+            found.append(
+                Violation(path, f"has {len(value)} characters, at most {longest} are allowed")
+            )
         elif len(value) < shortest:
-            found.append(Violation(path, f"has {len(value)} characters, at least {shortest} are needed"))
+            found.append(
+                Violation(path, f"has {len(value)} characters, at least {shortest} are needed")
+            )
         elif "\x00" in value:
             found.append(Violation(path, "contains a NUL character"))
         elif pattern and not pattern.fullmatch(value):
@@ -194,7 +231,9 @@ def _text_check(rules: options_pb2.FieldRules) -> Check:
         elif form and not form[0].fullmatch(value):
             found.append(Violation(path, f"{_shown(value)} is not {form[1]}"))
         elif rules.format == options_pb2.FORMAT_TIME_ZONE and value not in _zones():
-            found.append(Violation(path, f"{_shown(value)} is not a time zone such as Europe/Warsaw"))
+            found.append(
+                Violation(path, f"{_shown(value)} is not a time zone such as Europe/Warsaw")
+            )
         elif rules.format == options_pb2.FORMAT_DECIMAL and not _is_decimal(value):
             found.append(Violation(path, f"{_shown(value)} is not a decimal number such as 12.50"))
 

@@ -1,6 +1,6 @@
 """An installation for tests: chosen services in one real process over real PostgreSQL, NATS and gRPC, within the test's loop.
 
-Databases are shared by all workers of a test run and migrated once; each test makes its own tenant. Tenants, users and roles
+Databases are one worker's and migrated once; each test makes its own tenant. Tenants, users and roles
 are put into the directory as identity would, so that any service can be tested without identity.
 """
 
@@ -150,8 +150,15 @@ class Installation:
         """Somebody who is not signed in."""
         return Person(self, "", "")
 
+    async def settled(self) -> None:
+        """Return when the process is in touch with NATS: a test that blocked the loop for long may have cost the connection."""
+        async with asyncio.timeout(20):
+            while not self.process.directory.fresh:
+                await asyncio.sleep(0.02)
+
     async def tenant(self, **entry: Any) -> Tenant:
         """A new tenant with an administrator."""
+        await self.settled()
         id = uuid7()
         tenant = Tenant(self, id, None)  # type: ignore[arg-type]
         await tenant.put(
@@ -221,13 +228,13 @@ def access_token(tenant_id: str, user_id: str, session_id: str = "", *, life_s: 
 
 
 def migrate_once(names: Sequence[str]) -> None:
-    """Migrates the databases of these services, once per test run, whichever worker comes first."""
+    """Migrates the databases of these services, once per worker of a test run."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
     settings = test_settings()
     for name in names:
         if services.load(name).metadata is None:
             continue
-        done = Path(tempfile.gettempdir()) / f"akrab-test-{run}-{name}.migrated"
+        done = Path(tempfile.gettempdir()) / f"akrab-test-{run}-{servers.worker()}-{name}.migrated"
         with open(f"{done}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
@@ -240,7 +247,7 @@ def test_settings(**changes: Any) -> Settings:
     """Settings of the tests' servers. The databases' roles have derived passwords, as everywhere."""
     made = Settings(
         postgres_url=servers.postgres_url(),
-        nats_url=servers.nats_url(of_run=True),
+        nats_url=servers.nats_url(),
         nats_callout_seed=servers.ISSUER_SEED,
         secret=SECRET,
         grpc_port=-1,

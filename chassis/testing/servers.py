@@ -1,8 +1,9 @@
 """Real PostgreSQL and NATS servers for tests, from the wheels, on 127.0.0.1.
 
-Most tests share what `postgres_url()`, `create_database()` and `nats_url()` give: one PostgreSQL per pytest run for all xdist
-workers, one NATS per worker (streams and durable consumers are named by service, so two workers on one NATS would take each
-other's events). A small guardian process holds them and ends them when the test run ends, however it ends.
+Most tests share what `postgres_url()`, `create_database()` and `nats_url()` give: one PostgreSQL and one NATS per xdist worker.
+Workers share nothing: the process that leads a database's relay and consumers lives in one worker's event loop, and stands
+still while that worker runs a test that blocks. A small guardian process holds the servers and ends them when the test run
+ends, however it ends.
 Tests that stop, kill or freeze a server make their own `PostgresServer` or `NatsServer`.
 """
 
@@ -285,17 +286,18 @@ def scratch() -> Iterator[Path]:
 
 
 def postgres_url(database: str = "postgres", user: str = "postgres") -> str:
-    """The run's PostgreSQL; `user` may be any role that exists (no password). The first call starts it."""
-    return f"postgresql://{user}@127.0.0.1:{_shared('postgres')}/{database}"
+    """This worker's PostgreSQL; `user` may be any role that exists (no password). The first call starts it."""
+    return f"postgresql://{user}@127.0.0.1:{_shared(f'postgres-{worker()}')}/{database}"
 
 
-def nats_url(*, of_run: bool = False) -> str:
-    """This worker's NATS with JetStream, as user crm, or the whole run's. The first call starts it.
+def nats_url() -> str:
+    """This worker's NATS with JetStream, as user crm. The first call starts it."""
+    return f"nats://crm:crm@127.0.0.1:{_shared(f'nats-{worker()}')}"
 
-    Whatever shares databases must share the run's: the relay of any worker's process publishes the rows of all.
-    """
-    worker = "main" if of_run else os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return f"nats://crm:crm@127.0.0.1:{_shared(f'nats-{worker}')}"
+
+def worker() -> str:
+    """The name of this xdist worker; "main" without xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
 
 
 def create_database(template: str = "template1") -> str:
@@ -377,7 +379,7 @@ def _guard(kind: str, run_directory: Path, owner: int) -> None:
     directory.mkdir(mode=0o755)
     server: _Server = (
         PostgresServer(directory)
-        if kind == "postgres"
+        if kind.startswith("postgres")
         else NatsServer(directory, issuer_seed=ISSUER_SEED)
     )
     try:

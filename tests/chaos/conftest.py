@@ -1,5 +1,6 @@
 """One installation for the whole set; each test breaks it in its own way and finds it whole."""
 
+import os
 import shutil
 import signal
 import tempfile
@@ -16,7 +17,7 @@ from tests.e2e.runtime.harness import processes_of, until
 @pytest.fixture(scope="session")
 async def installed() -> AsyncIterator[Machine]:
     folder = Path(tempfile.mkdtemp(prefix="akrab-chaos-"))
-    folder.chmod(0o711)  # PostgreSQL does not run as root and must pass
+    os.chmod(folder, 0o711)  # PostgreSQL does not run as root and must pass
     machine = Machine(
         folder / "data", free_port(), settings={"CRM_PROCESSES": "2", "CRM_SIGNUP": "1"}
     )

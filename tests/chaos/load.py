@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from chassis.testing.events import eventually
 from chassis.waits import first_of
 from tests.chaos.machine import Machine
 from tests.e2e.company import Company, client, ok
@@ -36,6 +37,11 @@ class Load:
         self._numbers = itertools.count()
         self.told = Told()
         self.stop = asyncio.Event()
+
+    async def acknowledges(self, count: int, timeout_s: float = 180.0) -> None:
+        """Return when so many creates are acknowledged."""
+        told = self.told.acknowledged
+        await eventually(lambda: len(told) >= count, f"{count} creates are acknowledged", timeout_s)
 
     async def run(self, count: int, clients: int = 32) -> None:
         """`count` creates in all, or until `stop`."""

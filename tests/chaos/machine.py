@@ -23,8 +23,6 @@ PORTS = range(10_000, 20_000)
 START_S = 120.0
 """The longest start: a machine that also runs other things, after a crash of everything."""
 
-ONE_CONNECTION = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
-
 
 def free_port() -> int:
     """A port where nobody listens, nor on the next one."""
@@ -151,7 +149,7 @@ class Machine(Runtime):
         found: dict[int, httpx.AsyncClient] = {}
 
         async def one_more() -> bool:
-            face = client(self.url, token, limits=ONE_CONNECTION)
+            face = client(self.url, token, one=True)
             pid = await self._process_behind(face)
             if pid in found or pid not in self.apps():
                 await face.aclose()

@@ -15,7 +15,7 @@ async def listed(company: Company) -> dict[str, str]:
     found: dict[str, str] = {}
     token = ""
     while True:
-        query = {"pageSize": 200, "pageToken": token, "fields": "displayName"}
+        query: dict[str, str | int] = {"pageSize": 200, "pageToken": token, "fields": "displayName"}
         page = ok(await company.admin.http.get("/v1/contacts", params=query))
         for row in page.get("contacts", []):
             assert row["id"] not in found
@@ -43,7 +43,7 @@ async def created_entries(company: Company) -> Counter[str]:
     found: Counter[str] = Counter()
     token = ""
     while True:
-        query = {"pageSize": 200, "pageToken": token, "kinds": "contact"}
+        query: dict[str, str | int] = {"pageSize": 200, "pageToken": token, "kinds": "contact"}
         page = ok(await company.admin.http.get("/v1/timeline", params=query))
         found.update(
             e["objectId"] for e in page.get("entries", []) if e["type"].endswith(f".{CREATED}")

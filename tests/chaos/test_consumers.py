@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from chassis.keys import uuid7
-from chassis.testing.events import eventually
 from deploy.local.nats import connect_once
 from tests.chaos import records
 from tests.chaos.load import Load
@@ -27,9 +26,7 @@ async def test_a_consumer_killed_between_effect_and_ack_has_one_effect(
     load = Load(machine, company, "Ack")
     for number in range(1, ROUNDS + 1):
         writing = asyncio.create_task(load.run(number * 300))
-        await eventually(
-            lambda: len(load.told.acknowledged) >= number * 300 - 200, "the clients write"
-        )
+        await load.acknowledges(number * 300 - 200)
         with machine.frozen("nats"):
             await writing
             machine.kill(await machine.leader())

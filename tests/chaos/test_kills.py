@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
-from chassis.testing.events import eventually
 from tests.chaos import records
 from tests.chaos.load import Load
 from tests.chaos.machine import Machine
@@ -45,9 +45,7 @@ async def test_every_acknowledged_create_exists_once_with_one_event(
 async def break_things(machine: Machine, load: Load) -> None:
     """Something dies whenever another few hundred creates are acknowledged."""
     for mark, act in plan(machine):
-        await eventually(
-            lambda mark=mark: len(load.told.acknowledged) >= mark, f"{mark} creates are acknowledged", 180
-        )  # fmt: skip
+        await load.acknowledges(mark)
         await act()
 
 
@@ -72,9 +70,9 @@ def plan(machine: Machine) -> list[tuple[int, Callable[[], Awaitable[None]]]]:
     return [
         (400, app),
         (1000, leader),
-        (1600, lambda: server("nats")),
+        (1600, partial(server, "nats")),
         (2300, app),
-        (3000, lambda: server("postgres")),
+        (3000, partial(server, "postgres")),
         (3700, leader),
         (4400, everything),
     ]

@@ -5,7 +5,6 @@ from collections import Counter
 
 import httpx
 
-from chassis.testing.events import eventually
 from chassis.waits import first_of
 from tests.chaos import records
 from tests.chaos.load import Load
@@ -37,7 +36,7 @@ async def test_writes_go_on_while_nats_stands_still_and_all_events_arrive_after(
     assert await statuses(faces) == [200, 200]
     load, never = Load(machine, company, "Still", pace_s=PACE_S), asyncio.Event()
     writing = asyncio.create_task(load.run(1_000_000, CLIENTS))
-    await eventually(lambda: len(load.told.acknowledged) >= 20, "the clients write")
+    await load.acknowledges(20)
 
     with machine.frozen("nats"):
         await becomes(

@@ -22,13 +22,11 @@ async def test_a_restart_under_load_loses_nothing_that_was_acknowledged(
     access = (await company.token(nats=True, natsStart="NATS_START_ALL"))["nats"]
     load = Load(machine, company, "Restart")
     writing = asyncio.create_task(load.run(1_000_000, 16))
-    await eventually(lambda: len(load.told.acknowledged) >= 200, "the clients write")
+    await load.acknowledges(200)
 
     await restart_at_once(machine)
     after = len(load.told.acknowledged)
-    await eventually(
-        lambda: len(load.told.acknowledged) >= after + 200, "writing goes on by itself", 30
-    )
+    await load.acknowledges(after + 200)
     load.stop.set()
     await writing
 

@@ -2,7 +2,6 @@
 
 import asyncio
 
-from chassis.testing.events import eventually
 from tests.chaos import records
 from tests.chaos.load import Load
 from tests.chaos.machine import Machine
@@ -14,16 +13,14 @@ async def test_a_killed_supervisor_leaves_nothing_and_the_next_start_continues(
 ) -> None:
     load = Load(machine, company, "Left")
     writing = asyncio.create_task(load.run(1_000_000, 8))
-    await eventually(lambda: len(load.told.acknowledged) >= 100, "the clients write")
+    await load.acknowledges(100)
 
     machine.kill(machine.pids()["supervisor"])
     await machine.gone()
     before = len(load.told.acknowledged)
     await machine.up()
 
-    await eventually(
-        lambda: len(load.told.acknowledged) >= before + 50, "the same sessions go on writing", 30
-    )
+    await load.acknowledges(before + 50)
     load.stop.set()
     await writing
     assert load.told.rude == []

@@ -15,11 +15,12 @@ from typing import Any
 
 import grpc
 import nats
-from crm.contacts.v1 import contact_pb2, contacts_service_pb2_grpc, form_pb2, intake_pb2, party_pb2
-from crm.identity.v1 import api_token_pb2, identity_service_pb2_grpc
 from google.protobuf.struct_pb2 import Value
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
+
+from crm.contacts.v1 import contact_pb2, contacts_service_pb2_grpc, form_pb2, intake_pb2, party_pb2
+from crm.identity.v1 import api_token_pb2, identity_service_pb2_grpc
 
 DEADLINE_S = 30.0
 

@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import orjson
 import pytest
-from crm.options.v1 import options_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from chassis import asyncapi, codec
+from crm.options.v1 import options_pb2
 from gateway.schemas import Schemas
 from tests.contract.descriptors import events
 from tools.docs.__main__ import documents, main

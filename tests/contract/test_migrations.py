@@ -47,7 +47,9 @@ async def test_migrations_make_what_the_stores_declare(name: str) -> None:
     owner, role, background = migrate.roles_of(name)
     servers.run_sql("CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin", declared)
     text = ddl.statements(name).replace("{role}", role).replace("{background}", background)
-    servers.run_sql(f'GRANT ALL ON SCHEMA public TO "{owner}"; SET ROLE "{owner}"; {text}', declared)
+    servers.run_sql(
+        f'GRANT ALL ON SCHEMA public TO "{owner}"; SET ROLE "{owner}"; {text}', declared
+    )
 
     migrated = await picture(migrate.database_of(name))
 
@@ -69,7 +71,11 @@ async def test_a_database_of_a_newer_program_is_left_alone() -> None:
 
 def test_a_program_without_settings_says_which_one_is_missing() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "chassis", "migrate"], env={}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "chassis", "migrate"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert ended.returncode == 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,10 @@ CATALOGUE = (
     "role",
     "tenant",
 )
+CHANCE = random.SystemRandom()
 _NUMBERS = itertools.count(1)
+_MANY = httpx.Limits()
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
 
 
 def ok(answer: httpx.Response) -> dict[str, Any]:
@@ -55,14 +59,20 @@ def refused(answer: httpx.Response, status: int, reason: str) -> dict[str, Any]:
 
 
 def client(
-    url: str, token: str = "", *, limits: httpx.Limits = httpx.Limits(), **headers: str
-) -> httpx.AsyncClient:  # fmt: skip
-    """Somebody who speaks with this token, or a stranger."""
+    url: str, token: str = "", *, address: str = "", one: bool = False, **headers: str
+) -> httpx.AsyncClient:
+    """Somebody who speaks with this token, or a stranger; from a loopback `address`, on `one` connection that stays."""
     sent = {"authorization": f"Bearer {token}"} if token else {}
     # Plain HTTP only: reading the certificates that `verify` needs costs a tenth of a second for each client.
-    return httpx.AsyncClient(
-        base_url=url, headers=sent | headers, timeout=30, verify=False, limits=limits
+    way = httpx.AsyncHTTPTransport(
+        verify=False, limits=_ONE if one else _MANY, local_address=address or None
     )
+    return httpx.AsyncClient(base_url=url, headers=sent | headers, timeout=30, transport=way)
+
+
+def new_address() -> str:
+    """An address of somebody else: tries to sign in and up are counted by address."""
+    return f"127.{CHANCE.randrange(1, 255)}.{CHANCE.randrange(255)}.{CHANCE.randrange(1, 255)}"
 
 
 def phone() -> str:
@@ -108,9 +118,10 @@ class Company:
     admin: Person
     closing: AsyncExitStack = field(repr=False)
 
-    async def open(self, token: str = "", **headers: str) -> httpx.AsyncClient:
-        """A client that is closed with the company."""
-        return await self.closing.enter_async_context(client(self.url, token, **headers))
+    async def open(self, token: str = "") -> httpx.AsyncClient:
+        """A client that is closed with the company, from an address of its own."""
+        made = client(self.url, token, address=new_address())
+        return await self.closing.enter_async_context(made)
 
     async def role(self, rows: list[dict[str, str]], hidden: tuple[str, ...] = ()) -> str:
         """The id of a new role."""
@@ -188,7 +199,7 @@ class Company:
 async def signed_up(url: str, setup_token: str = "") -> AsyncIterator[Company]:
     """A new company; with the installation's one-time token it is the first one."""
     async with AsyncExitStack() as closing:
-        stranger = await closing.enter_async_context(client(url))
+        stranger = await closing.enter_async_context(client(url, address=new_address()))
         email = f"ada-{uuid7()}@example.com"
         body: dict[str, Any] = {
             "company": ABOUT,

@@ -19,6 +19,7 @@ async def crm() -> AsyncIterator[Crm]:
 
 @pytest.fixture
 async def company(crm: Crm) -> AsyncIterator[Company]:
+    await crm.installation.settled()
     async with signed_up(crm.url) as made:
         yield made
 

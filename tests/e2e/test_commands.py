@@ -35,10 +35,12 @@ async def test_a_key_of_another_request_is_refused(company: Company) -> None:
 
 async def test_a_visitor_s_reload_makes_one_request(company: Company) -> None:
     form = await company.form()
-    body = {"fields": {"name": "Wanda", "phone": "601 000 111"}}
-    async with client(company.url, **{"idempotency-key": "page-1"}) as visitor:
+    body, key = {"fields": {"name": "Wanda", "phone": "601 000 111"}}, {"idempotency-key": "page-1"}
+    async with client(company.url) as visitor:
         path = f"/v1/public/forms/{form['key']}"
-        receipts = await asyncio.gather(*(visitor.post(path, json=body) for _ in range(4)))
+        receipts = await asyncio.gather(
+            *(visitor.post(path, json=body, headers=key) for _ in range(4))
+        )
 
     assert len({ok(receipt)["receiptId"] for receipt in receipts}) == 1
     assert len(await company.admin.ids("/v1/requests")) == 1
@@ -140,8 +142,9 @@ async def test_conflicts_without_if_match_are_409(company: Company) -> None:
     refused(late, 409, "FIELDS_CHANGED")
 
 
-async def test_twenty_assign_one_request_and_one_event_tells_each_change(company: Company) -> None:
-    """Twenty colleagues close one request at the same moment: it is closed once."""
+async def test_twenty_close_one_request_at_the_same_moment_and_it_is_closed_once(
+    company: Company,
+) -> None:
     request = ok(
         await company.admin.http.post("/v1/requests", json={"text": "How much?", "name": "Wanda"})
     )

@@ -121,7 +121,7 @@ async def test_a_revoked_token_reads_nothing_more_anywhere(company: Company) -> 
         assert await becomes(reader.stands, False, "its consumer is gone") < 5
         await company.contact(familyName="Secret")
         with pytest.raises((NatsError, JetStreamError)):
-            assert await reader.more() == ["refused"]
+            await reader.more()
 
 
 async def test_a_program_s_secret_is_shown_once(company: Company) -> None:

@@ -45,6 +45,7 @@ class Firm:
 @pytest.fixture(scope="module")
 async def firm(crm: Crm) -> AsyncIterator[Firm]:
     """Shared by tests that leave everybody's rights as they were."""
+    await crm.installation.settled()
     async with signed_up(crm.url) as company:
         yield await founded(company)
 

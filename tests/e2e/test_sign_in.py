@@ -106,7 +106,7 @@ async def test_a_feature_that_is_off_refuses_hides_and_comes_back(
 async def test_an_open_stream_ends_when_live_is_switched_off(company: Company) -> None:
     async with opened(company.admin.http) as stream:
         ok(await company.admin.http.patch("/v1/tenant", json={"featuresOff": ["live"]}))
-        event = ("", {})
+        event: tuple[str, dict[str, str]] = ("", {})
         while event[0] != "end":
             event = await stream.next(timeout_s=5)
         assert event == ("end", {"reason": "FEATURE_OFF"})

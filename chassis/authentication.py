@@ -132,7 +132,7 @@ class Authentication:
             key = self._directory.of("_").entry("key", kid)
             if key is None:
                 raise TokenInvalid
-            public = load_pem_public_key(key["public_pem"].encode())
+            public: Any = load_pem_public_key(key["public_pem"].encode())
             claims = jwt.decode(
                 token,
                 public,

@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -40,7 +41,8 @@ CONFLICTS = Counter(
 DIRECTORY_FRESH = Gauge("akrab_directory_fresh", "1 while the directory is fresh.")
 
 _traceparent: ContextVar[str | None] = ContextVar("traceparent", default=None)
-_facts: ContextVar[dict[str, str]] = ContextVar("log_facts", default={})
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
+_facts: ContextVar[Mapping[str, str]] = ContextVar("log_facts", default=_NO_FACTS)
 _tracer: Any = None
 
 

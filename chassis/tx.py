@@ -17,7 +17,7 @@ from chassis.db.statement import Statement
 from chassis.rights import Rights
 
 if TYPE_CHECKING:
-    from chassis.kit.save import Republished, Save
+    from chassis.kit.facts import Republished, Save
     from chassis.runtime import Runtime
 
 Constraints = Mapping[str, errors.CrmError | Callable[[str], errors.CrmError]]

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from chassis.codec.errors import EncodeError, Expected
 
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # seconds are counted from it, zones play no part
 _DAY_S = 86_400
 _NANOS = 1_000_000_000
 # 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the range timestamp.proto allows.

@@ -102,9 +102,8 @@ class Pools:
             connection.tenant = None  # not certain until the server has answered
             try:
                 await connection.raw.execute(_SET_TENANT, wanted)
-            except (
-                BaseException
-            ) as error:  # allow broad-except: only a lost connection is tried again
+            # Only a lost connection is tried again.
+            except BaseException as error:  # allow broad-except: see above
                 self.give(connection, certain=False)
                 if not is_lost(error):
                     raise

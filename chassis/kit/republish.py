@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Uuid, bindparam, func, select
 
 from chassis.db.statement import Statement
-from chassis.kit.save import Republished
+from chassis.kit.facts import Republished
 from chassis.tx import Tx
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 from sqlalchemy import (
     BigInteger,
     Column,
-    DateTime,
     Index,
     LargeBinary,
     MetaData,
@@ -32,10 +31,12 @@ from chassis import codec, contracts, errors
 from chassis.db.statement import Statement
 from chassis.kit import custom_values
 from chassis.kit.custom import role_ids
+from chassis.kit.facts import Save
 from chassis.kit.filter import Field, Order
 from chassis.kit.filter_syntax import CUSTOM
 from chassis.kit.history import Statements as HistoryStatements
-from chassis.kit.save import Save, record
+from chassis.kit.save import record
+from chassis.kit.tables import Moment, history_table
 from chassis.tx import Constraints, Tx
 
 M = TypeVar("M", bound=Message)
@@ -43,7 +44,6 @@ Values = Callable[[Any], dict[str, Any]]
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 SCOPE_COLUMNS = ("owner_id", "department_id", "follower_ids")
-Moment = DateTime(timezone=True)
 
 BASE_FIELDS = {
     "id": Field("id", "uuid"),
@@ -388,23 +388,3 @@ def checked_id(object: str, id: str) -> str:
     if not _UUID.fullmatch(id):
         raise errors.NotFound(f"there is no {object} with id {id[:60]}")
     return id
-
-
-def history_table(table: str, metadata: MetaData) -> Table:
-    """Every version of every record: who, why, which fields, and the bytes; valid from and to."""
-    return Table(
-        f"{table}_history",
-        metadata,
-        Column("tenant_id", Uuid, primary_key=True),
-        Column("id", Uuid, primary_key=True),
-        Column("version", BigInteger, primary_key=True),
-        Column("valid_from", Moment, nullable=False),
-        Column("valid_to", Moment),
-        Column("action", Text, nullable=False),
-        Column("actor", JSONB, nullable=False),
-        Column("cause", JSONB, nullable=False),
-        Column("changed", ARRAY(Text), nullable=False),
-        Column("doc", LargeBinary, nullable=False),
-        Index(f"ix_{table}_history_valid", "tenant_id", "valid_from", "valid_to"),
-        info={"history": True},
-    )

@@ -10,15 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import orjson
 from google.protobuf.message import Message
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from chassis import codec, contracts, telemetry
-from chassis.events.outbox import check_size
+from chassis import codec
+from chassis.kit.facts import OutboxRow, Save, actor_of, columns_of, json_of, outbox_rows
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx, translated
-from crm.common.v1 import common_pb2
 
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
@@ -37,27 +35,6 @@ class Conflict(Exception):
 
 class Replayed(Exception):
     """The idempotency key is taken: the stored answer is the answer."""
-
-
-@dataclass(slots=True)
-class Save:
-    """One recorded write of one record; `old` is the version it replaces, 0 for a creation."""
-
-    resource: "Resource[Any]"
-    message: Any
-    action: str
-    old: int = 0
-    old_doc: bytes = b""
-    changed: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Republished:
-    """A record whose present state is told again; nothing is written but the event."""
-
-    resource: "Resource[Any]"
-    message: Any
-    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +105,7 @@ async def write_in_transaction(tx: Tx) -> None:
         sql, arguments = _statement(tx, save, [], None, b"")
         _judge(await _run(tx, save, sql, arguments), save, keyed=False)
     if rows:
-        await tx.run_sql(_INSERT_OUTBOX, [tx.tenant or INSTALLATION, *_columns_of(rows)], "execute")
+        await tx.run_sql(_INSERT_OUTBOX, [tx.tenant or INSTALLATION, *columns_of(rows)], "execute")
         tx.wrote_events = True
     remember(tx)
 
@@ -179,13 +156,13 @@ def _statement(
         message.SerializeToString(),
         json_of(tx, save).decode(),
         save.action,
-        _actor(tx),
+        actor_of(tx),
         {"kind": tx.cause.kind, "id": tx.cause.id},
         list(save.changed),
         *(values[name] for name in resource.extra),
     ]
     if rows:
-        arguments += _columns_of(rows)
+        arguments += columns_of(rows)
     if key is not None:
         arguments += [
             key.actor,
@@ -199,18 +176,6 @@ def _statement(
     if shape not in resource.sql:
         resource.sql[shape] = _text(resource, *shape)
     return resource.sql[shape], arguments
-
-
-def json_of(tx: Tx, save: Save) -> bytes:
-    """The record's canonical JSON, encoded once per write: for the row, the event and the answer."""
-    known = tx.written.get(id(save.message))
-    if known is None:  # the message is kept beside its JSON: a freed one's id could come again
-        known = tx.written[id(save.message)] = (
-            save.message,
-            save.resource,
-            codec.to_json(save.message),
-        )
-    return known[2]
 
 
 def _text(resource: "Resource[Any]", creates: bool, emits: bool, keyed: bool) -> str:
@@ -305,142 +270,6 @@ def _insert_outbox(at: int, source: str) -> str:
 
 _INSERT_OUTBOX = _insert_outbox(2, "")
 INSERT_ANSWER = _insert_answer(2, "")
-
-
-# -- events --------------------------------------------------------------------------------------
-
-OutboxRow = tuple[str, str, str, str]  # subject, record, headers, body
-
-
-def _columns_of(rows: list[OutboxRow]) -> list[list[str]]:
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _actor(tx: Tx) -> dict[str, str]:
-    actor = tx.actor
-    return {"kind": actor.kind, "id": actor.id, "user_id": actor.user_id}
-
-
-def outbox_rows(tx: Tx) -> list[OutboxRow]:
-    """One outbox row per recorded event and directory entry; a save without an event of its own gets the kit's."""
-    rows: list[OutboxRow] = []
-    told: set[int] = set()
-    for event in tx.recorded.events:
-        save = _save_carried(tx, event)
-        if save is not None:
-            told.add(id(save))
-        rows.append(_event_row(tx, event, save))
-    own: list[OutboxRow] = []
-    for save in tx.recorded.saves:
-        if id(save) not in told:
-            own.append(_event_row(tx, kit_event(save.resource, save.action)(), save))
-    for item in tx.recorded.republished:
-        change = common_pb2.Change(
-            cause=common_pb2.Cause(kind="republish", id=tx.cause.id), version=item.version
-        )
-        change.time.CopyFrom(item.message.update_time)
-        change.republished = True
-        event = kit_event(item.resource, "updated")()
-        body = event_body(event, change, codec.to_json(item.message))
-        own.append(
-            event_row(
-                tx, event.DESCRIPTOR.full_name, f"{item.resource.name}/{item.message.id}", body
-            )
-        )
-    for kind, id_, value in tx.recorded.directory:
-        key = f"{tx.tenant if kind not in ('key', 'beat') else '_'}.{kind}.{id_}"
-        own.append(_directory_row(tx, key, value))
-    return own + rows
-
-
-def kit_event(resource: "Resource[Any]", action: str) -> type[Message]:
-    """The event class by which the kit tells of an action: <Resource>Created, Updated, Deleted or Undeleted."""
-    name = f"{resource.package}.{resource.message.DESCRIPTOR.name}{action.capitalize()}"
-    found = contracts.message_class(name)
-    if found is None:
-        raise LookupError(
-            f"{name} is not declared in events.proto and no named fact was emitted instead"
-        )
-    return found
-
-
-def _carrier(event: Message) -> str:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option.resource if option else ""
-
-
-def _save_carried(tx: Tx, event: Message) -> Save | None:
-    field = _carrier(event)
-    if not field:
-        return None
-    carried = getattr(event, field)
-    for save in tx.recorded.saves:
-        if carried.DESCRIPTOR is save.message.DESCRIPTOR and carried.id == save.message.id:
-            return save
-    return None
-
-
-def _event_row(tx: Tx, event: Any, save: Save | None) -> OutboxRow:
-    change = common_pb2.Change(
-        actor=common_pb2.ActorRef(**_actor(tx)),
-        cause=common_pb2.Cause(kind=tx.cause.kind, id=tx.cause.id),
-        time=to_timestamp(tx.now),
-    )
-    if save is not None:
-        change.version = save.old + 1
-        change.changed_fields.extend(save.changed)
-    body = event_body(event, change, json_of(tx, save) if save is not None else None)
-    record = f"{save.resource.name}/{save.message.id}" if save else _record_of(event)
-    return event_row(tx, event.DESCRIPTOR.full_name, record, body)
-
-
-def _record_of(event: Message) -> str:
-    field = _carrier(event)
-    return getattr(event, field).id if field else ""
-
-
-def event_body(event: Any, change: common_pb2.Change, resource_json: bytes | None) -> str:
-    """The event's JSON; the resource's stored JSON is set in as it is, never encoded again."""
-    field = _carrier(event)
-    head = b'{"change":' + codec.to_json(change)
-    if resource_json is None or not field:
-        event.change.CopyFrom(change)
-        return codec.to_json(event).decode()
-    event.ClearField(field)
-    event.ClearField("change")
-    name = event.DESCRIPTOR.fields_by_name[field].json_name
-    rest = codec.to_json(event)[1:-1]
-    return (
-        head + b',"' + name.encode() + b'":' + resource_json + (b"," + rest if rest else b"") + b"}"
-    ).decode()
-
-
-def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
-    """An outbox row with the CloudEvents 1.0 headers of NATS binary mode."""
-    check_size(body)
-    service, event_id = contracts.service_of(type_name), tx.new_id()
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": event_id,
-        "ce-type": type_name,
-        "ce-source": f"/{service}",
-        "ce-time": tx.now.isoformat().replace("+00:00", "Z"),
-        "ce-subject": record.rpartition("/")[2],
-        "content-type": "application/json",
-        "Nats-Msg-Id": event_id,
-    }
-    if traceparent := telemetry.traceparent():
-        headers["traceparent"] = traceparent
-    subject = f"crm.{tx.tenant}.{service}.{type_name.rpartition('.')[2]}"
-    return subject, record, orjson.dumps(headers).decode(), body
-
-
-def _directory_row(tx: Tx, key: str, value: dict[str, Any] | None) -> OutboxRow:
-    headers = {"Nats-Msg-Id": tx.new_id()}
-    if value is None:
-        headers["KV-Operation"] = "DEL"
-    body = orjson.dumps(value).decode() if value is not None else ""
-    return f"$KV.DIRECTORY.{key}", f"directory/{key}", orjson.dumps(headers).decode(), body
 
 
 def request_hash(request: Message) -> bytes:

@@ -99,7 +99,8 @@ def permission(runtime: "Runtime") -> Interceptor:
         wanted = call.method.permission
         if wanted.access == options_pb2.ACCESS_PUBLIC:
             return await next(request, call)
-        assert call.rights is not None and call.tenant is not None
+        assert call.rights is not None
+        assert call.tenant is not None
         if not call.rights.allows_method(call.method.full_name):
             raise MethodNotGranted(f"this API token may not call {call.method.full_name}")
         check_feature(runtime.directory, call.tenant, wanted.feature)

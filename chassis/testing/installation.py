@@ -33,6 +33,7 @@ from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
 from chassis.settings import Settings
 from chassis.testing import servers
+from chassis.waits import first_of
 
 S = TypeVar("S")
 SECRET = "0" * 64
@@ -154,7 +155,7 @@ class Installation:
         """Return when the process is in touch with NATS: a test that blocked the loop for long may have cost the connection."""
         async with asyncio.timeout(20):
             while not self.process.directory.fresh:
-                await asyncio.sleep(0.02)
+                await first_of(asyncio.Event(), timeout_s=0.02)
 
     async def tenant(self, **entry: Any) -> Tenant:
         """A new tenant with an administrator."""

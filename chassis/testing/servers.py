@@ -1,10 +1,8 @@
 """Real PostgreSQL and NATS servers for tests, from the wheels, on 127.0.0.1.
 
-Most tests share what `postgres_url()`, `create_database()` and `nats_url()` give: one PostgreSQL and one NATS per xdist worker.
-Workers share nothing: the process that leads a database's relay and consumers lives in one worker's event loop, and stands
-still while that worker runs a test that blocks. A small guardian process holds the servers and ends them when the test run
-ends, however it ends.
-Tests that stop, kill or freeze a server make their own `PostgresServer` or `NatsServer`.
+One PostgreSQL and one NATS per xdist worker: who leads a database's relay lives in one worker's event loop, and stands still
+while that worker runs a test that blocks. A small guardian process holds the servers and ends them with the test run. Tests
+that stop, kill or freeze a server make their own.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from chassis import codec, keys
 from chassis.call import SYSTEM, Cause
-from chassis.kit import save
+from chassis.kit import facts
 from chassis.rights import Rights
 from chassis.times import to_timestamp
 from chassis.tx import Draws, Tx
@@ -175,11 +175,11 @@ def _rows(tenant_id: str, count: int) -> Iterator[tuple[str, int, tuple[str, str
             change = common_pb2.Change(
                 version=version, changed_fields=["position"], time=to_timestamp(tx.now)
             )
-            body = save.event_body(event, change, codec.to_json(contact))
+            body = facts.event_body(event, change, codec.to_json(contact))
             yield (
                 contact.id,
                 version,
-                save.event_row(tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body),
+                facts.event_row(tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body),
             )
 
 

@@ -16,7 +16,7 @@ import uvloop
 
 from chassis.call import Actor, Cause
 from chassis.db.pool import connect
-from chassis.kit import save
+from chassis.kit import facts, save
 from chassis.rights import Rights
 from chassis.tx import Draws, Tx
 from crm.contacts.v1 import contact_pb2
@@ -39,7 +39,7 @@ def composed(tenant_id: str, user_id: str, number: int) -> tuple[str, list[Any]]
     made.emails.add(address=f"s{number}@customers.example")
     store.contacts.save(tx, made)
     (recorded,) = tx.recorded.saves
-    return save._statement(tx, recorded, save.outbox_rows(tx), None, b"")
+    return save._statement(tx, recorded, facts.outbox_rows(tx), None, b"")
 
 
 async def main(job: dict[str, Any]) -> None:

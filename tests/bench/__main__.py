@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Scale:
 
 
 SHORT = Scale(
-    contacts=2_000, few=2_000, many=5_000, rounds=1, seconds=1.0, page_rounds=3, event_seconds=2.0, backlog=2_000, idle_s=1.0,
+    contacts=4_000, few=4_000, many=4_000, rounds=1, seconds=1.0, page_rounds=3, event_seconds=2.0, backlog=2_000, idle_s=1.0,
     readers=300, demo=False,
 )  # fmt: skip
 
@@ -82,12 +83,15 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
         yield from _on_a_copy(wanted, scale, folder / "main" / "data")
     if "B5" in wanted:
         _say(f"pages of {scale.many:,} and {scale.few:,} contacts")
-        kept = [Kept(scale.many), Kept(scale.few)]
+        # The short bench has one size only, which is then compared to itself.
+        kept = [Kept(count) for count in sorted({scale.many, scale.few}, reverse=True)]
         for one in kept:
             one.make()
-        many, few = (one.installation() for one in kept)
-        with many.running(), few.running():
-            sides = [(many, kept[0].company(), scale.many), (few, kept[1].company(), scale.few)]
+        with ExitStack() as stack:
+            sides = [
+                (stack.enter_context(one.installation().running()), one.company(), one.count)
+                for one in kept
+            ]
             yield from pages.measure(sides, scale.page_rounds)
 
 

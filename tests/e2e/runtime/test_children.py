@@ -77,8 +77,12 @@ def test_exit_code_and_output_of_a_program_that_ends_by_itself(tmp_path: Path) -
 
 
 def test_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
+    told = (
+        "import os, pathlib, sys; pathlib.Path(sys.argv[1] + '.pid').write_text(str(os.getpid())); "
+    )
+
     async def run() -> None:
-        task = asyncio.create_task(run_to_end(child(tmp_path, PATIENT)))
+        task = asyncio.create_task(run_to_end(child(tmp_path, told + PATIENT)))
         await asyncio.wait({task}, timeout=0)  # it starts the process and waits
         until((tmp_path / "ready").exists, "the child's first sign")
         task.cancel()
@@ -86,8 +90,8 @@ def test_cancelled_run_leaves_no_process(tmp_path: Path) -> None:
             await task
 
     asyncio.run(run())
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "ready.pid").read_text()), 0)
 
 
 def test_process_is_known_by_number_and_start_time() -> None:

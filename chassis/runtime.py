@@ -11,7 +11,7 @@ from chassis.authentication import Authentication
 from chassis.call import Cause
 from chassis.clock import Clock
 from chassis.contracts import service_of
-from chassis.db.migrate import database_of, roles_of
+from chassis.db.names import database_of, roles_of
 from chassis.db.pool import Pools
 from chassis.directory import Directory
 from chassis.events import inbox

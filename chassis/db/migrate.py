@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from chassis.db.names import database_of, roles_of
 from chassis.service import Service
 from chassis.settings import Settings
 
@@ -18,17 +19,6 @@ EXTENSIONS = ("pg_trgm", "btree_gin")
 
 class NewerDatabase(Exception):
     """The database was migrated by a newer version of this program; nothing was touched."""
-
-
-def database_of(service: str) -> str:
-    """The service's database."""
-    return f"crm_{service}"
-
-
-def roles_of(service: str) -> tuple[str, str, str]:
-    """(owner, service, background) roles of the service's database."""
-    name = database_of(service)
-    return f"{name}_owner", name, f"{name}_background"
 
 
 async def provision(settings: Settings, service: str) -> None:

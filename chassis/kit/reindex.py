@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from chassis import codec
 from chassis import service as services
-from chassis.db.migrate import database_of, roles_of
+from chassis.db.names import database_of, roles_of
 from chassis.db.pool import connect
 from chassis.kit.resource import Resource
 from chassis.settings import Settings

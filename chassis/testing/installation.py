@@ -27,6 +27,7 @@ from chassis import contracts
 from chassis import directory as directories
 from chassis import service as services
 from chassis.db import migrate
+from chassis.db.names import database_of
 from chassis.events.nats import stream_of
 from chassis.keys import uuid7
 from chassis.process import Process
@@ -182,7 +183,7 @@ class Installation:
 
     async def rows(self, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows that a statement finds as superuser: what is really in the database."""
-        raw = await asyncpg.connect(servers.postgres_url(migrate.database_of(service)))
+        raw = await asyncpg.connect(servers.postgres_url(database_of(service)))
         try:
             return await raw.fetch(sql, *arguments)
         finally:

@@ -1,6 +1,5 @@
 """The company itself, its departments and its roles."""
 
-from chassis.call import Raw
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
 from chassis.kit.standard import standard
@@ -21,16 +20,14 @@ class Tenants(standard(store.tenants, on_save=check_tenant), Servicer):  # type:
     """`/v1/tenant`: always the caller's own."""
 
     @reads
-    async def GetTenant(self, request: tenant_pb2.GetTenantRequest, tx: Tx) -> Raw:
+    async def GetTenant(self, request: tenant_pb2.GetTenantRequest, tx: Tx) -> tenant_pb2.Tenant:
         assert tx.call is not None
         assert tx.tenant is not None
         fields = showing.checked_fields(tx, store.tenants, request.fields.paths)
-        row = await store.tenants.row(tx, tx.tenant)
-        tx.call.trailing["crm-etag"] = str(row["version"])
-        json = tx.call.wants_json
-        return Raw(
-            showing.shown(tx, store.tenants, row, "json" if json else "doc", fields), json=json
-        )
+        tenant = await store.tenants.get(tx, tx.tenant)
+        tx.call.trailing["crm-etag"] = tenant.etag
+        tenant.can.extend(tx.rights.can(store.tenants.object))
+        return showing.limited(tx, store.tenants, tenant, fields)
 
     @writes
     async def UpdateTenant(

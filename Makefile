@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
-pytest := $(python) -m pytest -q
+pytest := $(python) -m pytest
 protos := $(shell find protos -name '*.proto' 2>/dev/null)
 export CRM_DATA_DIR CRM_PORT CRM_GRPC_PORT CRM_PROCESSES CRM_POSTGRES_URL CRM_NATS_URL DEMO DEMO_TRAFFIC PYTHON
 

@@ -195,7 +195,7 @@ def _tx_of(
         actor=actor,
         cause=Cause("rpc", call.request_id),
         draws=draws,
-        rights=rights or Rights.of_system(),
+        rights=rights or Rights(None, "", ()),  # nobody said who calls: no rights
         call=call,
         read_only=read_only,
     )

@@ -2,7 +2,7 @@
 
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -15,9 +15,14 @@ from chassis.rights import Rights
 if TYPE_CHECKING:
     from chassis.directory import Directory
 
+Check = Callable[[str], tuple[str, Actor, Rights]]
+"""Who a token's bearer is; raises Unauthenticated."""
+
 ACCESS_TOKEN_LIFE_S = 900
 _YOUNG_S = 2.0  # the directory reaches every process within milliseconds; a restarted one within two seconds
 _CACHED = 20_000  # verified tokens kept; the oldest go first
+_MOST_STRANGERS = 32
+"""How many requests at once may wait for a token that nothing proves yet: forged ones hold no more of a process than this."""
 
 
 class SignedOut(errors.Unauthenticated):
@@ -53,6 +58,15 @@ class TokenInvalid(errors.Unauthenticated):
         super().__init__(what)
 
 
+class TokenUnknown(TokenInvalid):
+    """Nothing that this process knows proves the token or disproves it; the directory may still bring what does.
+
+    A wrong secret of a known API token counts as unknown too: refused at once, it would tell that the token exists.
+    """
+
+    reason = "TOKEN_INVALID"
+
+
 def _is_young(token: str) -> bool:
     """True if the token was made in the last seconds, by its own word."""
     try:
@@ -74,11 +88,13 @@ class Authentication:
         self._directory = directory
         self._claims: dict[str, dict[str, Any]] = {}
         self._rights: dict[tuple[str, str], tuple[int, Rights]] = {}
+        self._strangers = 0
 
     async def authenticate(self, authorization: str) -> tuple[str, Actor, Rights]:
         """(tenant, actor, rights) of a bearer token; Unauthenticated with the reason otherwise.
 
         A session or token of the last seconds may be younger than what this process knows: then it waits for the directory.
+        Only for what the directory can mend: an ended session, an expired token and a wrong signature are refused at once.
         """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -86,23 +102,39 @@ class Authentication:
         check = self._api_token if keys.is_api_token(token) else self._access_token
         try:
             return check(token)
-        except errors.Unauthenticated as refusal:
-            if isinstance(refusal, SessionEnded) or not _is_young(token):
+        except SessionEnded:
+            raise
+        except SignedOut as refusal:  # the token itself is ours
+            if not _is_young(token):
                 raise
-            found: list[tuple[str, Actor, Rights]] = []
-
-            def known() -> bool:
-                try:
-                    found.append(check(token))
-                except errors.Unauthenticated:
-                    return False
-                return True
-
+            return await self._known_soon(check, token, refusal)
+        except TokenUnknown as refusal:
+            if not _is_young(token) or self._strangers >= _MOST_STRANGERS:
+                raise
+            self._strangers += 1
             try:
-                await self._directory.until(known, timeout_s=_YOUNG_S)
-            except TimeoutError:
-                raise refusal from None
-            return found[-1]
+                return await self._known_soon(check, token, refusal)
+            finally:
+                self._strangers -= 1
+
+    async def _known_soon(
+        self, check: Check, token: str, refusal: errors.Unauthenticated
+    ) -> tuple[str, Actor, Rights]:
+        """Waits until the directory proves the token; raises the refusal if it does not in time."""
+        found: list[tuple[str, Actor, Rights]] = []
+
+        def known() -> bool:
+            try:
+                found.append(check(token))
+            except errors.Unauthenticated:
+                return False
+            return True
+
+        try:
+            await self._directory.until(known, timeout_s=_YOUNG_S)
+        except TimeoutError:
+            raise refusal from None
+        return found[-1]
 
     def _access_token(self, token: str) -> tuple[str, Actor, Rights]:
         claims = self._claims.get(token) or self._verify(token)
@@ -131,7 +163,7 @@ class Authentication:
             kid = jwt.get_unverified_header(token).get("kid", "")
             key = self._directory.of("_").entry("key", kid)
             if key is None:
-                raise TokenInvalid
+                raise TokenUnknown
             public: Any = load_pem_public_key(key["public_pem"].encode())
             claims = jwt.decode(
                 token,
@@ -156,7 +188,7 @@ class Authentication:
         people = self._directory.of(tenant)
         entry = people.token(token_id)
         if entry is None or not hmac.compare_digest(entry["hash"], digest):
-            raise TokenInvalid
+            raise TokenUnknown
         if entry.get("expires") and entry["expires"] <= time.time():
             raise TokenExpired
         user_id = entry.get("user_id", "")
@@ -174,6 +206,17 @@ class Authentication:
         return self._remembered(
             tenant, user_id, lambda: Rights.of_user(self._directory.of(tenant), user_id)
         )
+
+    def rights_of(self, tenant: str, actor: Actor) -> Rights:
+        """The present rights of who asked for something a while ago; SignedOut if he could not ask any more."""
+        people = self._directory.of(tenant)
+        user = people.user(actor.user_id)
+        token = people.token(actor.id) if actor.kind == "token" else None
+        if user is None or user.get("state") != "active" or (actor.kind == "token" and not token):
+            raise SignedOut
+        if token:
+            return self._rights_of_token(tenant, actor.id, token)
+        return self.rights_of_user(tenant, actor.user_id)
 
     def _rights_of_token(self, tenant: str, token_id: str, entry: Mapping[str, Any]) -> Rights:
         limits = {

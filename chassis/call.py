@@ -20,7 +20,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a change is made: rpc, event, timer, form, import, merge, handover, rule, undo, republish or setup."""
+    """Why a change is made: rpc, event, timer, form, import, merge, handover, absence, rule, undo, republish or setup."""
 
     kind: str
     id: str = ""

@@ -85,9 +85,8 @@ class Consumer:
     event: type[Message] | None
     services: tuple[str, ...]
     """The services whose streams are read."""
-
-
-_consumers: list[Consumer] = []
+    wants: Callable[[Any], bool]
+    """False for an event that the body would leave alone: it costs no transaction then."""
 
 
 def consumer_of(body: Any) -> Consumer:
@@ -100,23 +99,37 @@ def consumer_of(body: Any) -> Consumer:
     return found
 
 
-def on(event: type[Message], *, durable: str) -> Callable[[Body], Body]:
-    """`@writes` for one event: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever."""
+def _all_of_them(event: Any) -> bool:
+    return True
+
+
+def on(
+    event: type[Message], *, durable: str, wants: Callable[[Any], bool] = _all_of_them
+) -> Callable[[Body], Body]:
+    """`@writes` for one event: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever.
+
+    Events of different records that wait at the same time may share the commit; each body still has a `tx` of its own.
+    """
 
     def mark(body: Body) -> Body:
         publisher = event.DESCRIPTOR.full_name.split(".")[1]
-        body.consumer = Consumer(durable, body, event, (publisher,))  # type: ignore[attr-defined]
+        body.consumer = Consumer(durable, body, event, (publisher,), wants)  # type: ignore[attr-defined]
         return body
 
     return mark
 
 
-def on_any(*, durable: str, services: tuple[str, ...] | str = "*") -> Callable[[Body], Body]:
+def on_any(
+    *,
+    durable: str,
+    services: tuple[str, ...] | str = "*",
+    wants: Callable[[Any], bool] = _all_of_them,
+) -> Callable[[Body], Body]:
     """As `on`, for every event of the named services ("*" = all)."""
 
     def mark(body: Body) -> Body:
-        wanted = ("*",) if services == "*" else tuple(services)
-        body.consumer = Consumer(durable, body, None, wanted)  # type: ignore[attr-defined]
+        publishers = ("*",) if services == "*" else tuple(services)
+        body.consumer = Consumer(durable, body, None, publishers, wants)  # type: ignore[attr-defined]
         return body
 
     return mark

@@ -292,7 +292,7 @@ class OperationRuns:
     async def _show_life(self, run: OperationRun) -> str:
         """Keep the claim alive; returns when it is lost, or the operation cancelled between two steps."""
         while True:
-            await asyncio.sleep(self._lease_s / 4)
+            await asyncio.sleep(self._lease_s / 4)  # a pace, not a wait: ended by cancellation
             try:
                 await run.write(_nothing)
             except OperationCancelled:

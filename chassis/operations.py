@@ -153,11 +153,12 @@ class OperationOver(errors.FailedPrecondition):
 
 
 def to_operation(service: str, row: asyncpg.Record) -> operations_pb2.Operation:
-    """`operations/<service>/<id>`; its metadata is a Struct with kind, state, done, total, createTime, updateTime, userId."""
+    """`operations/<service>/<id>`; its metadata is a Struct with kind, state, done, total, createTime, updateTime, userId, and
+    tokenId if an API token asked."""
     operation = operations_pb2.Operation(
         name=f"operations/{service}/{row['id']}", done=row["state"] not in _OPEN
     )
-    facts = struct_pb2.Struct()
+    facts, actor = struct_pb2.Struct(), actor_of(row)
     facts.update(
         {
             "kind": row["kind"],
@@ -166,7 +167,8 @@ def to_operation(service: str, row: asyncpg.Record) -> operations_pb2.Operation:
             "total": row["total"],
             "createTime": _rfc3339(row["create_time"]),
             "updateTime": _rfc3339(row["update_time"]),
-            "userId": actor_of(row)["user_id"],
+            "userId": actor["user_id"],
+            **({"tokenId": actor["id"]} if actor["kind"] == "token" else {}),
         }
     )
     operation.metadata.Pack(facts)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from chassis import settings as settings_
-from chassis import telemetry
+from chassis import starting, telemetry
 from chassis.answers import purge_answers
 from chassis.authentication import Authentication
 from chassis.clock import Clock, TestClock
@@ -24,6 +24,7 @@ from chassis.events.leader import Leader
 from chassis.events.nats import Nats
 from chassis.events.relay import Relay
 from chassis.handlers import consumer_of
+from chassis.kit import retention
 from chassis.metrics_http import MetricsHttp
 from chassis.rpc.channel import Channel, InProcessChannel, RemoteChannel
 from chassis.rpc.endpoint import Endpoint, endpoints_of
@@ -83,7 +84,18 @@ class Process:
         return self._remote[service]
 
     async def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serves until `stop` is set; returns when everything is closed."""
+        """Serves until `stop` is set; returns when everything is closed. ServerRefused if PostgreSQL or NATS keep us out."""
+        # First of all: who waits for a server is alive, and not ready.
+        metrics = await self._serve_metrics()
+        try:
+            databases = [runtime.database_url for runtime in self._with_database()]
+            if await starting.reached(self.settings.nats_url, databases, self.stop):
+                await self._run(on_ready)
+        finally:
+            if metrics is not None:
+                await metrics.stop()
+
+    async def _run(self, on_ready: Callable[[], None]) -> None:
         await self.nats.connect()
         await self.nats.ensure_streams([s.name for s in self.services])
         await self.nats.ensure_bucket("DIRECTORY")
@@ -97,7 +109,7 @@ class Process:
                     await runtime.service.on_start(runtime)
             own = [group.create_task(loop) for loop in self._own_loops()]
             leading = [group.create_task(loop) for loop in self._leading_loops()]
-            metrics = await self._serve()
+            await self._serve()
             self.ready = True
             log.info("ready", extra={"services": ",".join(self.runtimes)})
             on_ready()
@@ -109,8 +121,6 @@ class Process:
             if leading:
                 await asyncio.wait(leading, timeout=self.settings.drain_s)
             loops_end.set()
-            if metrics is not None:
-                await metrics.stop()
             await asyncio.wait([follow], timeout=2)
             for task in (*own, *leading, follow):
                 task.cancel()
@@ -119,13 +129,15 @@ class Process:
         await self.nats.close()
         await self.pools.close()
 
-    async def _serve(self) -> MetricsHttp | None:
+    async def _serve(self) -> None:
         if self.settings.grpc_port and self.endpoints:
             self._server = Server(self.endpoints)
             self.grpc_port = await self._server.start(
                 f"{self.settings.bind}:{max(0, self.settings.grpc_port)}"
             )
             await self._server.set_ready(True)
+
+    async def _serve_metrics(self) -> MetricsHttp | None:
         if not self.settings.metrics_port:
             return None
         metrics = MetricsHttp(lambda: self.ready)
@@ -171,15 +183,19 @@ class Process:
             purge_answers,
             runtime.timers.run,
             runtime.operation_runs.sweep,
+            retention.nightly(runtime),
         ]
         marked = [consumer_of(body) for body in service.consumers]
         if marked:
-            works.append(Consumers(self.nats, service.name, marked, runtime.run_event).run)
+            consumers = Consumers(
+                self.nats, service.name, marked, runtime.run_event, many=runtime.run_events
+            )
+            works.append(consumers.run)
         return works
 
 
 async def serve(settings: Settings, services: Sequence[Service]) -> None:
-    """Runs a process until SIGTERM or SIGINT."""
+    """Runs a process until SIGTERM or SIGINT; SystemExit with one sentence where a server keeps it out."""
     telemetry.start(settings.otlp_endpoint, "+".join(s.name for s in services), settings.process)
     process = Process(settings, services)
     loop = asyncio.get_running_loop()
@@ -187,6 +203,8 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
         loop.add_signal_handler(number, process.stop.set)
     try:
         await process.run()
+    except starting.ServerRefused as refusal:
+        raise SystemExit(f"akrab: {refusal}") from None  # exit code 1
     finally:
         telemetry.stop()
 

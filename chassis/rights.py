@@ -1,6 +1,7 @@
 """What one caller may do, computed from the directory: grants of object x action x scope, and hidden fields."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
 from chassis import contracts
@@ -9,6 +10,21 @@ _CAN_REMEMBERED = (
     10_000  # owners and departments that one caller meets between two changes of the directory
 )
 SCOPES = ("own", "team", "subtree", "all")  # each includes the ones before it
+
+
+class Way(StrEnum):
+    """Why a scope includes a record."""
+
+    EVERYTHING = "everything"
+    """The scope is all."""
+    OWNER = "owner"
+    """The user owns it."""
+    COLLEAGUE = "colleague"
+    """Its owner is in a department of the scope."""
+    QUEUE = "queue"
+    """Nobody owns it, and it waits in a department of the scope."""
+    FOLLOWER = "follower"
+    """The user follows it; that lets him read, and no more."""
 
 
 class People(Protocol):
@@ -72,11 +88,7 @@ class Rights:
         """The widest scope granted for this object and action; None if nothing is granted."""
         key = (object, action)
         if key not in self._scopes:
-            granted = [
-                SCOPES.index(g["scope"])
-                for g in self._grants
-                if g["object"] in (object, "*") and g["action"] in (action, "*")
-            ]
+            granted = [SCOPES.index(g["scope"]) for g in matching(self._grants, object, action)]
             self._scopes[key] = SCOPES[max(granted)] if granted else None
         return self._scopes[key]
 
@@ -118,7 +130,11 @@ class Rights:
         return self._owners[scope]
 
     def departments(self, object: str, action: str) -> frozenset[str] | None:
-        """The departments whose queues the scope includes; None means all."""
+        """The departments whose queues the scope includes; None means all.
+
+        Even the scope "own" includes the queue of one's own department: what waits there has no owner, so that otherwise
+        nobody who works in that department could take from it.
+        """
         scope = self.scope(object, action)
         if scope == "all":
             return None
@@ -144,20 +160,38 @@ class Rights:
         department_id: str = "",
         follower_ids: Iterable[str] = (),
     ) -> bool:
-        """True if the action's scope includes a record with this owner, department and followers (they may read)."""
+        """True if the action's scope includes a record with this owner, department and followers (they may read).
+
+        The department counts only where there is no owner: then the record waits in its queue.
+        """
+        return self.way(object, action, owner_id, department_id, follower_ids) is not None
+
+    def way(
+        self,
+        object: str,
+        action: str,
+        owner_id: str = "",
+        department_id: str = "",
+        follower_ids: Iterable[str] = (),
+    ) -> Way | None:
+        """Why the action's scope includes such a record; None if it does not. The one place that decides it."""
         owners = self.owners(object, action)
-        if owners is None or (owner_id and owner_id in owners):
-            return True
+        if owners is None:
+            return Way.EVERYTHING
+        if owner_id and owner_id in owners:
+            return Way.OWNER if owner_id == self.user_id else Way.COLLEAGUE
         if department_id and not owner_id:
             departments = self.departments(object, action)
             if departments is None or department_id in departments:
-                return True
-        return (
+                return Way.QUEUE
+        if (
             action == "read"
             and self.may(object, "read")
             and self.user_id != ""
             and self.user_id in follower_ids
-        )
+        ):
+            return Way.FOLLOWER
+        return None
 
     def can(
         self,
@@ -194,3 +228,10 @@ class Rights:
         if scope == "team":
             return mine | self._people.members(department)
         return mine.union(*(self._people.members(id) for id in self._people.subtree(department)))
+
+
+def matching(
+    grants: Iterable[Mapping[str, str]], object: str, action: str
+) -> list[Mapping[str, str]]:
+    """Those of the grants that speak of this object and action; "*" speaks of every one."""
+    return [g for g in grants if g["object"] in (object, "*") and g["action"] in (action, "*")]

@@ -1,6 +1,7 @@
 """Runs bodies: `@reads` once, `@writes` until its write lands or is refused, events and timers likewise."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -14,6 +15,7 @@ from chassis import errors, telemetry
 from chassis.call import ANYBODY, SYSTEM, Call, Cause, Raw
 from chassis.db.pool import DRIVER_ERRORS, is_lost
 from chassis.db.statement import Statement
+from chassis.events.turns import Batch
 from chassis.features import check_feature
 from chassis.handlers import Rpc, Servicer
 from chassis.kit.save import (
@@ -32,6 +34,8 @@ from chassis.tx import Draws, EventMeta, Tx, translated
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 TRIES = 8  # a hot record under many writers needs more than the three that a deadlock needs
 _ANSWER = Statement(
@@ -137,6 +141,31 @@ async def run_event(
         return "done"
 
     return await run_system(runtime, meta.tenant, Cause("event", meta.id), work, event=meta)
+
+
+async def run_events(
+    runtime: "Runtime", durable: str, body: Callable[[Any, Tx], Awaitable[None]], batch: Batch
+) -> list[str]:
+    """As `run_event` for several events of one tenant in one transaction: what fails undoes all of them."""
+    drawn = [Draws(runtime.clock.now()) for _ in batch]
+
+    async def work(tx: Tx) -> list[str]:
+        await tx.begin()
+        fresh = await runtime.inbox.first_times(tx, durable, [meta.id for _, meta in batch])
+        outcomes = []
+        for (event, meta), draws in zip(batch, drawn, strict=True):
+            outcomes.append("done" if meta.id in fresh else "duplicate")
+            if meta.id not in fresh:
+                continue
+            fresh.remove(meta.id)
+            with tx.part(Cause("event", meta.id), meta, draws) as part:
+                await body(event, part)
+                if part.recorded:
+                    await write_in_transaction(part)
+        return outcomes
+
+    _, first = batch[0]
+    return await run_system(runtime, first.tenant, Cause("event", first.id), work)
 
 
 async def run_system(
@@ -292,7 +321,13 @@ async def _until_written(attempt: Callable[[bool], Awaitable[Any]], runtime: "Ru
 
 
 def _as_refusal(error: BaseException) -> BaseException:
-    """Unavailable for a lost database; any other error of the driver is a defect and stays what it is."""
+    """Unavailable for a lost database or a full disk; any other error of the driver is a defect and stays what it is."""
+    if isinstance(error, asyncpg.DiskFullError):
+        log.error("the disk of PostgreSQL is full: free space there; nothing is written until then")
+        return errors.Unavailable(
+            "the database's disk is full, nothing was saved; tell your administrator, then try again",
+            retry_after_s=60,
+        )
     return (
         errors.Unavailable("the database is down; try again", retry_after_s=2)
         if is_lost(error)

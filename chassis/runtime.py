@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from chassis import running
 from chassis import settings as settings_
 from chassis.authentication import Authentication
+from chassis.blobs import BlobStore, LocalBlobStore
 from chassis.call import Cause
 from chassis.clock import Clock
 from chassis.contracts import service_of
@@ -17,6 +18,8 @@ from chassis.directory import Directory
 from chassis.events import inbox
 from chassis.events.nats import Nats
 from chassis.events.outbox import Wake
+from chassis.events.turns import Batch
+from chassis.kit import as_of_file
 from chassis.kit.custom import Schemas
 from chassis.kit.page_token import PageTokens
 from chassis.kit.republish import republishers
@@ -58,14 +61,10 @@ class Runtime:
         self.database_url = settings.database_url(database_of(service.name), role)
         self.background_url = settings.database_url(database_of(service.name), background)
         self.page_tokens = PageTokens(settings.derived("page-tokens"))
+        self.blobs: BlobStore = LocalBlobStore(settings.data_dir / "blobs")
         self.wake = Wake(nats, service.name)
         self.timers = Timers(
             service.name, _by(service.timers, "timer_kind"), self.run_system, clock
-        )
-        bodies = {**republishers(service), **_by(service.operations, "operation_kind")}
-        self.operations = Operations(service.name, frozenset(bodies))
-        self.operation_runs = OperationRuns(
-            service.name, bodies, self.run_system, self.fetch_in_background
         )
         tables = service.metadata.tables.values() if service.metadata is not None else ()
         self.resources: dict[str, Resource[Any]] = {
@@ -73,6 +72,15 @@ class Runtime:
             for t in tables
             if "resource" in t.info
         }
+        bodies = {
+            **republishers(service),
+            **as_of_file.bodies(self),
+            **_by(service.operations, "operation_kind"),
+        }
+        self.operations = Operations(service.name, frozenset(bodies))
+        self.operation_runs = OperationRuns(
+            service.name, bodies, self.run_system, self.fetch_in_background
+        )
         self.schemas = Schemas(
             service.metadata.info.get("custom_fields") if service.metadata is not None else None
         )
@@ -92,6 +100,12 @@ class Runtime:
     ) -> str:
         """Runs a consumer's body for an event: "done" or "duplicate"."""
         return await running.run_event(self, durable, body, event, meta)
+
+    async def run_events(
+        self, durable: str, body: Callable[[Any, Tx], Awaitable[None]], batch: Batch
+    ) -> list[str]:
+        """Runs a consumer's body for several events of one tenant in one transaction; as `run_event` for each."""
+        return await running.run_events(self, durable, body, batch)
 
     async def fetch_in_background(self, sql: str, *arguments: Any) -> list[Any]:
         """Rows of a statement as the background role, which may touch the plumbing tables only."""

@@ -5,7 +5,7 @@ Personal data never goes in: labels are methods, codes, services and consumers; 
 
 import json
 import logging
-import os
+import random
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -66,27 +66,37 @@ def new_traceparent(parent: str | None = None) -> str:
     trace = (
         parent[3:35]
         if parent and len(parent) == 55 and parent[2] == parent[35] == "-"
-        else os.urandom(16).hex()
+        else f"{random.getrandbits(128):032x}"  # distinct, not secret: no system call for it
     )
-    return f"00-{trace}-{os.urandom(8).hex()}-00"
+    return f"00-{trace}-{random.getrandbits(64):016x}-00"
 
 
-@contextmanager
-def span(name: str, parent: str | None = None, **facts: str) -> Iterator[None]:
-    """Makes `name` the current span, below `parent` or the current one; `facts` go on its log lines."""
-    facts_token = _facts.set({**_facts.get(), **facts})
-    try:
+class span:
+    """Makes `name` the current span, below `parent` or the current one; `facts` go on its log lines.
+
+    A class, because every request passes here: a generator's context manager costs three times as much.
+    """
+
+    __slots__ = ("_exported", "_facts", "_facts_token", "_name", "_parent", "_token")
+
+    def __init__(self, name: str, parent: str | None = None, **facts: str) -> None:
+        self._name, self._parent, self._facts = name, parent, facts
+
+    def __enter__(self) -> None:
+        self._facts_token = _facts.set({**_facts.get(), **self._facts})
+        self._exported = None
         if _tracer is None:
-            token = _traceparent.set(new_traceparent(parent or _traceparent.get()))
-            try:
-                yield
-            finally:
-                _traceparent.reset(token)
+            self._token = _traceparent.set(new_traceparent(self._parent or _traceparent.get()))
         else:
-            with _exported_span(name, parent, facts):
-                yield
-    finally:
-        _facts.reset(facts_token)
+            self._exported = _exported_span(self._name, self._parent, self._facts)
+            self._exported.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        if self._exported is None:
+            _traceparent.reset(self._token)
+        else:
+            self._exported.__exit__(*raised)
+        _facts.reset(self._facts_token)
 
 
 @contextmanager

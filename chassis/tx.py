@@ -2,7 +2,8 @@
 
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -182,26 +183,24 @@ class Tx:
         return int(status.rpartition(" ")[2])
 
     async def run(self, statement: Statement, values: Mapping[str, Any], how: str) -> Any:
-        """Runs a statement by the named asyncpg method, with the tenant bound and the caller's deadline."""
+        """Runs a statement by the named asyncpg method, with the tenant bound."""
         return await self.run_sql(statement.sql, statement.arguments(values, self.tenant), how)
 
     async def run_sql(self, sql: str, arguments: list[Any], how: str) -> Any:
-        """As `run`, for text that the chassis has composed itself."""
+        """As `run`, for text that the chassis has composed itself.
+
+        The caller's deadline is kept by the interceptor around the body: a statement that is cancelled is cancelled on the server.
+        """
         connection = self._connection
         if connection is None:
             connection = await self._enter()
-        timeout = self.call.remaining_s() if self.call else None
         try:
             if telemetry.exporting():
                 with telemetry.span(
                     "sql", statement=sql[:200]
                 ):  # parameters are apart: no personal data
-                    return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
-            return await getattr(connection.raw, how)(sql, *arguments, timeout=timeout)
-        except TimeoutError as error:
-            raise errors.DeadlineExceeded(
-                "the request took longer than its deadline; ask for less"
-            ) from error
+                    return await getattr(connection.raw, how)(sql, *arguments)
+            return await getattr(connection.raw, how)(sql, *arguments)
         except DRIVER_ERRORS as error:
             if is_lost(error):
                 await self._leave(certain=False)
@@ -268,6 +267,25 @@ class Tx:
 
         await self.begin()
         await write_in_transaction(self)
+
+    @contextmanager
+    def part(self, cause: Cause, event: EventMeta, draws: Draws) -> Iterator["Tx"]:
+        """A body of its own within this open transaction, with its own cause, event and draws; this one commits both."""
+        inner = Tx(
+            self.runtime,
+            tenant=self.tenant,
+            actor=self.actor,
+            cause=cause,
+            draws=draws,
+            rights=self.rights,
+            event=event,
+        )
+        inner._connection, inner._transaction = self._connection, self._transaction
+        try:
+            yield inner
+        finally:  # a connection that was lost there is lost here
+            self._connection, self._transaction = inner._connection, inner._transaction
+            self.wrote_events |= inner.wrote_events
 
     # -- the end (chassis only) -----------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis import errors, telemetry
 from gateway import problems, transcode
-from gateway.calls import Calls
+from gateway.calls import VIEW_AS, Calls
 from gateway.edge import Edge
 from gateway.exchange import Disconnected, Exchange, Receive, Response, Scope, Send
 from gateway.routes import Binding, Shared, Table, choose
@@ -109,6 +109,9 @@ def _chosen(shared: Shared, exchange: Exchange, raw: bytes) -> Binding:
 
 
 def _answered(exchange: Exchange, answer: bytes, etag: str) -> Response:
+    if VIEW_AS in exchange.headers:
+        # Another's view of the same version: nothing that a cache may show later, or compare with.
+        return Response(200, answer, headers=[(b"cache-control", b"no-store")])
     if not etag:
         return Response(200, answer)
     tag = b'"%b"' % etag.encode("latin-1", "replace")

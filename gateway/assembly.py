@@ -1,10 +1,11 @@
 """Puts the HTTP face together out of a runtime: the one place that knows all rooms."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
-from chassis import asyncapi, contracts
+from chassis import asyncapi, contracts, errors
 from chassis.blobs import LocalBlobStore
 from chassis.call import Actor
 from chassis.events.nats import stream_of
@@ -14,19 +15,27 @@ from chassis.rights import Rights
 from chassis.runtime import Runtime
 from gateway import clock_door, docs, openapi, routes
 from gateway.app import App
-from gateway.calls import Calls
+from gateway.calls import VIEW_AS, Calls
 from gateway.edge import Edge
 from gateway.exchange import Exchange, Response
 from gateway.files import Files
 from gateway.live.endpoint import Events
 from gateway.live.hub import Hub
+from gateway.oidc import ProviderSignIn
+from gateway.public.data import DataPages
 from gateway.public.forms import Forms
 from gateway.public.visits import Visits, publisher
 from gateway.routes import Binding, Table
 from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.views import card, search
+from gateway.views import card, explain, search
+
+
+class ViewingNotHere(errors.PermissionDenied):
+    """This path has no view of another user."""
+
+    reason = "VIEWING_NOT_HERE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,12 @@ def assemble(runtime: Runtime) -> Face:
         check_feature(runtime.directory, found[0], "live")
         return found
 
+    def own_authorization(exchange: Exchange) -> str:
+        """For what the gateway decides itself: it does not show it through another's eyes, and says so."""
+        if VIEW_AS in exchange.headers:
+            raise ViewingNotHere("files and live events are not shown to X-View-As; leave it out")
+        return sessions.authorization(exchange)
+
     hub = Hub(runtime.nats, admit, [stream_of(name) for name in contracts.load_all()])
     runtime.directory.on_change(hub.directory_changed)
 
@@ -67,17 +82,33 @@ def assemble(runtime: Runtime) -> Face:
         metadata = calls.metadata(exchange, sessions.authorization(exchange))
         return await calls.ask(binding.method.full_name, message, metadata)
 
+    async def custom_fields(
+        exchange: Exchange, resource: str, keys: list[str]
+    ) -> list[dict[str, Any]]:
+        """The custom fields of these keys in a kind of records, if the exchange's caller may know them."""
+        shared, _ = table.match("GET", "/v1/customFields")
+        binding = shared if isinstance(shared, Binding) else routes.choose(shared, resource)
+        wanted = " OR ".join(f'key = "{key}"' for key in keys)
+        message = binding.method.input(resource=resource, filter=wanted)
+        metadata = calls.metadata(exchange, sessions.authorization(exchange))
+        page = orjson.loads(await calls.ask(binding.method.full_name, message, metadata))
+        return page.get("customFields", [])
+
     table.add("GET", card.PATH, card.Card(calls, sessions))
+    table.add("GET", explain.PATH, explain.Explain(calls, sessions))
+    table.add("GET", explain.WHO_PATH, explain.Who(calls, sessions))
     table.add("GET", search.PATH, search.Search(calls, sessions))
     table.add(
         "GET",
         "/v1/events",
-        Events(hub, sessions.authorization, admit, max_live=settings.max_live),
+        Events(hub, own_authorization, admit, max_live=settings.max_live),
     )
+    ProviderSignIn(calls, sessions).bind(table)
     store = LocalBlobStore(runtime.settings.data_dir / "blobs")
-    Files(store, sessions.authorization, authenticate, table, answer).bind()
+    Files(store, own_authorization, authenticate, table, answer, custom_fields).bind()
     forms = Forms(calls, edge)
     forms.bind(table, app.call)
+    DataPages(calls, edge).bind(table, app.call)
     Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
     docs.bind(table, lambda: openapi.document(table), _asyncapi)
     _bind_probes(table, runtime)

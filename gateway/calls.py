@@ -10,6 +10,9 @@ from chassis.contracts import Method
 from chassis.rpc.channel import Channel
 from gateway.exchange import Exchange
 
+VIEW_AS = b"x-view-as"
+"""The header of somebody who looks as another user; the services check it."""
+
 Answer = tuple[bytes, Mapping[str, str]]
 
 
@@ -26,6 +29,7 @@ class Calls:
         self._channels = channels
         self._methods = {method.full_name: method for method in methods}
         self._timeout_s = timeout_s
+        self._ways: dict[str, Channel] = {}
 
     def metadata(self, exchange: Exchange, authorization: str) -> dict[str, str]:
         """What travels beside every message of this exchange; `crm-peer` is ours alone and never copied from the client."""
@@ -42,6 +46,8 @@ class Calls:
         }
         if authorization:
             metadata["authorization"] = authorization
+        if viewed := exchange.headers.get(VIEW_AS):
+            metadata["crm-view-as"] = viewed.decode("latin-1")
         for name in (b"accept-language", b"user-agent", b"origin"):
             value = exchange.headers.get(name)
             if value is not None:
@@ -54,7 +60,9 @@ class Calls:
 
     async def json(self, method: Method, request: bytes, metadata: Mapping[str, str]) -> Answer:
         """The answer as JSON bytes with its trailing metadata; raises the CrmError of the refusal."""
-        channel = self._channels.channel(method.service)
+        channel = self._ways.get(method.service)
+        if channel is None:
+            channel = self._ways[method.service] = self._channels.channel(method.service)
         answer, trailing = await channel.unary(method.full_name, request, metadata, self._timeout_s)
         if trailing.get("crm-content") != "json":
             answer = codec.to_json(method.output.FromString(answer))

@@ -1,7 +1,8 @@
 """/v1/files: bytes in and out. Rights follow the record that holds the file; until one does, only its uploader may read it.
 
 Whoever reads a file through a record names it (`?in=contacts/<id>`): the record is read as the caller, and the file is given if
-that answer holds its id. So scopes and hidden fields need no second rule here, and no list of holders can go stale.
+that answer names it in a field made for files (FORMAT_FILE, or a custom field of type FILE; see chassis/kit/files.py for who may
+put it there). So scopes and hidden fields need no second rule here, and no list of holders can go stale.
 """
 
 import re
@@ -9,11 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
+from google.protobuf.descriptor import Descriptor
 
-from chassis import errors
+from chassis import contracts, errors
 from chassis.blobs import Blob, BlobStore
 from chassis.call import Actor
 from chassis.errors import Violation
+from chassis.kit.files import is_file
 from chassis.rights import Rights
 from gateway.edge import FILES_PATH
 from gateway.exchange import Exchange, Header, Response
@@ -29,6 +32,7 @@ _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0
 _HOLDER = re.compile(r"([a-zA-Z]{1,40})/([0-9a-f-]{36})")
 # What a browser may show by itself; everything else is only offered for saving, because it could run scripts as ours.
 _SHOWN = re.compile(r"image/(png|jpeg|gif|webp|avif)|audio/.+|video/.+|application/pdf|text/plain")
+_FILE = "CUSTOM_FIELD_TYPE_FILE"
 _MAX_NAME = 255
 _POLICY: Header = (
     b"content-security-policy",
@@ -39,7 +43,7 @@ Authenticate = Callable[[str], Awaitable[tuple[str, Actor, Rights]]]
 
 
 class Files:
-    """The endpoints; `call` answers one RPC as the exchange's caller."""
+    """The endpoints; `call` answers one RPC as the exchange's caller, `custom_fields` tells what such keys mean in a kind of records."""
 
     def __init__(
         self,
@@ -48,12 +52,14 @@ class Files:
         authenticate: Authenticate,
         table: Table,
         call: Callable[[Binding, tuple[str, ...], Exchange], Any],
+        custom_fields: Callable[[Exchange, str, list[str]], Awaitable[list[dict[str, Any]]]],
     ) -> None:
         self._store = store
         self._authorization = authorization
         self._authenticate = authenticate
         self._table = table
         self._call = call
+        self._custom_fields = custom_fields
 
     def bind(self) -> None:
         """Adds the endpoints to the table."""
@@ -135,8 +141,18 @@ class Files:
                 [Violation("in", f"{holder[:60]!r} is not like contacts/<id>")],
             )
         record = await self._call(target, variables, exchange)
-        if not _holds(orjson.loads(record), blob.id):
+        value, message = orjson.loads(record), target.method.output.DESCRIPTOR
+        keys = [key for key, held in value.get("custom", {}).items() if held == blob.id]
+        if _names(value, message, blob.id):
+            return
+        if not keys or not await self._any_of_files(exchange, message, keys):
             raise _absent(blob.id)
+
+    async def _any_of_files(self, exchange: Exchange, record: Descriptor, keys: list[str]) -> bool:
+        """True if one of the record's custom fields is of type FILE."""
+        option = contracts.resource_option(record)
+        fields = await self._custom_fields(exchange, option.plural if option else "", keys)
+        return any(field["type"] == _FILE for field in fields)
 
 
 def _check(name: str, type_: str) -> None:
@@ -157,13 +173,19 @@ def _absent(id: str) -> errors.NotFound:
     return errors.NotFound(f"there is no file {id[:60]}")
 
 
-def _holds(value: Any, id: str) -> bool:
-    """True if the id is one of the record's values, at any depth."""
-    if isinstance(value, dict):
-        return any(_holds(part, id) for part in value.values())
-    if isinstance(value, list):
-        return any(_holds(part, id) for part in value)
-    return bool(value == id)
+def _names(value: Any, message: Descriptor, id: str) -> bool:
+    """True if the JSON of such a message names the file in a field of FORMAT_FILE, at any depth."""
+    for field in message.fields:
+        held = value.get(field.json_name)
+        many = held if isinstance(held, list) else [held]
+        if is_file(field) and id in many:
+            return True
+        inner = field.message_type
+        if inner is not None and not inner.GetOptions().map_entry:
+            parts = (part for part in many if isinstance(part, dict))
+            if any(_names(part, inner, id) for part in parts):
+                return True
+    return False
 
 
 def _json(blob: Blob) -> bytes:

@@ -38,6 +38,7 @@ _CARD = {
     "properties": {
         "contact": _OBJECT,
         "company": _OBJECT,
+        "facts": _OBJECT,
         "timeline": _LIST,
         "requests": _LIST,
         "unavailable": _UNAVAILABLE,
@@ -89,6 +90,35 @@ _IN = _query(
     {"type": "string", "pattern": "^[a-zA-Z]+/[0-9a-f-]{36}$"},
 )
 
+_UUID = {"type": "string", "format": "uuid"}
+_WORD = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$", "maxLength": 40}
+_RIGHT = (
+    _query("object", "The kind of record as in grants, e.g. contact.", _WORD, required=True),
+    _query("action", "What would be done, e.g. read.", _WORD, required=True),
+    _query("recordId", "The record; absent asks about such records in general.", _UUID),
+)
+_EXPLANATION = {
+    "type": "object",
+    "properties": {
+        "userId": _UUID,
+        "userName": {"type": "string"},
+        "object": {"type": "string"},
+        "action": {"type": "string"},
+        "recordId": _UUID,
+        "allowed": {"type": "boolean"},
+        "reason": {"type": "string", "examples": ["ACCESS_REASON_COLLEAGUE"]},
+        "text": {"type": "string", "description": "The same in a sentence."},
+        "decidedBy": {"type": "string"},
+        "scope": {"type": "string"},
+        "grants": _LIST,
+        "departmentPath": _LIST,
+        "standsIn": {"type": "boolean"},
+        "feature": {"type": "string"},
+        "hiddenFields": _LIST,
+        "readableFields": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
 PAGES: dict[str, dict[str, Any]] = {
     "/v1/contacts/{id}/card": {
         "get": {
@@ -113,6 +143,44 @@ PAGES: dict[str, dict[str, Any]] = {
                 )
             ],
             "responses": _json("Up to ten of each.", _FOUND),
+        }
+    },
+    "/v1/explain": {
+        "get": {
+            "operationId": "Gateway_Explain",
+            "tags": ["explain"],
+            "summary": "Why somebody may or may not do something",
+            "description": "The role, grant, scope, department path or switch that decides. About others it needs user.explain.",
+            "parameters": [
+                _query("userId", "The user; oneself if absent.", _UUID),
+                _query("apiTokenId", "An API token of the user.", _UUID),
+                *_RIGHT,
+            ],
+            "responses": _json("The explanation.", _EXPLANATION),
+        }
+    },
+    "/v1/explain:who": {
+        "get": {
+            "operationId": "Gateway_ExplainWho",
+            "tags": ["explain"],
+            "summary": "Who may do something, each with the reason",
+            "parameters": [
+                *_RIGHT,
+                _query("pageSize", "How many.", {"type": "integer", "minimum": 0, "maximum": 200}),
+                _query(
+                    "pageToken", "Where the last page ended.", {"type": "string", "maxLength": 4000}
+                ),
+            ],
+            "responses": _json(
+                "A page of users.",
+                {
+                    "type": "object",
+                    "properties": {
+                        "explanations": {"type": "array", "items": _EXPLANATION},
+                        "nextPageToken": {"type": "string"},
+                    },
+                },
+            ),
         }
     },
     "/v1/events": {
@@ -195,6 +263,39 @@ PAGES: dict[str, dict[str, Any]] = {
                 },
             },
             "responses": _json("The file.", _FILE),
+        }
+    },
+    "/v1/auth/oidc/{key}": {
+        "get": {
+            "operationId": "Gateway_BeginProviderSignIn",
+            "tags": ["auth"],
+            "summary": "Leads a browser to a company's identity provider",
+            "parameters": [
+                {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
+                _query(
+                    "returnPath",
+                    "The page to open afterwards, a path of this installation.",
+                    {"type": "string", "maxLength": 1000},
+                ),
+            ],
+            "responses": {"303": {"description": "To the provider's page."}, **_DEFAULT},
+        }
+    },
+    "/v1/auth/oidc/callback": {
+        "get": {
+            "operationId": "Gateway_FinishProviderSignIn",
+            "tags": ["auth"],
+            "summary": "Where the provider sends the browser back; sets the cookies of the session",
+            "parameters": [
+                _query("state", "Which sign-in.", {"type": "string"}, required=True),
+                _query("code", "The authorization code.", {"type": "string"}),
+                _query("iss", "The issuer, as RFC 9207 says.", {"type": "string"}),
+                _query("error", "Why the provider refused.", {"type": "string"}),
+            ],
+            "responses": {
+                "303": {"description": "To the page that was asked for; a challenge follows #."},
+                **_DEFAULT,
+            },
         }
     },
     "/v1/files/{id}": {

@@ -53,6 +53,7 @@ _WELL_KNOWN: dict[str, Schema] = {
 }
 _FORMATS: dict[int, Schema] = {
     options_pb2.FORMAT_UUID: {"format": "uuid", "maxLength": 36},
+    options_pb2.FORMAT_FILE: {"format": "uuid", "maxLength": 36},
     options_pb2.FORMAT_EMAIL: {"format": "email"},
     options_pb2.FORMAT_URI: {"format": "uri"},
     options_pb2.FORMAT_LANGUAGE: {"pattern": "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"},

@@ -5,6 +5,8 @@ cookies instead of in the body. From then on its reads need nothing, and its uns
 token always wins over the cookie. The services know nothing of cookies.
 """
 
+from typing import Any
+
 import orjson
 
 from chassis import errors
@@ -18,6 +20,8 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 _SERVICE = "/crm.identity.v1.IdentityService/"
 _LOGIN, _REFRESH, _LOGOUT = _SERVICE + "Login", _SERVICE + "Refresh", _SERVICE + "Logout"
+_VERIFY = "/crm.identity.v1.SecondFactorService/VerifySecondFactor"
+_FINISH = "/crm.identity.v1.IdentityProviderService/FinishProviderSignIn"
 _LOGOUT_EVERYWHERE = _SERVICE + "LogoutEverywhere"
 
 # A cookie path matches whole segments only, so /v1/auth would never be sent to /v1/auth:refresh.
@@ -65,18 +69,20 @@ class Sessions:
         name = binding.method.full_name
         if name in (_LOGOUT, _LOGOUT_EVERYWHERE):
             response.headers += self.cleared()
-        elif name in (_LOGIN, _REFRESH) and CSRF_HEADER in exchange.headers:
+        elif name in (_LOGIN, _REFRESH, _VERIFY, _FINISH) and CSRF_HEADER in exchange.headers:
             answer = orjson.loads(response.body)
-            access, refresh = answer.pop("accessToken", ""), answer.pop("refreshToken", "")
-            response.headers.append(
-                self._cookie(ACCESS_COOKIE, access, _ACCESS_PATH, answer.get("expiresIn", 0))
-            )
-            response.headers.append(
-                self._cookie(
-                    REFRESH_COOKIE, refresh, _REFRESH_PATH, answer.get("refreshExpiresIn", 0)
-                )
-            )
+            response.headers += self.kept(answer.get("login", {}) if name == _FINISH else answer)
             response.body = orjson.dumps(answer)
+
+    def kept(self, login: dict[str, Any]) -> list[Header]:
+        """The cookies of a sign-in, its tokens taken out of `login`; none while the second factor is missing."""
+        access, refresh = login.pop("accessToken", ""), login.pop("refreshToken", "")
+        if not access:
+            return []
+        return [
+            self._cookie(ACCESS_COOKIE, access, _ACCESS_PATH, login.get("expiresIn", 0)),
+            self._cookie(REFRESH_COOKIE, refresh, _REFRESH_PATH, login.get("refreshExpiresIn", 0)),
+        ]
 
     def ended(self, binding: Binding, exchange: Exchange, error: errors.CrmError) -> list[Header]:
         """Cookies to clear with a refusal: a session that cannot be renewed or signed out of is over for this browser."""
@@ -93,6 +99,10 @@ class Sessions:
             self._cookie(ACCESS_COOKIE, "", _ACCESS_PATH, 0),
             self._cookie(REFRESH_COOKIE, "", _REFRESH_PATH, 0),
         ]
+
+    def passing(self, name: str, value: str, path: str, max_age_s: int) -> Header:
+        """A cookie of a sign-in under way, empty and 0 to take it away."""
+        return self._cookie(name, value, path, max_age_s)
 
     def _cookie(self, name: str, value: str, path: str, max_age_s: int) -> Header:
         secure = "; Secure" if self._secure else ""

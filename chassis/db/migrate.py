@@ -15,6 +15,7 @@ from chassis.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 EXTENSIONS = ("pg_trgm", "btree_gin")
+_LOG_FUNCTIONS = ("pg_catalog.pg_switch_wal()", "pg_catalog.pg_ls_waldir()")
 
 
 class NewerDatabase(Exception):
@@ -39,6 +40,7 @@ async def provision(settings: Settings, service: str) -> None:
             await admin.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
             for role in others:
                 await admin.execute(f'GRANT CONNECT ON DATABASE "{database}" TO "{role}"')
+        await _let_maintain(admin, roles_of(service)[2])
     finally:
         await admin.close()
     inside = await asyncpg.connect(settings.admin_url(database), timeout=15)
@@ -49,8 +51,23 @@ async def provision(settings: Settings, service: str) -> None:
         await inside.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for role in others:
             await inside.execute(f'GRANT USAGE ON SCHEMA public TO "{role}"')
+        for function in _LOG_FUNCTIONS:
+            with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+                await inside.execute(f'GRANT EXECUTE ON FUNCTION {function} TO "{others[-1]}"')
     finally:
         await inside.close()
+
+
+async def _let_maintain(admin: asyncpg.Connection, role: str) -> None:
+    """After an erasure the background role rewrites tables and log (chassis.db.cleaning); it reads no row by these rights.
+
+    An administrator who is no superuser may not hand them on: then a certificate names what remains.
+    """
+    for right in ("pg_maintain", "pg_checkpoint"):
+        with contextlib.suppress(
+            asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedObjectError
+        ):  # pg_maintain came with PostgreSQL 17
+            await admin.execute(f'GRANT {right} TO "{role}"')
 
 
 def upgrade(settings: Settings, service: Service) -> None:

@@ -27,6 +27,7 @@ def table_ddl(table: Table) -> Iterator[str]:
     for index in sorted(table.indexes, key=lambda i: str(i.name)):
         yield str(CreateIndex(index).compile(dialect=_DIALECT)).strip()
     yield from tenancy_ddl(table)
+    yield from table.info.get("views", ())  # of its own, each with its grant
 
 
 def tenancy_ddl(table: Table) -> Iterator[str]:

@@ -15,18 +15,19 @@ _DIALECT = dialect()
 class Statement:
     """A compiled statement: `sql` with $1, $2 ... and the bind names in their order; literals are defaults."""
 
-    __slots__ = ("defaults", "names", "needs_tenant", "sql")
+    __slots__ = ("_known", "defaults", "names", "needs_tenant", "sql")
 
     def __init__(self, element: ClauseElement) -> None:
         compiled = element.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
         self.defaults: dict[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
-        self.needs_tenant = "tenant_id" in self.names
+        self._known = frozenset(self.names)
+        self.needs_tenant = "tenant_id" in self._known
 
     def arguments(self, values: Mapping[str, Any], tenant_id: str | None) -> list[Any]:
         """The positional arguments; a bind that is neither given nor a literal is NULL, an unknown one is a KeyError."""
-        if unknown := values.keys() - set(self.names):
+        if unknown := values.keys() - self._known:
             raise KeyError(f"statement has no bind {sorted(unknown)}: {self.sql}")
         if self.needs_tenant and tenant_id is not None:
             values = {"tenant_id": tenant_id, **values}

@@ -24,8 +24,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
 
-from chassis import contracts, errors, handlers, telemetry
-from chassis.db.pool import is_lost
+from chassis import contracts, handlers, telemetry
 from chassis.defects import place_of
 from chassis.events import dead_letters
 from chassis.events.decode import Undecodable, decode
@@ -33,13 +32,14 @@ from chassis.events.lanes import Lanes
 from chassis.events.leader import Lease
 from chassis.events.nats import Nats, ending, stream_of
 from chassis.events.pull import Pull
+from chassis.events.turns import Batch, Turns, not_its_fault
 from chassis.tx import EventMeta, Tx
 from chassis.waits import first_of
 
 log = logging.getLogger(__name__)
 
 RETRY_DELAYS_S = (1.0, 5.0, 30.0, 120.0, 600.0)  # six tries
-CONCURRENCY = (
+SIDE_BY_SIDE = (
     4  # of one consumer: each takes a database connection from the process's budget while it runs
 )
 _PROGRESS_S = 10.0  # a third of the ack wait
@@ -58,6 +58,14 @@ class EventRunner(Protocol):
     ) -> str:
         """ "done", or "duplicate" if this consumer had processed the event before."""
         ...
+
+
+class BatchRunner(Protocol):
+    """As EventRunner for several events of one tenant in one transaction, all or none (chassis.running.run_events)."""
+
+    async def __call__(
+        self, durable: str, body: Callable[[Any, Tx], Awaitable[None]], batch: Batch
+    ) -> list[str]: ...
 
 
 @dataclass(slots=True)
@@ -80,10 +88,12 @@ class Consumers:
         consumers: Sequence[handlers.Consumer],
         runner: EventRunner,
         *,
+        many: BatchRunner | None = None,
         retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
     ) -> None:
         self._each = [
-            _Running(nats, service, consumer, runner, retry_delays_s) for consumer in consumers
+            _Running(nats, service, consumer, runner, many, retry_delays_s)
+            for consumer in consumers
         ]
 
     async def run(self, lease: Lease, stop: asyncio.Event) -> None:
@@ -102,12 +112,20 @@ class _Running:
         service: str,
         consumer: handlers.Consumer,
         runner: EventRunner,
+        many: BatchRunner | None,
         retry_delays_s: Sequence[float],
     ) -> None:
-        self._nats, self._service, self._consumer, self._runner = nats, service, consumer, runner
+        self._nats, self._service, self._consumer = nats, service, consumer
+        self._one = functools.partial(runner, consumer.durable, consumer.body)
+        self._many = functools.partial(many, consumer.durable, consumer.body) if many else None
         self._retry_delays_s = tuple(retry_delays_s)
-        self._turns = asyncio.Semaphore(CONCURRENCY)
+        self._turns: Turns
         self._held: dict[tuple[str, int], Delivery] = {}
+        self._lag = telemetry.CONSUMER_LAG.labels(consumer.durable)
+        # labels() locks and formats; a consumer has a handful of outcomes.
+        self._consumed = functools.cache(
+            functools.partial(telemetry.CONSUMED.labels, consumer.durable)
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pull from every stream that the consumer reads, until `stop`."""
@@ -116,6 +134,7 @@ class _Running:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
+            self._turns = Turns(group, self._one, self._many, SIDE_BY_SIDE)
             progress = group.create_task(self._report_progress(over))
             redrive = await self._nats.client.subscribe(
                 dead_letters.redrive_subject(self._consumer.durable),
@@ -157,7 +176,7 @@ class _Running:
 
     def _on_message(self, message: Msg, pull: Pull, lanes: Lanes, stop: asyncio.Event) -> None:
         meta, headers = meta_of(message), message.headers or {}
-        telemetry.CONSUMER_LAG.labels(self._consumer.durable).set(message.metadata.num_pending)
+        self._lag.set(message.metadata.num_pending)
         place = (meta.stream, meta.sequence)
         if held := self._held.get(place):
             held.message = message
@@ -176,7 +195,7 @@ class _Running:
                 outcome = await self._outcome(delivery, stop)
             if outcome == "":
                 return
-            telemetry.CONSUMED.labels(self._consumer.durable, outcome).inc()
+            self._consumed(outcome).inc()
             await (delivery.message.term() if outcome == "dead" else delivery.message.ack())
         except NatsError as error:  # not acknowledged: it comes again and the inbox knows it
             log.info("%s: no ack for %s: %s", self._consumer.durable, meta.id, type(error).__name__)
@@ -190,24 +209,23 @@ class _Running:
             try:
                 return await self._try(delivery.meta, delivery.message.data)
             except Exception as error:  # the loop must outlive whatever a body raises
-                if _not_its_fault(error):
+                if not_its_fault(error):
                     delay_s = pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
                 else:
                     failures += 1
                     self._log_failure(delivery.meta, failures, error)
                     if failures > len(self._retry_delays_s) or isinstance(error, Undecodable):
                         return "dead" if await self._bury(delivery, failures, error, stop) else ""
-                    telemetry.CONSUMED.labels(self._consumer.durable, "retried").inc()
+                    self._consumed("retried").inc()
                     delay_s = self._retry_delays_s[failures - 1]
             if await first_of(stop, timeout_s=delay_s):
                 return ""
 
     async def _try(self, meta: EventMeta, body: bytes) -> str:
         event = decode(meta.type, body)
-        if event is None:
+        if event is None or not self._consumer.wants(event):
             return "skipped"
-        async with self._turns:
-            return await self._runner(self._consumer.durable, self._consumer.body, event, meta)
+        return await self._turns.run(event, meta)
 
     async def _bury(
         self, delivery: Delivery, tries: int, error: Exception, stop: asyncio.Event
@@ -284,7 +302,3 @@ def meta_of(message: Msg) -> EventMeta:
 def _lane(meta: EventMeta) -> str:
     """Events about no record have no order among each other."""
     return f"{meta.tenant}/{meta.subject or meta.id}"
-
-
-def _not_its_fault(error: Exception) -> bool:
-    return isinstance(error, errors.Unavailable) or is_lost(error)

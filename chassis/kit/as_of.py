@@ -38,9 +38,9 @@ async def page(tx: Tx, resource: "Resource[Any]", request: Any, tokens: PageToke
     found = []
     for message in await history.all_as_of(tx, resource, request.as_of):
         values = values_of(resource, message)
-        if holds(values) and _matches(resource, query, values):
-            keys = tuple(resource.order_value(order, field, values) for order, field in query.sorts)
-            found.append(((*keys, uuid.UUID(message.id)), message))
+        if holds(values) and matches(resource, query, values):
+            place = (*keys_of(resource, query, values), uuid.UUID(message.id))
+            found.append((place, message))
     found.sort(key=lambda pair: pair[0], reverse=query.descending)
     if query.after:
         after = tuple(query.after)
@@ -66,7 +66,15 @@ def values_of(resource: "Resource[Any]", message: Any) -> dict[str, Any]:
     return values
 
 
-def _matches(resource: "Resource[Any]", query: listing.Query, values: dict[str, Any]) -> bool:
+def keys_of(
+    resource: "Resource[Any]", query: listing.Query, values: dict[str, Any]
+) -> tuple[Any, ...]:
+    """By what the list is sorted; the id comes behind."""
+    return tuple(resource.order_value(order, field, values) for order, field in query.sorts)
+
+
+def matches(resource: "Resource[Any]", query: listing.Query, values: dict[str, Any]) -> bool:
+    """True if the text search finds the row."""
     if not query.words and not query.prefix:
         return True
     text = values[resource.searched_column(query.open_search)]

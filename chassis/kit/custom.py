@@ -12,6 +12,7 @@ from sqlalchemy import Column, Index, MetaData, Text
 
 from chassis import codec, errors
 from chassis.errors import Violation
+from chassis.kit import files as kit_files
 from chassis.kit.filter import Field
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2 as pb
@@ -164,13 +165,23 @@ class Schemas:
         return self._known.get(tenant or "", (0, {}))[1].get(resource.plural, EMPTY)
 
 
-async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | None) -> None:
-    """CustomFieldInvalid with every value that does not fit, every unknown key and every required one that is missing."""
+async def check_values(
+    tx: Tx,
+    resource: "Resource[Any]",
+    new: Any,
+    old: Any | None,
+    files: frozenset[str] = frozenset(),
+) -> None:
+    """CustomFieldInvalid with every value that does not fit, every unknown key and every required one that is missing.
+
+    `files` are those that may be set besides the ones that `old` holds (`kit.files.uploaded`).
+    """
     schemas: Schemas = tx.runtime.schemas
     await schemas.load(tx)
     if new.custom.keys() - schemas.known(tx.tenant, resource).fields.keys():
         await schemas.load(tx, again=True)
     schema, found = schemas.known(tx.tenant, resource), []
+    files |= kit_files.held_in_custom(schema.fields, old)
     for key, value in new.custom.items():
         field = schema.fields.get(key)
         if old is not None and key in old.custom and old.custom[key] == value:
@@ -182,7 +193,7 @@ async def check_values(tx: Tx, resource: "Resource[Any]", new: Any, old: Any | N
                     f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}",
                 )
             )
-        elif problem := _problem(field, value):
+        elif problem := _problem(field, value) or kit_files.problem(field, value, files):
             found.append(Violation(f"custom.{key}", problem))
     hidden = resource.hidden_custom(tx)  # what a role may not see it need not fill in
     for key, field in schema.fields.items():

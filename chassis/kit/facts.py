@@ -121,9 +121,13 @@ def _save_carried(tx: Tx, event: Message) -> Save | None:
 
 
 def _event_row(tx: Tx, event: Any, save: Save | None) -> OutboxRow:
+    own = getattr(
+        event, "change", None
+    )  # a body may say a cause of its own, truer than its entry point's
+    told = own.cause if own is not None and own.HasField("cause") else None
     change = common_pb2.Change(
         actor=common_pb2.ActorRef(**actor_of(tx)),
-        cause=common_pb2.Cause(kind=tx.cause.kind, id=tx.cause.id),
+        cause=told or common_pb2.Cause(kind=tx.cause.kind, id=tx.cause.id),
         time=to_timestamp(tx.now),
     )
     if save is not None:

@@ -31,6 +31,7 @@ from chassis.kit.filter_checks import (
 )
 from chassis.kit.filter_evaluate import evaluate, predicate
 from chassis.kit.filter_order import Order, parse_order
+from chassis.kit.filter_relative import anchored, is_relative, now_of
 from chassis.kit.filter_syntax import (
     CUSTOM,
     And,
@@ -58,9 +59,12 @@ __all__ = [
     "Not",
     "Or",
     "Order",
+    "anchored",
     "compile_filter",
     "evaluate",
     "fields_named",
+    "is_relative",
+    "now_of",
     "parse",
     "parse_order",
     "predicate",

@@ -55,6 +55,8 @@ class Field:
     """The proto path whose value this field reveals; "" when it is the field's own name."""
     trigram: bool = False
     """The column has a trigram index, so that ``field:"part"`` may look inside the text."""
+    day_of_year: bool = False
+    """The number is a day without a year: month times 100 plus day."""
     sort_column: str = ""
     """The NOT NULL column to order by when it is not `column`."""
 

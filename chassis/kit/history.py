@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import BigInteger, DateTime, Uuid, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import codec, errors
 from chassis.db.statement import Statement
 from chassis.errors import Violation
 from chassis.kit.page_token import PageTokenError, PageTokens
+from chassis.kit.retention import check_reach
 from chassis.kit.showing import hidden_of, limited
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
 
 _SILENT = {"etag", "create_time", "update_time", "delete_time"}
 MOST_AS_OF = 20_000  # versions that one as-of list reads
+
+
+class AsOfTooLarge(errors.FailedPrecondition):
+    """More records existed then than one as-of list reads."""
+
+    reason = "AS_OF_TOO_LARGE"
+
+    def __init__(self, service: str, plural: str) -> None:
+        super().__init__(
+            f"more than {MOST_AS_OF} {plural} existed then, and one page can look through {MOST_AS_OF}; start the list as an"
+            f" operation, which leaves a file: POST /v1/operations/{service}:listAsOf with resource {plural!r}",
+            [Violation("as_of", f"reaches more than {MOST_AS_OF} records")],
+        )
 
 
 class Statements:
@@ -43,14 +58,17 @@ class Statements:
         self.at = Statement(select(h.action, h.doc).where(*mine, *valid))
         t = resource.table.c
         scope = [t[name] for name in resource.scope_columns]
-        self.all_at = Statement(
+        then = (
             select(h.id, h.doc, *scope)
             .join_from(
                 resource.history, resource.table, (h.tenant_id == t.tenant_id) & (h.id == t.id)
             )
             .where(h.tenant_id == bindparam("tenant_id", type_=Uuid), *valid, h.action != "deleted")
-            .limit(limit)
         )
+        self.all_at = Statement(then.limit(limit))
+        after = h.id > bindparam("after", type_=Uuid)
+        self.next_at = Statement(then.where(after).order_by(h.id).limit(limit))
+        self.these_at = Statement(then.where(h.id == bindparam("ids", type_=ARRAY(Uuid)).any_()))
 
 
 def shown_actor(tx: Tx, actor: dict[str, str]) -> str:
@@ -102,8 +120,10 @@ def _revision(
         for doc in (before_doc, row["doc"])
     )
     old, new = codec.to_dict(before), codec.to_dict(after)
+    # The version before may be older than what is kept: then the row itself knows what it changed.
+    forgotten = before_doc is None and row["version"] > 1
     for path in codec.changed_paths(before, after):
-        if path in _SILENT or path == "id":
+        if path in _SILENT or path == "id" or (forgotten and path not in row["changed"]):
             continue
         change = revision.changes.add(field=path)
         for holder, target in ((old, change.before), (new, change.after)):
@@ -126,6 +146,7 @@ def value_at(json_dict: dict[str, Any], resource: "Resource[Any]", path: str) ->
 async def as_of(tx: Tx, resource: "Resource[Any]", id: str, moment: Any) -> Any:
     """The record as it was at `moment`, under today's scopes; NotFound if it was not there."""
     await resource.row(tx, id, deleted=True)
+    check_reach(tx, moment)
     row = await tx.fetchrow(resource.of_history.at, id=id, instant=to_datetime(moment))
     if row is None or row["action"] == "deleted":
         raise resource.not_found(id)
@@ -133,15 +154,13 @@ async def as_of(tx: Tx, resource: "Resource[Any]", id: str, moment: Any) -> Any:
 
 
 async def all_as_of(tx: Tx, resource: "Resource[Any]", moment: Any) -> list[Any]:
-    """Every record that the caller may read today, as it was at `moment`."""
+    """Every record that the caller may read today, as it was at `moment`; AsOfTooLarge beyond MOST_AS_OF."""
+    check_reach(tx, moment)
     rows = await tx.fetch(
         resource.of_history.all_at, instant=to_datetime(moment), page_limit=MOST_AS_OF + 1
     )
     if len(rows) > MOST_AS_OF:
-        raise errors.FailedPrecondition(
-            f"more than {MOST_AS_OF} {resource.plural} existed then; an as-of list reads at most {MOST_AS_OF}",
-            [Violation("as_of", f"reaches more than {MOST_AS_OF} records")],
-        )
+        raise AsOfTooLarge(resource.service, resource.plural)
     return [
         resource.message.FromString(row["doc"]) for row in rows if resource.reaches(tx, row, "read")
     ]

@@ -27,6 +27,16 @@ async def check(
             [Violation("etag", "is unknown")],
         )
     rows = await tx.fetch(resource.of_history.since, id=current.id, version=int(etag))
+    if rows[0]["version"] != int(etag):
+        raise errors.Aborted(
+            f"etag {etag} is of a version older than what is kept, so nobody knows what changed since; read the"
+            f" {resource.object} again",
+            [
+                Violation(
+                    "etag", f"is older than version {rows[0]['version']}, the first that is kept"
+                )
+            ],
+        )
     seen, changed_by = resource.message.FromString(rows[0]["doc"]), {}
     for row in rows[1:]:
         changed_by.update(dict.fromkeys(row["changed"], row))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from google.protobuf.message import Message
 from sqlalchemy import (
     Boolean,
     Select,
@@ -100,9 +101,9 @@ def checked(tx: Tx, resource: "Resource[Any]", request: Any, tokens: PageTokens)
     names = filters.fields_named(node)
     sortable = {**resource.fields, **resource.custom_orders(tx)}
     orders = _orders(sortable, request.order_by or resource.default_order)
-    refuse_unreadable(
-        tx, resource, [resource.reveals(name) for name in (*names, *(o.field for o in orders))]
-    )
+    asked = (*names, *(order.field for order in orders))
+    refuse_unreadable(tx, resource, [resource.reveals(name) for name in asked])
+    _refuse_projections(resource, request, asked)
     words, prefix = _search(resource, request.q)
     identity = _identity(tx, resource, request)
     after: tuple[Any, ...] = ()
@@ -134,10 +135,22 @@ def _identity(tx: Tx, resource: "Resource[Any]", request: Any) -> bytes:
     return orjson.dumps([tx.tenant, resource.service, resource.name, *asked])
 
 
+def _refuse_projections(resource: "Resource[Any]", request: Any, names: Sequence[str]) -> None:
+    """In a list of the past, what is kept beside the record: its history was never written."""
+    given = hasattr(request, "as_of")
+    if not given or (isinstance(request, Message) and not request.HasField("as_of")):
+        return
+    if of_now := [name for name in names if resource.is_projection(name)]:
+        told = f"{of_now[0]} is known of now only; leave it out, or leave as_of out"
+        raise BadList(told, [Violation("as_of", f"cannot be asked together with {of_now[0]}")])
+
+
 def _compiled_filter(tx: Tx, resource: "Resource[Any]", text: str) -> tuple[Node, Compiled]:
+    custom = resource.custom_filters(tx)
     try:
         node = filters.parse(text)
-        return node, filters.compile_filter(node, resource.fields, resource.custom_filters(tx))
+        node = filters.anchored(node, resource.fields, custom, filters.now_of(tx))
+        return node, filters.compile_filter(node, resource.fields, custom)
     except FilterError as error:
         raise BadList(f"filter: {error}", [Violation("filter", str(error))]) from None
 

@@ -93,6 +93,7 @@ class Resource(Generic[M]):
         if self.has_custom:
             extra.append(Column("custom", JSONB, nullable=False))
         self.extra = tuple(c.name for c in extra)
+        self._own_columns = frozenset((*(f.column for f in BASE_FIELDS.values()), *self.extra))
         self.table = Table(
             table,
             metadata,
@@ -324,6 +325,11 @@ class Resource(Generic[M]):
     def reveals(self, field: str) -> str:
         """The path of the message whose value a filter or order over `field` would reveal."""
         return (self.fields[field].hidden_as or field) if field in self.fields else field
+
+    def is_projection(self, field: str) -> bool:
+        """True if the field's column stands beside the record, filled by whoever keeps the projection and never by a save."""
+        known = self.fields.get(field)
+        return known is not None and known.column not in self._own_columns
 
     def order_column(self, order: Order, field: Field) -> Any:
         """The NOT NULL expression to sort by; a custom field's depends on its kind."""

@@ -15,14 +15,15 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from chassis import codec
 from chassis.kit.facts import OutboxRow, Save, actor_of, columns_of, json_of, outbox_rows
+from chassis.kit.taken import refusal_of
 from chassis.times import to_datetime, to_timestamp
-from chassis.tx import Tx, translated
+from chassis.tx import Tx
 
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 _DIALECT = dialect()
-_HOUSEKEEPING = {"etag", "update_time", "create_time", "delete_time", "can"}
+HOUSEKEEPING = {"etag", "update_time", "create_time", "delete_time", "can"}
 INSTALLATION = (
     "00000000-0000-0000-0000-000000000000"  # the tenant of what belongs to no tenant: keys, beats
 )
@@ -66,7 +67,7 @@ def record(tx: Tx, save: Save) -> None:
         save.old, save.old_doc = tx.loaded[save.resource.name, message.id]
     if save.old:
         old = save.resource.message.FromString(save.old_doc)
-        save.changed = tuple(p for p in codec.changed_paths(old, message) if p not in _HOUSEKEEPING)
+        save.changed = tuple(p for p in codec.changed_paths(old, message) if p not in HOUSEKEEPING)
         if not save.changed and save.action == "updated":
             if earlier is not None:
                 tx.recorded.saves.remove(earlier)  # changed back: nothing is left to write
@@ -127,7 +128,7 @@ async def _run(tx: Tx, save: Save, sql: str, arguments: list[Any]) -> Any:
     try:
         return await tx.run_sql(sql, arguments, "fetchrow")
     except asyncpg.IntegrityConstraintViolationError as error:
-        raise translated(error, save.resource.constraints) from error
+        raise await refusal_of(tx, save, error) from error
 
 
 def _judge(result: Any, save: Save, *, keyed: bool) -> None:

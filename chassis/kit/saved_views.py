@@ -62,12 +62,14 @@ async def check(tx: Tx, new: pb.SavedView, old: pb.SavedView | None) -> None:
             [Violation("resource", "is unknown")],
         )
     custom = {**resource.fields, **resource.custom_orders(tx)}
-    _refuse(
-        "filter",
-        lambda: filters.compile_filter(
-            filters.parse(new.filter), resource.fields, resource.custom_filters(tx)
-        ),
-    )
+    own = resource.custom_filters(tx)
+
+    def filter_is_followed() -> None:
+        node = filters.parse(new.filter)
+        node = filters.anchored(node, resource.fields, own, filters.now_of(tx))
+        filters.compile_filter(node, resource.fields, own)
+
+    _refuse("filter", filter_is_followed)
     _refuse("order_by", lambda: filters.parse_order(new.order_by, custom))
 
 

@@ -1,4 +1,4 @@
-"""RPCs that every service offers alike: its long-running operations, custom fields and saved views."""
+"""RPCs that every service offers alike: its long-running operations, lists as of an instant, custom fields, saved views."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from google.protobuf.struct_pb2 import Struct
 
 from chassis.errors import NotFound
 from chassis.handlers import reads, writes
-from chassis.kit import custom, saved_views
+from chassis.kit import as_of_file, custom, saved_views
 from chassis.kit.resource import Resource, checked_id
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 
 
 class OperationRpcs:
-    """GetOperation, ListOperations and CancelOperation of a service: one's own, or all with the scope all."""
+    """GetOperation, ListOperations and CancelOperation of a service: one's own, or all with the scope all; and ListAsOf."""
 
     @reads
     async def GetOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
-        return await _operation(tx, request.id, "read")
+        return _shown(tx, await _operation(tx, request.id, "read"))
 
     @reads
     async def ListOperations(self, request: Any, tx: Tx) -> Any:
@@ -27,20 +27,42 @@ class OperationRpcs:
         user_id = "" if tx.rights.scope("operation", "read") == "all" else tx.actor.user_id
         found = await tx.runtime.operations.list(tx, before=before, size=size + 1, user_id=user_id)
         token = found[size - 1].name.rpartition("/")[2] if len(found) > size else ""
-        return tx.call.method.output(operations=found[:size], next_page_token=token)  # type: ignore[union-attr]
+        shown = [_shown(tx, operation) for operation in found[:size]]
+        return tx.call.method.output(operations=shown, next_page_token=token)  # type: ignore[union-attr]
 
     @writes
     async def CancelOperation(self, request: Any, tx: Tx) -> operations_pb2.Operation:
         await _operation(tx, request.id, "cancel")
         return await tx.runtime.operations.cancel(tx, request.id)
 
+    @writes
+    async def ListAsOf(self, request: Any, tx: Tx) -> Any:
+        return await as_of_file.start(tx, request)
+
 
 async def _operation(tx: Tx, id: str, action: str) -> operations_pb2.Operation:
     operation = await tx.runtime.operations.get(tx, checked_id("operation", id))
-    facts = Struct()
-    operation.metadata.Unpack(facts)
+    facts = _facts(operation)
     if tx.rights.scope("operation", action) != "all" and facts["userId"] != tx.actor.user_id:
         raise NotFound(f"there is no operation {id}")
+    return operation
+
+
+def _facts(operation: operations_pb2.Operation) -> Struct:
+    facts = Struct()
+    operation.metadata.Unpack(facts)
+    return facts
+
+
+def _shown(tx: Tx, operation: operations_pb2.Operation) -> operations_pb2.Operation:
+    """Without its result for an API token that did not ask for it itself.
+
+    A result may be a file that was made with rights of the user which the token does not have.
+    """
+    facts = _facts(operation)
+    is_own = "tokenId" in facts and facts["tokenId"] == tx.actor.id
+    if tx.actor.kind == "token" and not is_own:
+        operation.ClearField("response")
     return operation
 
 

@@ -15,7 +15,7 @@ from chassis import codec, contracts, errors
 from chassis.call import Raw
 from chassis.errors import Violation
 from chassis.handlers import reads, writes
-from chassis.kit import as_of, custom, history, late, listing, showing
+from chassis.kit import as_of, custom, files, history, late, listing, showing
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.options.v1 import options_pb2
@@ -181,6 +181,7 @@ class _Standard:
 
         async def create(_: Any, request: Any, tx: Tx) -> Any:
             new = getattr(request, field)
+            allowed = await files.uploaded(tx, resource, new)
             if not request.HasField(field):
                 raise errors.InvalidArgument(
                     f"{field} is required", [Violation(field, "is required")]
@@ -190,9 +191,10 @@ class _Standard:
             refuse_unwritable(tx, resource, _paths_set(new))
             if resource.default_owner and "owner_id" in resource.scope_columns and not new.owner_id:
                 new.owner_id = tx.actor.user_id
+            files.check(new, None, allowed)
             await on_save(tx, new, None)
             if resource.has_custom:
-                await custom.check_values(tx, resource, new, None)
+                await custom.check_values(tx, resource, new, None, allowed)
             await tx.require(resource.object, "create", *resource.scope_of_message(new))
             resource.save(tx, new)
             return new
@@ -205,6 +207,7 @@ class _Standard:
 
         async def update(_: Any, request: Any, tx: Tx) -> Any:
             sent, mask = getattr(request, field), checked_mask(resource, request.update_mask.paths)
+            allowed = await files.uploaded(tx, resource, sent)
             refuse_unwritable(tx, resource, mask)
             old = await resource.get(tx, sent.id)
             if request.etag and request.etag != old.etag:
@@ -212,9 +215,10 @@ class _Standard:
             new = resource.message()
             new.CopyFrom(old)
             codec.merge(new, sent, mask)
+            files.check(new, old, allowed)
             await on_save(tx, new, old)
             if resource.has_custom:
-                await custom.check_values(tx, resource, new, old)
+                await custom.check_values(tx, resource, new, old, allowed)
             resource.save(tx, new)
             return new
 

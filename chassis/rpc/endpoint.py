@@ -63,10 +63,6 @@ def endpoints_of(runtime: "Runtime", servicer_class: type[Servicer]) -> dict[str
                 f"{method.full_name}: server streaming bodies are not offered yet by any contract"
             )
         run = run_write if rpc.writes else run_read
-        body = functools.partial(_body, run, servicer, rpc)
+        body = functools.partial(run, servicer, rpc)
         found[method.full_name] = Endpoint(method, compose(interceptors, body))
     return found
-
-
-async def _body(run: Any, servicer: Servicer, rpc: Rpc, request: Message, call: Call) -> Any:
-    return await run(servicer, rpc, request, call)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
-from chassis import errors, telemetry
+from chassis import errors, telemetry, viewing
 from chassis.call import ANYBODY, Call
 from chassis.features import check_feature
 from chassis.rights import Rights
@@ -87,6 +87,8 @@ def authentication(runtime: "Runtime") -> Interceptor:
             )
         else:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
+        if not call.method.public and call.metadata.get(viewing.METADATA):
+            await viewing.look(runtime.directory, call)
         return await next(request, call)
 
     return authenticate

@@ -17,11 +17,10 @@ from chassis.errors import Violation
 from crm.options.v1 import options_pb2
 
 _LONGEST_TEXT, _LONGEST_KEY, _MOST_ITEMS = 1000, 100, 100  # where the contract says nothing
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FORMATS: dict[int, tuple[re.Pattern[str], str]] = {
-    options_pb2.FORMAT_UUID: (
-        re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-        "a UUID",
-    ),
+    options_pb2.FORMAT_UUID: (_UUID, "a UUID"),
+    options_pb2.FORMAT_FILE: (_UUID, "the id of a file"),
     # Deliberately loose: one @, a dot in the domain, no blanks; the mail itself is the real test.
     options_pb2.FORMAT_EMAIL: (
         re.compile(r"[^\s@<>,;]+@[^\s@<>,;.]+(\.[^\s@<>,;.]+)+"),

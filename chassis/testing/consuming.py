@@ -16,7 +16,7 @@ from chassis.events.nats import Nats
 from chassis.events.outbox import Wake
 from chassis.events.relay import Relay
 from chassis.handlers import Consumer, on
-from chassis.running import run_event
+from chassis.running import run_event, run_events
 from chassis.testing.events import (
     background_database,
     event_type,
@@ -46,10 +46,11 @@ def consumer_of(event: type[Message], body: Body = effect, durable: str = "") ->
 
 def works(nats: Nats, url: str, service: str, consumer: Consumer, **options: Any) -> list[Any]:
     """A relay and a consumer of the same service."""
-    runner = functools.partial(run_event, runtime_of(url))
+    runtime = runtime_of(url)
+    one, many = functools.partial(run_event, runtime), functools.partial(run_events, runtime)
     return [
         Relay(nats, Wake(nats, service), service).run,
-        Consumers(nats, service, [consumer], runner, **options).run,
+        Consumers(nats, service, [consumer], one, many=many, **options).run,
     ]
 
 

@@ -175,4 +175,4 @@ async def eventually(
         if held if isinstance(held, bool) else await held:
             return time.monotonic() - began
         assert time.monotonic() - began < timeout_s, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # conditions look into databases and streams, which ring no bell

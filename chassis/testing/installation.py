@@ -9,12 +9,9 @@ import contextlib
 import fcntl
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
@@ -33,7 +30,7 @@ from chassis.keys import uuid7
 from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
 from chassis.settings import Settings
-from chassis.testing import servers
+from chassis.testing import run_folder, servers
 from chassis.waits import first_of
 
 S = TypeVar("S")
@@ -231,12 +228,11 @@ def access_token(tenant_id: str, user_id: str, session_id: str = "", *, life_s: 
 
 def migrate_once(names: Sequence[str]) -> None:
     """Migrates the databases of these services, once per worker of a test run."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
     settings = test_settings()
     for name in names:
         if services.load(name).metadata is None:
             continue
-        done = Path(tempfile.gettempdir()) / f"akrab-test-{run}-{servers.worker()}-{name}.migrated"
+        done = run_folder.folder() / f"{servers.worker()}-{name}.migrated"
         with open(f"{done}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not done.exists():
@@ -246,7 +242,11 @@ def migrate_once(names: Sequence[str]) -> None:
 
 
 def test_settings(**changes: Any) -> Settings:
-    """Settings of the tests' servers. The databases' roles have derived passwords, as everywhere."""
+    """Settings of the tests' servers. The databases' roles have derived passwords, as everywhere.
+
+    Installations of one worker share databases, so they share the folder of files too, as replicas do: any of them may
+    carry out an operation.
+    """
     made = Settings(
         postgres_url=servers.postgres_url(),
         nats_url=servers.nats_url(),
@@ -254,7 +254,7 @@ def test_settings(**changes: Any) -> Settings:
         secret=SECRET,
         grpc_port=-1,
         connections=16,
-        data_dir=Path(tempfile.mkdtemp(prefix="akrab-test-data-")),
+        data_dir=run_folder.folder() / f"data-{servers.worker()}",
         setup_token=secrets.token_urlsafe(16),
         drain_s=2.0,
         force_retry=os.environ.get("CRM_FORCE_RETRY") == "1",
@@ -297,4 +297,3 @@ async def installation(names: Sequence[str], **changes: Any) -> AsyncIterator[In
         await running
         if beat is not None:
             await beat
-        shutil.rmtree(process.settings.data_dir, ignore_errors=True)

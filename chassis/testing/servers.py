@@ -7,6 +7,7 @@ that stop, kill or freeze a server make their own.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import ctypes
@@ -29,6 +30,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chassis import nkey
+from chassis.testing import run_folder
 
 START_DEADLINE_S = 60.0
 ISSUER_SEED = (
@@ -55,7 +57,7 @@ def die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class _Server:
+class _Server(abc.ABC):
     """One server process with its own directory; the port stays the same over restarts."""
 
     user: int | None = None
@@ -65,11 +67,13 @@ class _Server:
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abc.abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """The program and its arguments, for the present port."""
 
+    @abc.abstractmethod
     def ready(self) -> bool:
-        raise NotImplementedError
+        """True once it answers."""
 
     def start(self) -> None:
         """Return when the server answers; the first start tries other ports if the chosen one was taken."""
@@ -269,13 +273,15 @@ def _wait(condition: Callable[[], bool], what: str, process: subprocess.Popen[by
             raise ServerFailed(f"{what} ended with {process.returncode}")
         if time.monotonic() > deadline:
             raise ServerFailed(f"{what} was not ready within {START_DEADLINE_S:g} s")
-        time.sleep(0.02)  # a server outside this process has no other way to tell
+        # A server has no other way to tell that it is ready than to be asked again; its end is noticed at once.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A directory for private servers that nobody can reach too; pytest's tmp_path is closed to others."""
-    with tempfile.TemporaryDirectory(prefix="crm-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="scratch-", dir=run_folder.folder()) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
@@ -333,15 +339,15 @@ def run_sql(sql: str, database: str = "postgres") -> None:
 
 def _shared(kind: str) -> int:
     """The port of the run's server of that kind, started by whoever asks first."""
-    directory = _run_directory()
+    directory = run_folder.folder()
     answer = directory / f"{kind}.json"
     with (directory / f"{kind}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not answer.exists():
-            owner = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
             log = (directory / f"{kind}.guardian.log").open("wb")
+            arguments = [kind, str(directory), str(run_folder.owner())]
             guardian = subprocess.Popen(
-                [sys.executable, "-m", "chassis.testing.servers", kind, str(directory), str(owner)],
+                [sys.executable, "-m", "chassis.testing.servers", *arguments],
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -356,18 +362,6 @@ def _shared(kind: str) -> int:
                 ) from None
             guardian.returncode = 0  # it outlives us: no warning about a running child
         return int(json.loads(answer.read_text())["port"])
-
-
-def _run_directory() -> Path:
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}-{_process_start()}"
-    directory = Path(tempfile.gettempdir()) / f"crm-servers-{run}"
-    directory.mkdir(mode=0o755, exist_ok=True)  # nobody must be able to walk through it
-    return directory
-
-
-def _process_start() -> str:
-    """Start time of this process in ticks since boot: with the pid it names the process for ever."""
-    return Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
 
 
 def _guard(kind: str, run_directory: Path, owner: int) -> None:

@@ -33,7 +33,7 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local import postgres, screen, statehash, streams
+from deploy.local import erasures, postgres, screen, statehash, streams
 from deploy.local.children import Child, run_to_end
 from deploy.local.errors import Refusal
 from deploy.local.files import last_line
@@ -87,6 +87,7 @@ async def backup(settings: Settings, to: Path | None) -> Path:
                 manifest = await _collect(settings, endpoints, folder)
             async with screen.step(f"Writing {target}"):
                 await asyncio.to_thread(_pack, folder, target, manifest)
+                await asyncio.to_thread(erasures.unite, target.parent, [settings.data])
     tables = sum(len(one) for one in manifest["databases"].values())
     screen.say(f"\nBacked up {tables} tables to {target}")
     screen.say(

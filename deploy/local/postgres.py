@@ -16,8 +16,10 @@ from deploy.local.installation import Installation
 MAJOR = "18"
 CONNECTIONS_PER_PROCESS = 24
 """One process's budget over all its databases (BLUEPRINT section 4)."""
+LEADERS_PER_PROCESS = 10
+"""Beside the budget: a process leads, or waits to lead, each database on a connection of its own."""
 RESERVED_CONNECTIONS = 30
-"""Migration, backup, psql, relays that hold an advisory lock, and PostgreSQL's own reserve."""
+"""Migration, backup, psql, and PostgreSQL's own reserve."""
 _FIRST_SUPERUSER = "postgres"
 _STARTING = (asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 
@@ -124,7 +126,8 @@ class Postgres:
         port = checks.remembered_or_free_port(self._installation.remembered.postgres_port, taken)
         self._installation.remember(postgres_port=port)
         processes = self._installation.settings.processes
-        connections = processes * CONNECTIONS_PER_PROCESS + RESERVED_CONNECTIONS
+        each = CONNECTIONS_PER_PROCESS + LEADERS_PER_PROCESS
+        connections = processes * each + RESERVED_CONNECTIONS
         self._write("akrab.conf", _SETTINGS.format(port=port, connections=connections))
         self._write("akrab_hba.conf", _ACCESS)
         self._own_everything()

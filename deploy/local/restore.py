@@ -13,8 +13,8 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 import asyncpg
 
-from deploy.local import backup, checks, installation, screen, statehash, streams
+from deploy.local import backup, checks, erasures, installation, screen, statehash, streams
 from deploy.local.errors import Refusal
 from deploy.local.files import read_json, write_private_json
 from deploy.local.installation import Remembered, locked, opened
@@ -38,7 +38,7 @@ _ROLE = re.compile(r"^(CREATE|ALTER) ROLE (\S+?)[; ]")
 async def restore(settings: Settings, source: Path, *, force: bool) -> None:
     """Make `settings.data` out of the backup `source`; an existing one is moved aside if `force`.
 
-    Raises Refusal, and leaves everything as it was, when anything is in the way or not equal.
+    Raises Refusal, and leaves everything as it was, external servers too, when anything is in the way or not equal.
     """
     manifest = await asyncio.to_thread(_manifest, source)
     data = settings.data
@@ -57,6 +57,7 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> None:
         draft.mkdir(mode=0o700, parents=True)
         try:
             await _fill(replace(settings, data=draft), source, manifest)
+            came = erasures.unite(draft, [source.absolute().parent, data])
         except BaseException:
             shutil.rmtree(draft)
             raise
@@ -67,6 +68,8 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> None:
         elif data.exists():
             data.rmdir()
         draft.rename(data)
+    if came:
+        screen.say(f"  {came} erasures are newer than the backup: the next start does them again")
     screen.say(f"\nRestored to {data}: state hash equal ({manifest['state_hash']})")
 
 
@@ -86,21 +89,66 @@ async def _fill(draft: Settings, source: Path, manifest: Mapping[str, Any]) -> N
         draft.data / "data-version", {"format": installation.FORMAT, "akrab": akrab_version()}
     )
     with opened(draft) as made:
-        async with servers_of(made) as endpoints:
+        async with servers_of(made) as endpoints, _all_or_nothing(draft, endpoints, manifest):
             await _load_databases(draft, endpoints, unpacked / "databases", manifest)
             await _load_streams(endpoints, unpacked / "streams", manifest)
             await _compare(endpoints, manifest)
     await asyncio.to_thread(shutil.rmtree, unpacked)
 
 
-async def _load_databases(
-    settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]
-) -> None:
-    present = await backup.database_names(endpoints.postgres)
-    if present:
+@asynccontextmanager
+async def _all_or_nothing(
+    settings: Settings, endpoints: Endpoints, manifest: Mapping[str, Any]
+) -> AsyncIterator[None]:
+    """Refuse servers that hold something of ours; whatever fails inside, external ones are left as they were found.
+
+    Embedded ones are in the draft folder, which goes as a whole.
+    """
+    if present := await backup.database_names(endpoints.postgres):
         raise Refusal(
             f"The PostgreSQL server already has {', '.join(present)}: restore into an empty one."
         )
+    async with streams.connected(endpoints.nats) as nats:
+        if there := sorted(set(await streams.last_sequences(nats)) & set(manifest["streams"])):
+            raise Refusal(
+                f"The NATS server already has {', '.join(there)}: restore into an empty one."
+            )
+    roles = await _roles(endpoints.postgres)
+    try:
+        yield
+    except BaseException:
+        if settings.postgres_url:
+            await _drop_databases(endpoints.postgres, manifest["databases"], keep=roles)
+        if settings.nats_url:
+            async with streams.connected(endpoints.nats) as nats:
+                await streams.remove(nats, manifest["streams"])
+        raise
+
+
+async def _roles(url: str) -> set[str]:
+    connection = await asyncpg.connect(url)
+    try:
+        return {row[0] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
+    finally:
+        await connection.close()
+
+
+async def _drop_databases(url: str, names: Iterable[str], *, keep: set[str]) -> None:
+    """Take back what a failed restore has made: these databases, and every role that is not to be kept."""
+    made = sorted(await _roles(url) - keep)
+    connection = await asyncpg.connect(url)
+    try:
+        for name in names:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        for role in made:
+            await connection.execute(f'DROP ROLE "{role}"')
+    finally:
+        await connection.close()
+
+
+async def _load_databases(
+    settings: Settings, endpoints: Endpoints, folder: Path, manifest: Mapping[str, Any]
+) -> None:
     await _keep_missing_roles(endpoints.postgres, folder / "globals.sql")
     await backup.run_tool(
         settings, endpoints.postgres, "psql", "--no-psqlrc", "--quiet",

@@ -9,7 +9,7 @@ snapshot keeps sequence numbers, times and how far each durable consumer has ack
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,14 @@ async def load(client: Client, stream: str, folder: Path) -> None:
     done = await client.request(subject, b"", timeout=STEP_S)
     _refuse_error(json.loads(done.data), stream)
     await _load_tail(client, stream, folder)
+
+
+async def remove(client: Client, names: Iterable[str]) -> None:
+    """Take away those of the streams that exist, with their consumers."""
+    there = {one.config.name for one in await _all_streams(client)}
+    for name in names:
+        if name in there:
+            await client.jetstream(timeout=STEP_S).delete_stream(name)
 
 
 async def _load_tail(client: Client, stream: str, folder: Path) -> None:

@@ -35,6 +35,7 @@ _MAX_FRAMES = 256
 _MAX_FRAME_BYTES = 1 << 20
 _BATCH = 200
 _INSTALLATION, _BEAT = "_", "beat"
+_ERASED = "crm.contacts.v1.ContactErased"
 
 PING = b": ping\n"
 CLOSING = b": closing, come back\n\n"
@@ -240,6 +241,8 @@ class Hub:
         self._covered.setdefault(stream, self._feeds[stream].first)
         if event is None:
             return
+        if event.plan.type == _ERASED:
+            self._forget(tenant)
         recent = self._recent[stream]
         recent.append(event)
         if len(recent) > RECENT:
@@ -247,6 +250,14 @@ class Hub:
         clients = self._tenants.get(tenant)
         if clients:
             self._fan_out(event, clients)
+
+    def _forget(self, tenant: str) -> None:
+        """Somebody was erased: what this process remembers of the company's events may tell of him; the streams know the rest."""
+        for stream, recent in self._recent.items():
+            if gone := [event for event in recent if event.tenant == tenant]:
+                kept = [event for event in recent if event.sequence > gone[-1].sequence]
+                self._recent[stream] = deque(kept)
+                self._covered[stream] = gone[-1].sequence + 1
 
     def _fan_out(self, event: LiveEvent, clients: set[Client]) -> None:
         now = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 // The small start page: sign in, see who you are, look through contacts, watch what happens. The web client comes later.
 "use strict";
 const at = (id) => document.getElementById(id);
-let stream = null, next = "", query = "", renewing = null;
+let stream = null, next = "", query = "", renewing = null, challenge = "";
 
 async function call(method, path, body, again = true) {
   const answer = await fetch(path, {
@@ -105,10 +105,43 @@ function watch() {
 at("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    await call("POST", "/v1/auth:login", { email: at("email").value, password: at("password").value });
+    const login = await call("POST", "/v1/auth:login", { email: at("email").value, password: at("password").value });
     at("password").value = "";
-    await enter();
+    await (login.secondFactor ? ask(login.secondFactor.challenge, login.secondFactor.enrolment) : enter());
   } catch (error) { alertOf(error); }
+});
+
+// The second step: a code, and before it, where the company demands one, setting up the app that makes them.
+async function ask(given, enrolment) {
+  challenge = given;
+  at("sign-in").hidden = at("home").hidden = true;
+  at("second-factor").hidden = false;
+  alertOf(null);
+  if (enrolment) {
+    const made = await call("POST", "/v1/auth:enrolSecondFactor", { challenge });
+    at("picture").src = "data:image/svg+xml," + encodeURIComponent(made.qrSvg);
+    at("key").textContent = made.secret;
+    at("enrolment").hidden = false;
+  }
+  at("code").focus();
+}
+
+at("second-factor").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    const login = await call("POST", "/v1/auth:verifySecondFactor", { challenge, code: at("code").value });
+    at("code").value = at("key").textContent = "";
+    at("picture").removeAttribute("src");
+    at("second-factor").hidden = true;
+    if (!login.recoveryCodes) { await enter(); return; }
+    at("codes").replaceChildren(...login.recoveryCodes.map((code) => element("li", code)));
+    at("recovery").hidden = false;
+  } catch (error) { alertOf(error); }
+});
+at("written").addEventListener("click", () => {
+  at("codes").replaceChildren();
+  at("recovery").hidden = true;
+  enter();
 });
 at("leave").addEventListener("click", async () => {
   if (stream) stream.close();
@@ -122,4 +155,11 @@ at("q").addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => { query = at("q").value.trim(); contacts(false).catch(alertOf); }, 250);
 });
-enter();
+// A sign-in through the company's provider may come back here half-way; the challenge stands behind #, unseen by servers.
+const half = new URLSearchParams(location.hash.slice(1));
+if (half.has("challenge")) {
+  history.replaceState(null, "", location.pathname);
+  ask(half.get("challenge"), half.has("enrolment")).catch(alertOf);
+} else {
+  enter();
+}

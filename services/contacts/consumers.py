@@ -11,7 +11,7 @@ from chassis.kit.resource import SCOPE_COLUMNS
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.identity.v1 import events_pb2 as identity_events
-from services.contacts import store
+from services.contacts import store, subjects
 from services.contacts.rules import catalogues
 from services.contacts.rules.requests import user_of_ref
 
@@ -26,17 +26,27 @@ async def seed_sources(event: identity_events.TenantCreated, tx: Tx) -> None:
             store.sources.save(tx, source)
 
 
-@on_any(durable="contacts-timeline")
-async def record(event: Message, tx: Tx) -> None:
-    """One entry per contact and company concerned, and who may read the record behind it from now on."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    if option is None or tx.event is None:
-        return
-    change: Any = getattr(event, "change", None)
-    if change is None:
-        return
+def _concerns_timeline(event: Any) -> bool:
+    """Not an import's: thousands at once, and the import notes the guards itself."""
+    option, change = contracts.event_option(event.DESCRIPTOR), getattr(event, "change", None)
+    if option is None or change is None or not (option.resource or option.timeline):
+        return False
+    return bool(change.cause.kind != "import")
+
+
+@on_any(durable="contacts-timeline", wants=_concerns_timeline)
+async def record(event: Any, tx: Tx) -> None:
+    """One entry per contact and company concerned, and who may read the record behind it, and what stands on it, from now on."""
+    option, change = contracts.event_option(event.DESCRIPTOR), event.change
+    assert option is not None
+    assert tx.event is not None
     if option.resource:
-        await _note_guard(tx, getattr(event, option.resource), change.version)
+        resource = getattr(event, option.resource)
+        await _note_guard(tx, resource, change.version)
+        if option.guard in store.SUBJECTS and not set(SCOPE_COLUMNS).isdisjoint(
+            change.changed_fields
+        ):
+            await subjects.follow(tx, option.guard, resource.id)
     if not option.timeline or change.republished:
         return
     headline = contracts.at_path(event, option.headline) if option.headline else ""

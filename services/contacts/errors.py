@@ -106,10 +106,10 @@ class RequestNotSpam(errors.FailedPrecondition):
 class AssigneeNotActive(errors.FailedPrecondition):
     reason = "ASSIGNEE_NOT_ACTIVE"
 
-    def __init__(self, user_id: str) -> None:
+    def __init__(self, user_id: str, field: str = "owner_id") -> None:
         super().__init__(
             f"{user_id} is not an active user; choose an active colleague",
-            [Violation("owner_id", "must be an active user")],
+            [Violation(field, "must be an active user")],
         )
 
 
@@ -166,3 +166,210 @@ class FormRateLimited(errors.ResourceExhausted):
             f"more than {limit} requests in a minute from one address; try again in the next minute",
             retry_after_s=60 - now.second,
         )
+
+
+# -- what stands on a contact, company or request ----------------------------------------------------------------------------
+
+
+class SubjectMissing(errors.InvalidArgument):
+    reason = "SUBJECT_MISSING"
+
+    def __init__(self, noun: str, ends: list[str]) -> None:
+        super().__init__(
+            f"the {noun} stands on no record; set {' or '.join(ends)}",
+            [Violation(ends[0], f"set exactly one of {', '.join(ends)}")],
+        )
+
+
+class SubjectFixed(errors.InvalidArgument):
+    reason = "SUBJECT_FIXED"
+
+    def __init__(self, noun: str, end: str, id: str) -> None:
+        super().__init__(
+            f"the {noun} stays on {end.removesuffix('_id')} {id}; write another one there instead",
+            [Violation(end, f"stays {id}")],
+        )
+
+
+class NotYours(errors.PermissionDenied):
+    reason = "NOT_YOURS"
+
+    def __init__(self, noun: str, author: str) -> None:
+        super().__init__(
+            f"this {noun} is {author}'s; its author, who sees to it and who may change the record it stands on may do this"
+        )
+
+
+class AgreementWrongState(errors.FailedPrecondition):
+    reason = "AGREEMENT_WRONG_STATE"
+
+    def __init__(self, verb: str, state: str, allowed: str) -> None:
+        super().__init__(
+            f"an agreement that is {state} cannot be {verb}; it must be {allowed}",
+            metadata={"state": state},
+        )
+
+
+class LayoutInvalid(errors.InvalidArgument):
+    reason = "LAYOUT_INVALID"
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(f"{violations[0].field}: {violations[0].description}", violations)
+
+
+class ConsentInvalid(errors.InvalidArgument):
+    reason = "CONSENT_INVALID"
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(f"{violations[0].field}: {violations[0].description}", violations)
+
+
+class DataLinkInvalid(errors.InvalidArgument):
+    reason = "DATA_LINK_INVALID"
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(f"{violations[0].field}: {violations[0].description}", violations)
+
+
+class DataLinkOver(errors.FailedPrecondition):
+    reason = "DATA_LINK_OVER"
+
+    def __init__(self) -> None:
+        super().__init__("this personal link has ended already; issue a new one if it is needed")
+
+
+class DataChangeDecided(errors.FailedPrecondition):
+    reason = "DATA_CHANGE_DECIDED"
+
+    def __init__(self, fields: list[str], waiting: list[str]) -> None:
+        named = f"{', '.join(fields)} does not wait" if fields else "nothing waits"
+        super().__init__(
+            f"{named} for a decision; waiting: {', '.join(waiting) or 'none'}",
+            [Violation("fields", f"{field} does not wait for a decision") for field in fields],
+        )
+
+
+class FieldNotOffered(errors.InvalidArgument):
+    reason = "FIELD_NOT_OFFERED"
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(
+            f"this link is not for {', '.join(fields)}; reload the page and send what it shows",
+            [Violation(field, "is not offered by this link") for field in fields],
+        )
+
+
+class ProposalsTooMany(errors.ResourceExhausted):
+    reason = "PROPOSALS_TOO_MANY"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit} proposals of this link wait for approval already; try again when they are decided",
+            retry_after_s=3600,
+        )
+
+
+class MergeOfOne(errors.FailedPrecondition):
+    reason = "MERGE_OF_ONE"
+
+    def __init__(self, object: str, survivor_id: str) -> None:
+        super().__init__(
+            f"these are one {object} already, {survivor_id}; name at least one other that lives",
+            [Violation("merged_ids", f"leads to {survivor_id} only")],
+            metadata={"survivor_id": survivor_id},
+        )
+
+
+class MergeChoiceUnknown(errors.InvalidArgument):
+    reason = "MERGE_CHOICE_UNKNOWN"
+
+    def __init__(self, wrong: list[Violation]) -> None:
+        super().__init__(
+            f"{wrong[0].field}: {wrong[0].description}; a choice names a field and one of the records",
+            wrong,
+        )
+
+
+class MergeTooLarge(errors.FailedPrecondition):
+    """What the records have together is more than one may have."""
+
+    reason = "MERGE_TOO_LARGE"
+
+    def __init__(self, wrong: list[Violation]) -> None:
+        super().__init__(f"{wrong[0].field}: {wrong[0].description}", wrong)
+
+
+class MergeTooWide(errors.FailedPrecondition):
+    """Too many records refer to the merged ones."""
+
+    reason = "MERGE_TOO_WIDE"
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(
+            f"{count} records or more refer to those that would go, and one merge leads at most {limit} to the survivor;"
+            " let the record with most of them survive, or merge fewer at once",
+            [Violation("merged_ids", f"more than {limit} records refer to them")],
+        )
+
+
+class MergeUndone(errors.FailedPrecondition):
+    reason = "MERGE_UNDONE"
+
+    def __init__(self, merge_id: str) -> None:
+        super().__init__(f"the merge {merge_id} was undone before; its records are several")
+
+
+class MergeErased(errors.FailedPrecondition):
+    reason = "MERGE_ERASED"
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__(
+            f"{record_id}, a record of this merge, was erased; the merge cannot be undone"
+        )
+
+
+class RecordMerged(errors.FailedPrecondition):
+    reason = "RECORD_MERGED"
+
+    def __init__(self, object: str, id: str, survivor_id: str, advice: str) -> None:
+        super().__init__(
+            f"the {object} {id} was merged into {survivor_id}; {advice}",
+            metadata={"survivor_id": survivor_id},
+        )
+
+
+# -- segments ----------------------------------------------------------------------------------------------------------------
+
+
+class SegmentInvalid(errors.InvalidArgument):
+    reason = "SEGMENT_INVALID"
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(f"{violations[0].field}: {violations[0].description}", violations)
+
+
+class SegmentResourceFixed(errors.InvalidArgument):
+    reason = "SEGMENT_RESOURCE_FIXED"
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(
+            f"the segment holds {resource} and cannot hold other records; make another segment",
+            [Violation("resource", f"stays {resource}")],
+        )
+
+
+class ErasureNotConfirmed(errors.InvalidArgument):
+    reason = "ERASURE_NOT_CONFIRMED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the confirmation is not the contact's name; send its displayName letter for letter, as :previewErasure shows it",
+            [Violation("confirmation", "must be the contact's displayName")],
+        )
+
+
+class ErasureUnderWay(errors.FailedPrecondition):
+    reason = "ERASURE_UNDER_WAY"
+
+    def __init__(self, contact_id: str) -> None:
+        super().__init__(f"the contact {contact_id} is being erased already; see /v1/erasures")

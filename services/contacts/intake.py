@@ -5,11 +5,14 @@ received. Nothing in the content can make it fail: what is no phone or e-mail st
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+from chassis.hours import hours_of
+from chassis.stand_in import absence_at, is_away, stand_in
 from chassis.tx import Tx
 from crm.contacts.v1 import contact_pb2, events_pb2, form_pb2, request_pb2
-from services.contacts import assignment, attribution, matching, phones, store
+from services.contacts import assignment, attribution, handovers, matching, phones, store
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import parties
 from services.contacts.rules import requests as rules
@@ -60,14 +63,19 @@ async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -
 async def choose_owner(tx: Tx, request: Request, form: Form, contact_owner_id: str = "") -> str:
     """The user whom the form's rule chooses now, empty if nobody is present; the rule's turn passes."""
     users: Mapping[str, Any] = tx.directory.users()
-    wanted, zone = form.assignment, tx.directory.tenant().get("time_zone", "")
+    wanted = form.assignment
+    hours = partial(hours_of, tx.directory)
     if wanted.rule == form_pb2.Assignment.RULE_UNSPECIFIED:
         return ""
-    keeps = wanted.keep_contact_owner and contact_owner_id in users
-    if keeps and assignment.present(users[contact_owner_id], tx.now, zone):
-        return contact_owner_id
-    if wanted.user_ids:
-        candidates = {id: users[id] for id in wanted.user_ids if id in users}
+    if wanted.keep_contact_owner and contact_owner_id in users:
+        acting = _acting(tx, contact_owner_id)
+        if acting and assignment.present(users[acting], tx.now, hours(acting)):
+            await _lend(tx, request.id, contact_owner_id, acting)
+            return acting
+    named = [id for id in wanted.user_ids if id in users]
+    stands_in_for = {_acting(tx, id): id for id in named} | {id: id for id in named}
+    if named:
+        candidates = {id: users[id] for id in stands_in_for if id}
     else:
         candidates = assignment.members(users.items(), request.department_id)
     if not candidates:
@@ -75,11 +83,12 @@ async def choose_owner(tx: Tx, request: Request, form: Form, contact_owner_id: s
     last_id = await store.last_turn_for_update(tx, form.id)
     counts = await store.open_counts(tx, sorted(candidates))
     chosen = assignment.choose(
-        wanted.rule, candidates, at=tx.now, zone=zone, last_id=last_id, open_counts=counts
+        wanted.rule, candidates, at=tx.now, hours_of=hours, last_id=last_id, open_counts=counts
     )
     if chosen is None:
         return ""
     await store.pass_turn(tx, form.id, chosen)
+    await _lend(tx, request.id, stands_in_for.get(chosen, chosen), chosen)
     return chosen
 
 
@@ -92,6 +101,21 @@ def share(tx: Tx, contact: Contact, user_id: str) -> None:
     elif len(contact.follower_ids) < _MOST_FOLLOWERS:
         contact.follower_ids.append(user_id)
     store.contacts.save(tx, contact)
+
+
+def _acting(tx: Tx, user_id: str) -> str:
+    """Who gets what the user would get: himself, unless he is away."""
+    user = tx.directory.user(user_id) or {}
+    return stand_in(tx.directory, user_id, tx.now) if is_away(user, tx.now) else user_id
+
+
+async def _lend(tx: Tx, request_id: str, absent_id: str, acting_id: str) -> None:
+    """Who stands in has the request; if it is not done, it goes to the absent one when he is back."""
+    if acting_id == absent_id:
+        return
+    absence = absence_at(tx.directory.user(absent_id) or {}, tx.now)
+    if absence is not None and absence["id"]:
+        await handovers.parts.lend(tx, "request", request_id, absence["id"], absent_id, acting_id)
 
 
 async def _find_source(tx: Tx, request: Request, form: Form) -> None:

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from chassis import contracts
 from chassis.tx import Tx
 from crm.contacts.v1 import company_pb2, contact_pb2, form_pb2, request_pb2
 from services.contacts import errors, store
+from services.contacts.rules.references import settle
 
 Reference = tuple[str, str, str]  # field, noun, id
 
@@ -24,10 +26,25 @@ async def check(tx: Tx, new: Any, old: Any | None) -> None:
     for noun, ids in wanted.items():
         find = store.missing_entries if noun in _CATALOGUE_NOUNS else store.missing
         absent |= {(noun, id) for id in await find(tx, noun, ids)}
+    absent -= await _led_to_survivors(tx, new, absent)
     if wrong := [(field, f"{noun} {id}") for field, noun, id in added if (noun, id) in absent]:
         raise errors.ReferenceUnknown(wrong)
     if hasattr(new, "owner_id") and new.owner_id and (old is None or new.owner_id != old.owner_id):
         refuse_inactive(tx, new.owner_id)
+
+
+async def _led_to_survivors(tx: Tx, new: Any, absent: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Writes the survivor where a merged contact or company is named; returns the references that this settled."""
+    found: dict[tuple[str, str], str] = {}
+    for noun in ("contact", "company"):
+        merged = [id for named, id in absent if named == noun]
+        survivors = await store.merges.survivors(tx, noun, merged)
+        gone = await store.missing(tx, noun, set(survivors.values()))
+        found |= {(noun, id): now for id, now in survivors.items() if now not in gone}
+    if found:
+        option = contracts.resource_option(new.DESCRIPTOR)
+        settle(option.object if option else "", new, lambda noun, id: found.get((noun, id), id))
+    return set(found)
 
 
 def refuse_inactive(tx: Tx, user_id: str) -> None:

@@ -41,6 +41,11 @@ async def begin(tx: Tx, counters: Mapping[str, Limit], now: datetime) -> None:
 
 async def succeeded(tx: Tx, account: str, peer: str, now: datetime) -> None:
     """The attempt was right: the account's failures are forgotten, the address gets back this one attempt."""
+    await forgiven(tx, peer)
+    await store.forget_attempts(tx, [account], before=now - _DROP_AFTER)
+
+
+async def forgiven(tx: Tx, peer: str) -> None:
+    """The attempt was right: the address, if it is known, gets back this one attempt."""
     if peer:
         await store.forgive_attempt(tx, peer)
-    await store.forget_attempts(tx, [account], before=now - _DROP_AFTER)

@@ -8,7 +8,9 @@ Row = dict[str, str]
 
 READ, ALL = ("read",), ("*",)
 _CUSTOMERS = ("contact", "company", "request")
-_CATALOGUES = ("need", "label", "source", "form", "custom_field")
+_CATALOGUES = ("need", "label", "source", "form", "custom_field", "layout", "consent_purpose")
+_ON_CUSTOMERS = ("note", "agreement", "consent", "data_link", "data_change")
+"""What stands on customers: read as far as they are, and written wherever it may be read."""
 _COLLEAGUES = ("tenant", "user", "department", "role")
 
 
@@ -27,12 +29,21 @@ def _rows(objects: tuple[str, ...], actions: tuple[str, ...], scope: str) -> tup
     return tuple({"object": o, "action": a, "scope": scope} for o in objects for a in actions)
 
 
+_BESIDE_CUSTOMERS = (
+    *_rows(("note", "agreement"), ("create", "update", "delete"), "all"),
+    *_rows(("agreement",), ("settle",), "all"),
+    *_rows(("consent", "data_link"), ("create",), "all"),
+    *_rows(("data_link",), ("revoke",), "all"),
+    *_rows(("data_change",), ("approve", "reject"), "all"),
+)
+
 _EVERYBODY = (
     *_rows(_COLLEAGUES, READ, "all"),
     *_rows(_CATALOGUES, READ, "all"),
     *_rows(("saved_view",), ALL, "own"),
     *_rows(("saved_view",), READ, "all"),
     *_rows(("operation",), READ, "own"),
+    *_rows(("absence",), ("read", "create", "update", "delete", "end"), "own"),
 )
 
 BUILT_IN: tuple[BuiltInRole, ...] = (
@@ -43,9 +54,15 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         "Everything with the customers of the department and those below it.",
         (
             *_EVERYBODY,
-            *_rows(_CUSTOMERS, ALL, "subtree"),
+            *_rows((*_CUSTOMERS, "import"), ALL, "subtree"),
+            *_rows(("duplicate", "merge"), ALL, "all"),
+            *_rows(_ON_CUSTOMERS, READ, "subtree"),
+            *_BESIDE_CUSTOMERS,
+            *_rows(("user",), ("explain",), "subtree"),
+            *_rows(("erasure",), READ, "all"),
+            *_rows(("absence", "handover"), ALL, "subtree"),
             *_rows(_CATALOGUES, ALL, "all"),
-            *_rows(("saved_view",), ALL, "all"),
+            *_rows(("saved_view", "segment"), ALL, "all"),
         ),
         ("user.hourly_cost",),
     ),
@@ -56,9 +73,17 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         (
             *_EVERYBODY,
             *_rows(_CUSTOMERS, ("read", "create", "update"), "own"),
-            *_rows(("request",), ALL, "own"),
+            *_rows(("contact", "company"), ("merge",), "own"),
+            *_rows(
+                ("duplicate",), ("read", "dismiss"), "all"
+            ),  # each pair only to who may read both
+            *_rows(("merge",), ("read", "undo"), "all"),
+            *_rows(_ON_CUSTOMERS, READ, "own"),
+            *_BESIDE_CUSTOMERS,
+            *_rows(("request", "import"), ALL, "own"),
             *_rows(("request",), ("read", "assign"), "team"),
             *_rows(_CATALOGUES[:2], ("create",), "all"),
+            *_rows(("segment",), ALL, "own"),
         ),
         ("user.hourly_cost",),
     ),
@@ -68,15 +93,17 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         "Sees every customer and keeps what invoices need.",
         (
             *_EVERYBODY,
-            *_rows(_CUSTOMERS, READ, "all"),
+            *_rows((*_CUSTOMERS, *_ON_CUSTOMERS), READ, "all"),
             *_rows(("company",), ("create", "update"), "all"),
+            *_rows(("note", "agreement"), ("create", "update", "delete"), "all"),
+            *_rows(("agreement",), ("settle",), "all"),
         ),
     ),
     BuiltInRole(
         "observer",
         "Observer",
         "Sees every customer and changes nothing.",
-        (*_EVERYBODY, *_rows(_CUSTOMERS, READ, "all")),
+        (*_EVERYBODY, *_rows((*_CUSTOMERS, *_ON_CUSTOMERS), READ, "all")),
         ("user.hourly_cost", "contact.birthday"),
     ),
 )

@@ -6,7 +6,7 @@ from google.protobuf import json_format
 
 from chassis.times import to_datetime
 from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
-from services.identity import rules
+from services.identity import hours, rules
 
 Entry = dict[str, Any]
 
@@ -22,9 +22,11 @@ def tenant(message: tenant_pb2.Tenant) -> Entry:
         "currency": message.currency,
         "features_off": list(message.features_off),
         "retention_days": message.retention.event_days,
+        "history_days": message.retention.history_days,
         "settings": {
             key: json_format.MessageToDict(value) for key, value in message.settings.items()
         },
+        **hours.entry(message),
     }
 
 
@@ -39,12 +41,19 @@ def user(message: user_pb2.User) -> Entry:
         "role_ids": list(message.role_ids),
         "language": message.language,
         "time_zone": message.time_zone,
-        "working_hours": [
-            {"weekday": h.weekday, "start": h.start, "end": h.end} for h in message.working_hours
-        ],
+        **hours.entry(message),
         "away_from": _epoch(message, "away_from"),
         "away_until": _epoch(message, "away_until"),
         "delegate_id": message.delegate_id,
+        "absences": [
+            {
+                "id": absence.absence_id,
+                "from": _epoch(absence, "start_time"),
+                "until": _epoch(absence, "end_time"),
+                "delegate_id": absence.delegate_id,
+            }
+            for absence in message.absences
+        ],
         "capacity": message.capacity,
         "extension": message.extension,
         "tokens_not_before": message.update_time.seconds + 1 if left else 0,
@@ -58,6 +67,8 @@ def department(message: department_pb2.Department) -> Entry:
         "parent_id": message.parent_id,
         "head_id": message.head_id,
         "deputy_id": message.deputy_id,
+        "time_zone": message.time_zone,
+        **hours.entry(message),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chassis.errors import Violation
 from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
-from services.identity import errors
+from services.identity import errors, hours
 from services.identity.features import FEATURES
 
 MAX_DEPTH = 12
@@ -52,6 +52,8 @@ def tenant(new: tenant_pb2.Tenant) -> None:
     unknown = sorted(set(new.features_off) - FEATURES.keys())
     if unknown:
         raise errors.FeatureUnknown(unknown, FEATURES)
+    if violations := list(hours.violations(new)):
+        raise errors.ValueInvalid(violations)
     ordered = [key for key in FEATURES if key in set(new.features_off)]
     del new.features_off[:]
     new.features_off.extend(ordered)
@@ -71,28 +73,11 @@ def user(new: user_pb2.User) -> None:
     roles = list(dict.fromkeys(new.role_ids))
     del new.role_ids[:]
     new.role_ids.extend(roles)
-    violations = [*_working_hours(new), *_absence(new)]
+    violations = [*hours.violations(new), *_absence(new)]
     if new.HasField("hourly_cost") and new.hourly_cost.amount.startswith("-"):
         violations.append(Violation("hourly_cost.amount", "must not be negative"))
     if violations:
         raise errors.ValueInvalid(violations)
-
-
-def _working_hours(new: user_pb2.User) -> Iterable[Violation]:
-    stretches = sorted(new.working_hours, key=lambda h: (h.weekday, h.start))
-    for index, hours in enumerate(stretches):
-        if hours.end <= hours.start:
-            yield Violation(
-                "working_hours", f"day {hours.weekday}: {hours.end} is not after {hours.start}"
-            )
-        before = stretches[index - 1] if index else None
-        if before is not None and before.weekday == hours.weekday and before.end > hours.start:
-            yield Violation(
-                "working_hours", f"day {hours.weekday}: {before.end} and {hours.start} overlap"
-            )
-    copies = [user_pb2.WorkingHours(weekday=h.weekday, start=h.start, end=h.end) for h in stretches]
-    del new.working_hours[:]
-    new.working_hours.extend(copies)
 
 
 def _absence(new: user_pb2.User) -> Iterable[Violation]:
@@ -167,8 +152,10 @@ def department_parent(id: str, parent_id: str, parent_of: Callable[[str], str | 
 
 
 def department(new: department_pb2.Department) -> None:
-    """Normalises the name; a head is not his own deputy."""
+    """Normalises the name and the hours; a head is not his own deputy."""
     new.name = " ".join(new.name.split())
+    if violations := list(hours.violations(new)):
+        raise errors.ValueInvalid(violations)
     if new.deputy_id and new.deputy_id == new.head_id:
         raise errors.ValueInvalid([Violation("deputy_id", "must be somebody else than the head")])
 

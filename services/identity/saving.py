@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from crm.identity.v1 import (
+    absence_pb2,
     api_token_pb2,
     department_pb2,
     events_pb2,
@@ -11,7 +12,7 @@ from crm.identity.v1 import (
     tenant_pb2,
     user_pb2,
 )
-from services.identity import directory_entries, store
+from services.identity import absence_rules, directory_entries, store
 
 if TYPE_CHECKING:
     from chassis.tx import Tx
@@ -27,6 +28,17 @@ def save_user(tx: "Tx", user: user_pb2.User) -> None:
     """Records a user's change."""
     store.users.save(tx, user)
     tx.directory_put("user", user.id, directory_entries.user(user))
+
+
+async def tell_absences(tx: "Tx", changed: absence_pb2.Absence, *, gone: bool = False) -> None:
+    """Shows on the user's own record when he is away, after one of his absences has changed or is not to be."""
+    user = await store.users.find(tx, changed.owner_id)
+    if user is None:
+        return
+    others = [a for a in await store.absences_not_over(tx, user.id) if a.id != changed.id]
+    mine = others if gone else [*others, changed]
+    absence_rules.tell_user(user, sorted(mine, key=lambda a: (a.start_time.ToNanoseconds(), a.id)))
+    save_user(tx, user)
 
 
 def save_role(tx: "Tx", role: role_pb2.Role) -> None:

@@ -1,14 +1,39 @@
 """identity's manifest: what runs here."""
 
 from chassis.service import Service
-from services.identity import nats_tasks, tasks
+from services.identity import absences, auditing, erasing, handovers, nats_tasks, tasks
 from services.identity.rpc import Identity
+from services.identity.rpc.absences import Absences
+from services.identity.rpc.audit import Audit
+from services.identity.rpc.explain import Access, Explain
+from services.identity.rpc.handovers import Handovers
+from services.identity.rpc.hours import WorkingTime
+from services.identity.rpc.oidc import IdentityProviders
+from services.identity.rpc.second_factor import SecondFactors
 from services.identity.settings import Settings
 from services.identity.store.schema import metadata
 
 service = Service(
     name="identity",
-    servicers=[Identity],
+    servicers=[
+        Identity,
+        WorkingTime,
+        Explain,
+        Access,
+        SecondFactors,
+        IdentityProviders,
+        Audit,
+        Absences,
+        Handovers,
+    ],
+    consumers=[
+        *auditing.consumers(),
+        *handovers.consumers(),
+        erasing.begin,
+        erasing.begin_to_hand_out,
+    ],
+    operations=[erasing.erase, erasing.hand_out],
+    timers=[absences.due, handovers.answers_due, handovers.return_due],
     metadata=metadata,
     settings=Settings,
     on_start=tasks.start,

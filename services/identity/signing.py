@@ -1,6 +1,5 @@
 """Signing keys (Ed25519) and the access tokens they sign; private keys rest encrypted (AES-256-GCM)."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +8,8 @@ from itertools import pairwise
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.identity import sealing
 
 ALGORITHM = "EdDSA"
 ROTATE_EVERY = timedelta(days=30)
@@ -17,8 +17,6 @@ YOUNGEST_TO_ROTATE = timedelta(minutes=1)
 """A key is at least so old when it is replaced, so that every process has its public half."""
 KEEP_PUBLIC = timedelta(hours=1)
 """A replaced key is trusted so much longer: more than an access token lives."""
-
-_NONCE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,12 @@ def new_key(kid: str, sealing_key: bytes, now: datetime) -> SigningKey:
     public = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    nonce = os.urandom(_NONCE)
-    return SigningKey(
-        kid, public.decode(), nonce + AESGCM(sealing_key).encrypt(nonce, raw, kid.encode()), now
-    )
+    return SigningKey(kid, public.decode(), sealing.seal(sealing_key, raw, kid), now)
 
 
 def unseal(key: SigningKey, sealing_key: bytes) -> Ed25519PrivateKey:
     """The private half; raises cryptography's InvalidTag if CRM_SECRET is not the one it was sealed with."""
-    nonce, sealed = key.sealed[:_NONCE], key.sealed[_NONCE:]
-    return Ed25519PrivateKey.from_private_bytes(
-        AESGCM(sealing_key).decrypt(nonce, sealed, key.kid.encode())
-    )
+    return Ed25519PrivateKey.from_private_bytes(sealing.unseal(sealing_key, key.sealed, key.kid))
 
 
 def access_token(

@@ -16,13 +16,17 @@ REFRESH_GRACE = timedelta(seconds=10)
 """Two tabs may renew with the same token within this time; both get the same successor."""
 INVITATION_LIFE = timedelta(days=7)
 RESET_LIFE = timedelta(hours=24)
+CHALLENGE_LIFE = timedelta(minutes=10)
+"""Between password and code: long enough to install an app and scan its picture."""
 
 
 class LinkKind(IntEnum):
-    """What a one-time link is for; the numbers are stored."""
+    """What a one-time secret is for; the numbers are stored."""
 
     INVITATION = 1
     RESET = 2
+    CHALLENGE = 3
+    """A sign-in whose second factor is missing."""
 
 
 FORGET_FAILURES_AFTER = timedelta(hours=1)
@@ -40,6 +44,11 @@ class Limit:
 ACCOUNT = Limit("account", 5)
 PEER = Limit("peer", 30)
 """An address may be a whole office behind one router, so it has more free tries than an account."""
+CODE = Limit("code", 5)
+"""Three of a million codes are right at a time: after five guesses waiting makes the rest hopeless."""
+
+PROVIDER = Limit("provider", 60)
+"""Each begun sign-in through a provider counts until it is finished: strangers do not fill the table of those under way."""
 
 
 def wait_s(limit: Limit, failures: int, last: datetime, now: datetime) -> float:
@@ -53,6 +62,11 @@ def wait_s(limit: Limit, failures: int, last: datetime, now: datetime) -> float:
 def counter_key(kind: str, value: str) -> str:
     """The name under which failures are counted: no address or e-mail is kept readable."""
     return f"{kind}:{hashlib.sha256(value.casefold().encode()).hexdigest()[:32]}"
+
+
+def link_hash(token: str) -> bytes:
+    """What is kept of a one-time secret."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 _PREFIX = "akr_"

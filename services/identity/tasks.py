@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import directory
 from chassis.call import Cause
 from chassis.waits import first_of
-from services.identity import directory_entries, key_rotation, store
+from services.identity import auditing, directory_entries, key_rotation, store
 from services.identity.attempts import INSTALLATION
 from services.identity.directory_entries import Entry
 from services.identity.real_time import real_now
@@ -61,7 +61,7 @@ async def _keep_keys(runtime: "Runtime") -> None:
 
 
 async def compare(runtime: "Runtime") -> None:
-    """Puts right whatever in the directory differs from the database, company by company."""
+    """Puts right whatever in the directory differs from the database, and forgets old addresses, company by company."""
     after = INSTALLATION
 
     async def next_page(tx: "Tx") -> list[str]:
@@ -70,6 +70,7 @@ async def compare(runtime: "Runtime") -> None:
     while page := await runtime.run_system(INSTALLATION, _CAUSE, next_page):
         for tenant_id in page:
             await runtime.run_system(tenant_id, _CAUSE, _compare_one)
+            await runtime.run_system(tenant_id, _CAUSE, auditing.forget_addresses)
         after = page[-1]
 
 
@@ -104,4 +105,10 @@ async def _wanted(tx: "Tx") -> dict[str, dict[str, Entry]]:
             token.id: directory_entries.api_token(token, hashes[token.id]) for token in tokens
         },
         "session": {id: {"revoked": int(moment.timestamp())} for id, moment in ended},
+        "viewing": {
+            f"{session_id}.{user_id}": {"since": int(since.timestamp())}
+            for session_id, user_id, since in await store.viewings_of_living_sessions(
+                tx, real_now()
+            )
+        },
     }

@@ -7,10 +7,11 @@ descriptors cannot say.
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jwt
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
@@ -24,21 +25,32 @@ _NUMBERS = itertools.count(
     os.getpid() * 100_000
 )  # e-mails are unique over tenants, and workers share the database
 
+_MINUTES = itertools.count()
+
 KINDS = {
-    "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user",
+    "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user", "program_owner": "user",
     "parent": "department", "referrer": "contact", "other_contact": "contact", "candidate": "contact",
     "photo_file": "file", "signature_file": "file", "logo_file": "file",
 }  # fmt: skip
 """What a reference names, where its field is not called after it."""
 
+OF_METHOD = {"IssueDataLink.id": "contact", "MergeContacts.merged_ids": "contact", "PreviewMergeContacts.merged_ids": "contact",
+             "MergeCompanies.merged_ids": "company", "PreviewMergeCompanies.merged_ids": "company"}  # fmt: skip
+"""The same for single RPCs."""
+
+_READ_CONTACT = {"object": "contact", "action": "read"}
 VALUES: dict[str, dict[str, Any]] = {
+    "GetRecordAccessRequest": {"object": "contact"}, "ExplainAccessRequest": _READ_CONTACT, "ListAccessRequest": _READ_CONTACT,
+    "Import": {"resource": "contacts"},
     "Contact": {"display_name": "Name #"}, "Request": {"text": "Windows", "email": "#@example.com"}, "Form": {"name": "F #"},
     "CustomField": {"resource": "contacts", "key": "k#", "label": "L", "type": 1},
     "SavedView": {"resource": "contacts", "label": "V #"}, "Role": {"name": "R #"}, "Department": {"name": "D #"},
     "User": {"name": "U #", "email": "#@example.com"}, "ApiToken": {"name": "T #"}, "Email": {"address": "#@example.com"},
+    "Note": {"contact_id": "@contact"}, "Agreement": {"contact_id": "@contact"}, "Date": {"year": 2030, "month": 5, "day": 17},
+    "Layout": {"resource": "contacts"}, "Segment": {"resource": "contacts", "filter": "NOT language = xx"}, "LayoutSection": {"fields": ["phones"]},
     "Phone": {"number": "+48512345678"}, "ExternalId": {"system": "s", "id": "#"}, "TaxNumber": {"country": "PL", "number": "5260001246"},
 }  # fmt: skip
-"""A valid message of each type beyond its declared rules; # becomes something new each time."""
+"""A valid message of each type beyond its declared rules; # becomes something new each time, @contact the caller's own contact."""
 
 _MASKS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "<id>"),
@@ -90,13 +102,16 @@ class Slot:
             setattr(holder, last.name, id)
 
 
+_IDS = (options_pb2.FORMAT_UUID, options_pb2.FORMAT_FILE)
+
+
 def slots(descriptor: Descriptor, before: tuple[FieldDescriptor, ...] = ()) -> Iterator[Slot]:
     """Every field of a request that holds ids, by its declared format."""
     for each in descriptor.fields:
         options = each.GetOptions()
         if options.Extensions[options_pb2.output_only] or options.Extensions[options_pb2.computed]:
             continue
-        if options.Extensions[options_pb2.rules].format == options_pb2.FORMAT_UUID:
+        if options.Extensions[options_pb2.rules].format in _IDS:
             yield Slot((*before, each))
         elif _is_part(each) and len(before) < 4 and each not in before:
             yield from slots(each.message_type, (*before, each))
@@ -136,6 +151,8 @@ def unmarked(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> Iter
 
 def kind_of(slot: Slot, method: MethodDescriptor) -> str:
     """What kind of record the slot names, e.g. contact; empty if its name does not tell."""
+    if told := OF_METHOD.get(f"{method.name}.{slot.name}"):
+        return told
     name = slot.path[-1].name.removesuffix("s").removesuffix("_id").removesuffix("id")
     if not name:
         if len(slot.path) > 1:
@@ -154,6 +171,11 @@ class Company:
     token: str
     records: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def user_id(self) -> str:
+        """The company's administrator."""
+        return str(jwt.decode(self.token, options={"verify_signature": False})["sub"])
+
     async def call(self, method: MethodDescriptor, request: Message) -> Message:
         """The answer of the RPC to the company's administrator."""
         known = contracts.method_of(method)
@@ -170,7 +192,7 @@ class Company:
     def fill(self, message: Any, depth: int = 0) -> None:
         new = f"new{next(_NUMBERS)}x"
         for name, value in VALUES.get(message.DESCRIPTOR.name, {}).items():
-            setattr(message, name, value.replace("#", new) if isinstance(value, str) else value)
+            self._set(message, name, value, new)
         for each in message.DESCRIPTOR.fields:
             rules = each.GetOptions().Extensions[options_pb2.rules]
             if not rules.required or (each.message_type is None and getattr(message, each.name)):
@@ -189,10 +211,18 @@ class Company:
                 else:
                     setattr(message, each.name, text)
 
+    def _set(self, message: Any, name: str, value: Any, new: str) -> None:
+        if isinstance(value, list):
+            getattr(message, name).extend(value)
+        elif isinstance(value, str) and value.startswith("@"):
+            setattr(message, name, self.records[value[1:]])
+        else:
+            setattr(message, name, value.replace("#", new) if isinstance(value, str) else value)
+
     def _text(self, each: FieldDescriptor, rules: options_pb2.FieldRules, new: str) -> str:
         made = {
             options_pb2.FORMAT_UUID: self.records.get(each.name.removesuffix("_id")) or uuid7(),
-            options_pb2.FORMAT_EMAIL: f"{new}@example.com", options_pb2.FORMAT_LANGUAGE: "en",
+            options_pb2.FORMAT_FILE: self.records.get("file") or uuid7(), options_pb2.FORMAT_EMAIL: f"{new}@example.com", options_pb2.FORMAT_LANGUAGE: "en",
             options_pb2.FORMAT_COUNTRY: "PL", options_pb2.FORMAT_CURRENCY: "PLN", options_pb2.FORMAT_COLOR: "#112233",
             options_pb2.FORMAT_TIME_ZONE: "Europe/Warsaw", options_pb2.FORMAT_URI: "https://example.com/",
             options_pb2.FORMAT_TIME_OF_DAY: "09:00", options_pb2.FORMAT_DECIMAL: "1",
@@ -247,7 +277,8 @@ def _any_path(resource: Descriptor) -> str:
 
 
 async def populate(company: Company) -> None:
-    """Creates records of each resource by its Create RPC, and what has none: a session, operations."""
+    """Creates records of each resource by its Create RPC, and what has none: a file, a session, operations."""
+    company.records["file"] = await _uploaded(company)
     for method in (method for service in contracts.services() for method in service.methods):
         if method.name.startswith("Create") and not contracts.method_of(method).public:
             for spare in ("", SPARE):
@@ -263,12 +294,48 @@ async def populate(company: Company) -> None:
     company.records["tenant"] = company.id
 
 
+async def _uploaded(company: Company) -> str:
+    """A file of the company's administrator."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"Name\nAna\n"
+
+    blobs = company.crm.process.runtimes["contacts"].blobs
+    blob = await blobs.put(
+        company.id,
+        content(),
+        type="text/csv",
+        name="a.csv",
+        owner_id=company.user_id,
+        max_bytes=100,
+    )
+    return blob.id
+
+
 async def _create(company: Company, method: MethodDescriptor, spare: str = "") -> None:
-    answer: Any = await company.call(method, company.build(method.input_type))
+    request = company.build(method.input_type)
+    if method.name == "CreateAbsence":  # those of one user never overlap
+        request.absence.start_time.FromSeconds(4_000_000_000 + 60 * next(_MINUTES))
+        request.absence.end_time.FromSeconds(request.absence.start_time.seconds + 30)
+    elif method.name == "CreateHandover":  # one at a time for one user
+        request.handover.owner_id = await _new_user(company)
+        request.handover.rules.add(user_ids=[company.user_id])
+    answer: Any = await company.call(method, request)
     made = answer if contracts.resource_option(answer.DESCRIPTOR) else answer.api_token
     option = contracts.resource_option(made.DESCRIPTOR)
     assert option is not None
     company.records[spare + option.object] = made.id
+
+
+async def _new_user(company: Company) -> str:
+    creating = next(
+        method
+        for service in contracts.services()
+        for method in service.methods
+        if method.name == "CreateUser"
+    )
+    made: Any = await company.call(creating, company.build(creating.input_type))
+    return str(made.id)
 
 
 SPARE = "spare "

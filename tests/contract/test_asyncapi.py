@@ -185,6 +185,7 @@ def test_what_is_published_fits_its_schema(document: Document, event: Descriptor
 
 _EXAMPLES = {
     options_pb2.FORMAT_UUID: "0193a8f0-0000-7000-8000-000000000001",
+    options_pb2.FORMAT_FILE: "0193a8f0-0000-7000-8000-000000000002",
     options_pb2.FORMAT_EMAIL: "ewa@example.com",
     options_pb2.FORMAT_URI: "https://example.com/",
     options_pb2.FORMAT_LANGUAGE: "pl",
@@ -244,7 +245,7 @@ def _known(message: Descriptor) -> Message:
 
 def _scalar(field: FieldDescriptor, rules: options_pb2.FieldRules) -> Any:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return _EXAMPLES.get(rules.format, "Łódź")
+        return _EXAMPLES.get(rules.format, "Łódź"[: rules.max_length or None])
     if field.type == FieldDescriptor.TYPE_BOOL:
         return True
     if field.enum_type is not None:

@@ -9,7 +9,11 @@ from tools.contracts import events as rules
 from tools.contracts import unexcused
 
 # A named fact that takes the place of the kit's event.
-NAMED = {"crm.contacts.v1.RequestCreated": "RequestReceived"}
+NAMED = {
+    "crm.contacts.v1.RequestCreated": "RequestReceived",
+    "crm.contacts.v1.AgreementCreated": "AgreementMade",
+    "crm.identity.v1.HandoverCreated": "HandoverProposed",
+}
 
 SAMPLE = """
 syntax = "proto3";

@@ -44,6 +44,7 @@ message Bad {
   repeated string good_ids = 11 [(crm.options.v1.rules) = { format: FORMAT_UUID }];
   string made_by = 12 [(crm.options.v1.rules) = { format: FORMAT_UUID }];
   repeated string can = 13;
+  string photo_file_id = 14 [(crm.options.v1.rules) = { format: FORMAT_UUID }];
 }
 message Lock { string password_hash = 1; }
 message Key { option (crm.options.v1.stored) = true; string owner = 1 [(crm.options.v1.computed) = true]; }
@@ -131,6 +132,7 @@ def test_references_without_rule_or_name_are_found(sample: FileDescriptor) -> No
         "crm.resource_sample.v1.Bad.id: is named like a reference but not FORMAT_UUID",
         "crm.resource_sample.v1.Bad.good_id: is named like a reference but not FORMAT_UUID",
         "crm.resource_sample.v1.Bad.made_by: is a UUID, so its name ends in _id",
+        "crm.resource_sample.v1.Bad.photo_file_id: what names a file is FORMAT_FILE, and nothing else is",
         "crm.resource_sample.v1.OpenRequest.bad_id: is named like a reference but not FORMAT_UUID",
     ]
 

@@ -71,6 +71,8 @@ async def test_own_ids_do_answer(world: World) -> None:
         )
         if own is None or contracts.method_of(method).writes or slot.name not in ("id", "ids"):
             continue
+        if method.name in ("SegmentContains", "ListImportRows"):
+            continue  # one asks of a contact or company too, the other's import has not been planned
         answer = await world.ours.call(method, world.ours.request(method, slot, own))
         assert answer.ByteSize(), method.full_name
         assert not getattr(answer, "missing_ids", ()), method.full_name

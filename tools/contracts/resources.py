@@ -70,14 +70,18 @@ def secrets(resources: Iterable[Descriptor]) -> Iterator[str]:
 
 
 def references(messages: Iterable[Descriptor]) -> Iterator[str]:
-    """A reference ends in _id or _ids and is declared a UUID, and what is a UUID has such a name."""
+    """A reference ends in _id or _ids, a file's in file_id or file_ids, and its format says so; no other field has such a format."""
     for message in messages:
         for field in message.fields:
             if field.type != FieldDescriptor.TYPE_STRING or message.GetOptions().map_entry:
                 continue
             rules = option(field, options_pb2.rules)
-            is_uuid = rules is not None and rules.format == options_pb2.FORMAT_UUID
+            form = rules.format if rules is not None else options_pb2.FORMAT_UNSPECIFIED
+            is_uuid = form in (options_pb2.FORMAT_UUID, options_pb2.FORMAT_FILE)
             name = field.name
+            names_file = name.endswith("file_ids" if field.is_repeated else "file_id")
+            if is_uuid and names_file != (form == options_pb2.FORMAT_FILE):
+                yield f"{field.full_name}: what names a file is FORMAT_FILE, and nothing else is"
             named = name in ("id", "ids") or name.endswith("_ids" if field.is_repeated else "_id")
             # Of a call: any text that makes a repetition recognisable. In Link it is a record.
             idempotency = name == "request_id" and message.name.endswith("Request")

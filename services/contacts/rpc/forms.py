@@ -1,18 +1,14 @@
 """Forms for colleagues, and the door through which visitors send them."""
 
-import hashlib
-import ipaddress
-from datetime import UTC, datetime
-
 from chassis import codec, keys
 from chassis import errors as refusals
 from chassis.call import Actor, Cause
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.standard import standard
 from chassis.tx import Tx
-from crm.contacts.v1 import events_pb2, intake_pb2, request_pb2
+from crm.contacts.v1 import consent_pb2, events_pb2, intake_pb2, request_pb2
 from crm.contacts.v1 import form_pb2 as pb
-from services.contacts import errors, intake, references, store
+from services.contacts import consents, errors, intake, references, store, visitors
 from services.contacts.rules import forms as rules
 from services.contacts.rules import requests as request_rules
 
@@ -26,6 +22,7 @@ async def check_form(tx: Tx, new: pb.Form, old: pb.Form | None) -> None:
         new.key = keys.new_key(tx.tenant)
     rules.normalise(new)
     await references.check(tx, new, old)
+    await _check_purposes(tx, new, old)
 
 
 class Forms(standard(store.forms, on_save=check_form), Servicer):  # type: ignore[misc]
@@ -60,16 +57,49 @@ class Intake(Servicer):
         tx.actor, tx.cause = Actor("form", form.id), Cause("form", form.id)
         rules.check_origin(form, tx.call.metadata.get("origin", ""))
         inquiry = _inquiry(request, form, tx.new_id())
-        await _count(tx, form)
+        await visitors.count(tx, form.id, rules.rate_limit(form))
         if request.honeypot.strip():
             request_rules.caught(inquiry, at=tx.now)
             tx.emit(events_pb2.RequestClosed(request=inquiry))
         else:
             await intake.receive(tx, inquiry, form)
+            await _consent(tx, inquiry, form)
         store.requests.save(tx, inquiry)
         return intake_pb2.SubmitFormResponse(
             thank_you_text=form.thank_you_text, receipt_id=inquiry.id
         )
+
+
+async def _check_purposes(tx: Tx, new: pb.Form, old: pb.Form | None) -> None:
+    """ReferenceUnknown for each purpose that a change adds and that is none."""
+    known = {field.purpose for field in old.fields} if old is not None else set()
+    wanted = {field.purpose for field in new.fields} - known - {""}
+    absent = wanted - {each.key for each in await store.purposes_of(tx, sorted(wanted))}
+    wrong = [
+        (f"fields[{at}].purpose", f"consent purpose {field.purpose}")
+        for at, field in enumerate(new.fields)
+        if field.purpose in absent
+    ]
+    if wrong:
+        raise errors.ReferenceUnknown(wrong)
+
+
+async def _consent(tx: Tx, inquiry: Request, form: pb.Form) -> None:
+    """Writes down what the visitor ticked, if it is clear who he is: a shared number consents for nobody."""
+    ticked = rules.consents(form, inquiry.fields)
+    if not ticked or not inquiry.contact_id or inquiry.choose:
+        return
+    found = {each.key: each for each in await store.purposes_of(tx, [q.purpose for q in ticked])}
+    sender = visitors.address_hash(tx, form.id)
+    for question in ticked:
+        if question.purpose not in found:
+            continue  # the tenant has deleted it since; the answer itself is kept with the request
+        for channel in question.channels or [consent_pb2.CONSENT_CHANNEL_ANY]:
+            await consents.note_act(
+                tx, inquiry.contact_id, question.purpose, given=True, channel=channel,
+                source=consent_pb2.CONSENT_SOURCE_FORM, text_version=found[question.purpose].text_version,
+                proof=f"form {form.id} version {form.etag}, request {inquiry.id}, sender {sender}",
+            )  # fmt: skip
 
 
 async def _open_form(tx: Tx, key: str) -> pb.Form:
@@ -99,28 +129,3 @@ def _inquiry(sent: intake_pb2.SubmitFormRequest, form: pb.Form, id: str) -> Requ
         name=answers.name, phone=answers.phone, email=answers.email, company_name=answers.company_name, text=answers.text,
         fields=answers.others, label_ids=form.label_ids,
     )  # fmt: skip
-
-
-async def _count(tx: Tx, form: pb.Form) -> None:
-    """Counts the submission against the sender's address, in the database: all processes share the limit."""
-    minute = datetime.now(UTC).replace(
-        second=0, microsecond=0
-    )  # limits keep real time, whatever a test's clock says
-    limit = rules.rate_limit(form)
-    assert tx.call is not None
-    if (
-        await store.count_submission(tx, form.id, _address_hash(form.key, tx.call.peer), minute)
-        > limit
-    ):
-        raise errors.FormRateLimited(limit, datetime.now(UTC))
-
-
-def _address_hash(form_key: str, peer: str) -> str:
-    """The sender without his address: a hash that differs from form to form; an IPv6 network of one house is one sender."""
-    try:
-        address = ipaddress.ip_address(peer)
-        if address.version == 6:
-            peer = str(ipaddress.ip_network((address, 64), strict=False))
-    except ValueError:
-        pass  # no address, as in a call from within: such callers share one count
-    return hashlib.sha256(f"{form_key}/{peer}".encode()).hexdigest()[:32]

@@ -117,7 +117,9 @@ class Requests(standard(store.requests, on_save=check_request), Servicer):  # ty
         if (
             request.contact_id in inquiry.candidate_ids
         ):  # found by the intake, whoever may read their cards
-            contact = await store.contacts.find(tx, request.contact_id)
+            asked = request.contact_id
+            survivors = await store.merges.survivors(tx, "contact", [asked])
+            contact = await store.contacts.find(tx, survivors.get(asked, asked))
         else:
             contact = await store.contacts.get(tx, request.contact_id)
         if contact is None:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chassis import contracts
-from chassis.errors import InvalidArgument, Violation
+from chassis.errors import InvalidArgument, NotFound, Violation
 from chassis.handlers import Servicer, reads
 from chassis.kit.page_token import PageTokenError
-from chassis.kit.resource import SCOPE_COLUMNS
+from chassis.kit.resource import SCOPE_COLUMNS, checked_id
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2
@@ -35,15 +35,13 @@ class Timeline(Servicer):
     async def ListContactTimeline(
         self, request: pb.ListContactTimelineRequest, tx: Tx
     ) -> pb.ListTimelineResponse:
-        await store.contacts.row(tx, request.id, deleted=True)
-        return await _of_party(tx, request)
+        return await _of_party(tx, "contact", request)
 
     @reads
     async def ListCompanyTimeline(
         self, request: pb.ListCompanyTimelineRequest, tx: Tx
     ) -> pb.ListTimelineResponse:
-        await store.companies.row(tx, request.id, deleted=True)
-        return await _of_party(tx, request)
+        return await _of_party(tx, "company", request)
 
     @reads
     async def ListTimeline(
@@ -64,12 +62,21 @@ class Timeline(Servicer):
 
 
 async def _of_party(
-    tx: Tx, request: pb.ListContactTimelineRequest | pb.ListCompanyTimelineRequest
+    tx: Tx, object: str, request: pb.ListContactTimelineRequest | pb.ListCompanyTimelineRequest
 ) -> pb.ListTimelineResponse:
-    async def window(before: Place) -> list[Any]:
-        return await store.read_party(tx, request.id, request.kinds, before, WINDOW)
+    """Of the survivor where the id was merged, with the entries of everyone who went into it."""
+    asked = checked_id(object, request.id)
+    id = await store.merges.survivor(tx, object, asked)
+    try:
+        await store.PARTIES[object].row(tx, id, deleted=True)
+    except NotFound:
+        raise store.PARTIES[object].not_found(asked) from None
+    ids = list(await store.merges.family(tx, object, [id]))
 
-    return await _page(tx, request, request.id, (_END, _LAST_ID), window)
+    async def window(before: Place) -> list[Any]:
+        return await store.read_parties(tx, ids, request.kinds, before, WINDOW)
+
+    return await _page(tx, request, id, (_END, _LAST_ID), window)
 
 
 async def _page(

@@ -9,11 +9,17 @@ from services.contacts import errors, names
 from services.contacts.rules import parties
 
 
-def normalise_contact(contact: contact_pb2.Contact, *, region: str, today: date) -> None:
+def normalise_contact(
+    contact: contact_pb2.Contact,
+    *,
+    region: str,
+    today: date,
+    old: contact_pb2.Contact | None = None,
+) -> None:
     """Brings a contact into the form in which it is kept, or refuses with everything that is wrong."""
     for field in ("given_name", "family_name", "display_name", "salutation", "position"):
         setattr(contact, field, " ".join(getattr(contact, field).split()))
-    wrong = parties.normalise(contact, region=region)
+    wrong = parties.normalise(contact, region=region, old=old)
     if contact.HasField("birthday"):
         _check_birthday(contact, today, wrong)
     parties.refuse(wrong)
@@ -30,10 +36,12 @@ def rename(contact: contact_pb2.Contact, old: contact_pb2.Contact) -> None:
         contact.display_name = _display_name(contact)
 
 
-def normalise_company(company: company_pb2.Company, *, region: str) -> None:
+def normalise_company(
+    company: company_pb2.Company, *, region: str, old: company_pb2.Company | None = None
+) -> None:
     """Brings a company into the form in which it is kept, or refuses with everything that is wrong."""
     company.name = " ".join(company.name.split())
-    wrong = parties.normalise(company, region=region)
+    wrong = parties.normalise(company, region=region, old=old)
     if not company.name:
         wrong.append(
             (

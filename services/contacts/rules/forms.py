@@ -17,6 +17,7 @@ LARGEST_SUBMISSION = 32_000
 USUAL_RATE_LIMIT = 10
 """Requests per minute and address where the form says nothing."""
 
+_NO = ("", "no", "false", "0", "off")
 _LIMITS = {"name": 200, "phone": 100, "email": 254, "company_name": 200, "text": 10_000}
 _FIELD_OF = {
     FormField.MEANING_NAME: "name",
@@ -49,6 +50,7 @@ def normalise(form: Form) -> None:
         seen.add(question.key)
         if question.type == FormField.TYPE_CHOICE and not question.choices:
             wrong.append(_wrong(f"fields[{at}].choices", "a choice needs something to choose from"))
+        _check_consent(question, at, wrong)
     for at, origin in enumerate(form.allowed_origins):
         parts = urlsplit(origin.strip().lower())
         if (
@@ -67,6 +69,26 @@ def normalise(form: Form) -> None:
     parties.replace(form.allowed_origins, parties.unique(form.allowed_origins))
     parties.replace(form.assignment.user_ids, parties.unique(form.assignment.user_ids))
     parties.refuse(wrong)
+
+
+def _check_consent(question: FormField, at: int, wrong: parties.Wrong) -> None:
+    consents = question.meaning == FormField.MEANING_CONSENT
+    if consents and question.type != FormField.TYPE_YES_NO:
+        wrong.append(_wrong(f"fields[{at}].type", "a consent is a tick: TYPE_YES_NO"))
+    if consents != bool(question.purpose):
+        advice = "a consent needs a purpose" if consents else "only MEANING_CONSENT has a purpose"
+        wrong.append(_wrong(f"fields[{at}].purpose", advice))
+    parties.replace(question.channels, parties.unique(c for c in question.channels if c))
+
+
+def consents(form: Form, answers: Mapping[str, str]) -> list[FormField]:
+    """The consents that the visitor ticked."""
+    return [
+        question
+        for question in form.fields
+        if question.meaning == FormField.MEANING_CONSENT
+        and answers.get(question.key, "").lower() not in _NO
+    ]
 
 
 def check_origin(form: Form, origin: str) -> None:

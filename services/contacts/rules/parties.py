@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, phones, tax_numbers
+from services.contacts.rules import days
 
 Party = contact_pb2.Contact | company_pb2.Company
 T = TypeVar("T")
@@ -19,15 +20,17 @@ _EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;.]+(\.[^\s@<>,;.]+)+")
 Wrong = list[tuple[type[errors.ValuesInvalid], Violation]]
 
 
-def normalise(party: Party, *, region: str) -> Wrong:
+def normalise(party: Party, *, region: str, old: Party | None = None) -> Wrong:
     """Brings all shared values into their one spelling; returns what is wrong. `region` is the tenant's country."""
     wrong: Wrong = []
     normalise_phones(party, region, wrong)
     normalise_emails(party)
     normalise_tax_numbers(party, region, wrong)
-    check_external_ids(party, wrong)
+    check_external_ids(party, wrong, old)
     check_relations(party, wrong)
     check_needs(party, wrong)
+    if party.HasField("next_contact_date") and days.day_of(party.next_contact_date) is None:
+        wrong.append(_value("next_contact_date", "must be a day of the calendar, with its year"))
     replace(party.party_roles, unique(role for role in party.party_roles if role))
     replace(party.label_ids, unique(party.label_ids))
     replace(party.follower_ids, unique(id for id in party.follower_ids if id != party.owner_id))
@@ -89,10 +92,12 @@ def normalise_tax_numbers(party: Party, region: str, wrong: Wrong) -> None:
     )
 
 
-def check_external_ids(party: Party, wrong: Wrong) -> None:
-    """One id per system, or it would be unclear which record of that system is meant."""
+def check_external_ids(party: Party, wrong: Wrong, old: Party | None = None) -> None:
+    """One id per system, or it would be unclear which record of that system is meant; a merged record keeps all it has."""
     replace(party.external_ids, unique(party.external_ids, key=lambda e: (e.system, e.id)))
-    _once(party.external_ids, "external_ids", "system", wrong)
+    known = {(e.system, e.id) for e in old.external_ids} if old is not None else set()
+    if {(e.system, e.id) for e in party.external_ids} - known:
+        _once(party.external_ids, "external_ids", "system", wrong)
 
 
 def check_relations(party: Party, wrong: Wrong) -> None:

@@ -15,7 +15,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     select,
+    text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -27,9 +30,14 @@ from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from services.contacts import errors, names
+from services.contacts.rules import days
+from services.contacts.store import fact_columns
 from services.contacts.store.schema import choice, metadata, reference
 
 Party = contact_pb2.Contact | company_pb2.Company
+
+_NEVER = date(9999, 12, 31)
+"""Stands for no next contact, so that a list by that day has those last."""
 
 _REVEALED = ("phones", "emails", "external_ids", "tax_numbers")
 """What text search finds besides names; where one of them is hidden from the caller, it finds names only."""
@@ -48,6 +56,7 @@ def _party_columns() -> list[Column[Any]]:
         Column("countries", ARRAY(Text), nullable=False), Column("lifecycle_stage", SmallInteger, nullable=False),
         Column("preferred_channel", SmallInteger, nullable=False), Column("language", Text, nullable=False),
         Column("time_zone", Text, nullable=False), Column("source_id", Uuid), Column("referrer_id", Uuid),
+        Column("next_contact_date", Date, nullable=False, server_default=str(_NEVER)),
     ]  # fmt: skip
 
 
@@ -87,6 +96,7 @@ def _party_values(party: Party, name: str, name_key: str, more: list[str]) -> di
         "time_zone": party.time_zone,
         "source_id": reference(party.source_id),
         "referrer_id": getattr(party.referrer, end) if end else None,
+        "next_contact_date": days.day_of(party.next_contact_date) or _NEVER,
     }
 
 
@@ -115,6 +125,8 @@ _PARTY_FIELDS = {
     "time_zone": Field("time_zone", "text", sentinel=""),
     "source_id": Field("source_id", "uuid"),
     "referrer": Field("referrer_id", "uuid"),
+    "next_contact_date": Field("next_contact_date", "date", sentinel=_NEVER, sortable=True),
+    **fact_columns.FIELDS,
 }
 
 
@@ -124,12 +136,19 @@ def _party_indexes(table: str) -> list[Index]:
         Index(
             f"ix_{table}_keys", "phone_digits", "email_addresses", "external_keys", "tax_numbers", "label_ids", "need_ids",
             postgresql_using="gin",
+            # An import looks up thousands of keys while it adds rows: each look-up would read all that waits to be sorted in.
+            postgresql_with={"fastupdate": "off"},
         ),
         Index(
             f"ix_{table}_search_open", "search_open", postgresql_using="gin",
             postgresql_ops={"search_open": "gin_trgm_ops"},
         ),
         Index(f"ix_{table}_referrer", "tenant_id", "referrer_id"),
+        # The other ends of relations, asked when a record is merged; most records have none, so the index is small.
+        Index(
+            f"ix_{table}_relations", text("jsonb_path_query_array(json::jsonb, '$.relations[*].*')"),
+            postgresql_using="gin", postgresql_where=text("json LIKE '%\"relations\":%'"),
+        ),
     ]  # fmt: skip
 
 
@@ -160,7 +179,7 @@ contacts = Resource(
         Column("birth_day", SmallInteger, nullable=False),
     ],
     values=_contact_values,
-    items=[*_party_indexes("contacts"), Index("ix_contacts_company", "tenant_id", "company_id")],
+    items=[*_party_indexes("contacts"), Index("ix_contacts_company", "tenant_id", "company_id"), *fact_columns.columns()],
     fields={
         **_PARTY_FIELDS,
         "display_name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
@@ -169,11 +188,11 @@ contacts = Resource(
         "position": Field("position", "text", fold=search_key, sentinel=""),
         "company_id": Field("company_id", "uuid"),
         "birthday": Field("birthday", "date"),
-        "birthday.day_of_year": Field("birth_day", "number", sentinel=0, hidden_as="birthday"),
+        "birthday.day_of_year": Field("birth_day", "number", sentinel=0, hidden_as="birthday", day_of_year=True),
     },
-    search="search",
+    search="search",  # a trigger adds the company's name: see `refresh_company_names`
     open_search="search_open",
-    search_reveals=_REVEALED,
+    search_reveals=(*_REVEALED, "company_id"),
 )  # fmt: skip
 
 
@@ -198,7 +217,7 @@ companies = Resource(
         Column("employee_count", Integer, nullable=False),
     ],
     values=_company_values,
-    items=_party_indexes("companies"),
+    items=[*_party_indexes("companies"), *fact_columns.columns()],
     fields={
         **_PARTY_FIELDS,
         "name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
@@ -281,6 +300,52 @@ async def release_external_ids(tx: Tx, object: str, party_id: str) -> None:
     await tx.execute(_RELEASE, object=object, holder_id=party_id)
 
 
+_PARTIES_IDS = bindparam("party_ids", type_=ARRAY(Uuid))
+_RELEASE_MANY = Statement(
+    delete(external_ids).where(
+        _E.tenant_id == _TENANT, _E.object == _OBJECT, _E.holder_id == func.any(_PARTIES_IDS)
+    )
+)
+_triples = (
+    func.unnest(_SYSTEMS, _IDS, bindparam("holder_ids", type_=ARRAY(Uuid)))
+    .table_valued("system", "external_id", Column("holder_id", Uuid), name="triples")
+    .render_derived()
+)
+_CLAIM_MANY = Statement(
+    upsert(external_ids)
+    .from_select(
+        ["tenant_id", "object", "system", "external_id", "holder_id"],
+        select(
+            _TENANT, _OBJECT, _triples.c.system, _triples.c.external_id, _triples.c.holder_id
+        ).select_from(_triples),
+    )
+    .on_conflict_do_nothing()
+    .returning(_E.holder_id, _E.system, _E.external_id)
+)
+
+
+async def claim_many(tx: Tx, object: str, parties: list[Any]) -> set[tuple[str, str, str]]:
+    """Makes exactly these ids the living records' own; returns (record, system, id) of those that somebody else has."""
+    await tx.execute(_RELEASE_MANY, object=object, party_ids=[party.id for party in parties])
+    wanted = {
+        (party.id, each.system, each.id)
+        for party in parties
+        if not party.HasField("delete_time")
+        for each in party.external_ids
+    }
+    if not wanted:
+        return set()
+    holder_ids, systems, ids = zip(*sorted(wanted), strict=True)
+    rows = await tx.fetch(
+        _CLAIM_MANY,
+        object=object,
+        systems=list(systems),
+        ids=list(ids),
+        holder_ids=list(holder_ids),
+    )
+    return wanted - {(str(row["holder_id"]), row["system"], row["external_id"]) for row in rows}
+
+
 # -- what exists -------------------------------------------------------------------------------------------------------------
 
 _EXISTING = {
@@ -298,3 +363,32 @@ async def missing(tx: Tx, object: str, ids: set[str]) -> set[str]:
     """Those of the ids under which no contact (or company) lives."""
     rows = await tx.fetch(_EXISTING[object], ids=sorted(ids)) if ids else []
     return ids - {str(row["id"]) for row in rows}
+
+
+# -- people of a company, found by its name ----------------------------------------------------------------------------------
+
+NAMES_AT_ONCE = 1000
+"""Contacts whose search text is written in one transaction after a rename: well under a second."""
+
+_C, _F = contacts.table.c, companies.table.c
+_outdated = (
+    select(_C.id)
+    .join(companies.table, (_F.tenant_id == _C.tenant_id) & (_F.id == _C.company_id))
+    .where(
+        _C.tenant_id == _TENANT,
+        _C.company_id == bindparam("company_id", type_=Uuid),
+        func.split_part(_C.search, literal("\n"), 2) != _F.name_search,
+    )
+    .limit(NAMES_AT_ONCE)
+)
+# The trigger `add_company_name` does the rest; version and etag stay, because nothing of the record itself has changed.
+_REFRESH = Statement(
+    update(contacts.table)
+    .where(_C.tenant_id == _TENANT, _C.id.in_(_outdated))
+    .values(search=_C.search)
+)
+
+
+async def refresh_company_names(tx: Tx, company_id: str) -> bool:
+    """Lets up to NAMES_AT_ONCE contacts of a renamed company be found by its new name; True if more may be left."""
+    return await tx.execute(_REFRESH, company_id=company_id) == NAMES_AT_ONCE

@@ -104,6 +104,7 @@ requests = Resource(
     items=[
         Index("ix_requests_state", "tenant_id", "state", "create_time", "id"),
         Index("ix_requests_contact", "tenant_id", "contact_id", "create_time"),
+        Index("ix_requests_company", "tenant_id", "company_id"),
         Index("ix_requests_waiting", "tenant_id", "owner_id", postgresql_where=_WAITING),
         Index("ix_requests_keys", "deal_ids", "label_ids", postgresql_using="gin"),
         Index("ix_requests_search_open", "search_open", postgresql_using="gin",

@@ -20,8 +20,10 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    exists,
     func,
     literal,
+    or_,
     select,
     text,
     tuple_,
@@ -31,6 +33,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.tx import Tx
+from services.contacts.store.erasures import erased_ids
 from services.contacts.store.schema import Moment, metadata, view_of
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -85,6 +88,18 @@ _parties = (
     .table_valued(Column("party_id", Uuid), with_ordinality="n", name="parties")
     .render_derived()
 )
+# What was told of somebody before he was erased, and is heard only now, leaves no trace.
+_e = erased_ids.c
+_erased = exists(
+    select(_e.id).where(
+        _e.tenant_id == _TENANT,
+        or_(
+            _e.id == bindparam("party_ids", type_=ARRAY(Uuid)).any_(),
+            _e.id == bindparam("object_id", type_=Uuid),
+        ),
+        _e.time >= bindparam("time", type_=Moment),
+    )
+)
 _ADD = Statement(
     upsert(entries)
     .from_select(
@@ -92,7 +107,7 @@ _ADD = Statement(
         select(
             _TENANT, _parties.c.party_id, _parties.c.n == literal(1, Integer),
             *(bindparam(c.name, type_=c.type) for c in _PLAIN),
-        ),
+        ).where(~_erased),
     )
     .on_conflict_do_nothing()
 )  # fmt: skip
@@ -184,6 +199,19 @@ async def read_party(
         _WINDOWS[True, False, bool(kinds)], party_id=party_id, before_time=before[0], before_id=before[1], window=window,
         **values,
     )  # fmt: skip
+
+
+async def read_parties(
+    tx: Tx, party_ids: Sequence[str], kinds: Sequence[str], before: Place, window: int
+) -> list[Record]:
+    """The next rows of records that are one now: each one's own index range, merged; an event of several counts once."""
+    found: dict[Any, Record] = {}
+    for party_id in party_ids:
+        found |= {
+            row["event_id"]: row for row in await read_party(tx, party_id, kinds, before, window)
+        }
+    rows = sorted(found.values(), key=lambda row: (row["time"], row["event_id"]), reverse=True)
+    return rows[:window]
 
 
 async def read_period(

@@ -1,6 +1,5 @@
 """How companies and people come in: set-up, signing up, one-time links."""
 
-import hashlib
 import hmac
 
 from chassis import errors as refusals
@@ -11,6 +10,7 @@ from crm.identity.v1 import events_pb2, user_pb2
 from crm.identity.v1 import session_pb2 as pb
 from services.identity import (
     attempts,
+    auditing,
     errors,
     founding,
     passwords,
@@ -38,7 +38,7 @@ class Joining(Servicer):
     @writes(tenant=None)
     async def Setup(self, request: pb.SetupRequest, tx: Tx) -> pb.SetupResponse:
         expected = self.runtime.settings.setup_token
-        await self._count(tx)
+        peer = await self._counted(tx)
         if not expected or not hmac.compare_digest(expected.encode(), request.token.encode()):
             raise errors.SetupTokenWrong
         founding.check(request.administrator)
@@ -46,23 +46,29 @@ class Joining(Servicer):
         tenant_id = tx.new_id()
         await tx.enter_tenant(tenant_id)
         await store.claim_installation(tx)
+        await attempts.forgiven(tx, peer)
         return await founding.found(tx, tenant_id, request.company, request.administrator, hash)
 
     @writes(tenant=None)
     async def SignUp(self, request: pb.SignUpRequest, tx: Tx) -> pb.SetupResponse:
         if not self.settings.signup:
             raise errors.SignUpClosed
-        await self._count(tx)
+        peer = await self._counted(tx)
         founding.check(request.administrator)
         hash = await passwords.hashed(request.administrator.password)
         tenant_id = tx.new_id()
         await tx.enter_tenant(tenant_id)
+        await attempts.forgiven(tx, peer)
         return await founding.found(tx, tenant_id, request.company, request.administrator, hash)
 
-    async def _count(self, tx: Tx) -> None:
-        """Set-up tokens are not guessed and companies not made by the thousand: each try counts against the address."""
+    async def _counted(self, tx: Tx) -> str:
+        """Counts the try against the caller's address, whose name is returned: set-up tokens and taken e-mails are not guessed.
+
+        What succeeds is given back: an office that founds its companies does not use up its people's tries to sign in.
+        """
         if peer := peer_key(tx):
             await attempts.begin(tx, {peer: signing_in.PEER}, real_now())
+        return peer
 
     @writes(tenant=company_of_link)
     async def AcceptInvitation(
@@ -77,6 +83,14 @@ class Joining(Servicer):
         rules.user(user)
         saving.save_user(tx, user)
         tx.emit(events_pb2.UserJoined(user=user))
+        await auditing.note(
+            tx,
+            "user_joined",
+            object="user",
+            object_id=user.id,
+            actor=auditing.person(user.id),
+            details={"by": "invitation"},
+        )
         return pb.PasswordLinkResponse(email=user.email)
 
     @writes(tenant=company_of_link)
@@ -88,17 +102,20 @@ class Joining(Servicer):
         await _choose_password(tx, user, request.password)
         reason = events_pb2.SESSION_REVOKED_REASON_PASSWORD_CHANGED
         await saving.end_sessions(tx, user.id, reason, real_now())
+        await store.void_links(tx, user.id, real_now())  # a sign-in half-way with the old password
+        await auditing.note(
+            tx,
+            "password_reset",
+            object="user",
+            object_id=user.id,
+            actor=auditing.person(user.id),
+        )
         return pb.PasswordLinkResponse(email=user.email)
-
-
-def link_hash(token: str) -> bytes:
-    """What is kept of a link's secret."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def _user_of_link(tx: Tx, token: str, kind: LinkKind) -> user_pb2.User:
     """Uses the link up (with the rest of the transaction) and returns whose it was; LinkInvalid otherwise."""
-    user_id = await store.use_link(tx, hash=link_hash(token), kind=kind, now=real_now())
+    user_id = await store.use_link(tx, hash=signing_in.link_hash(token), kind=kind, now=real_now())
     user = await store.users.find(tx, user_id) if user_id else None
     if user is None:
         raise errors.LinkInvalid

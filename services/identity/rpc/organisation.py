@@ -5,7 +5,7 @@ from chassis.kit import showing
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 from crm.identity.v1 import department_pb2, role_pb2, tenant_pb2
-from services.identity import directory_entries, errors, rules, saving, store
+from services.identity import auditing, directory_entries, errors, rules, saving, store
 from services.identity.features import FEATURES
 
 
@@ -13,6 +13,7 @@ async def check_tenant(tx: Tx, new: tenant_pb2.Tenant, old: tenant_pb2.Tenant | 
     """Keeps I6."""
     await store.lock_people(tx)
     rules.tenant(new)
+    await auditing.tenant_saved(tx, new, old)
     tx.directory_put("tenant", new.id, directory_entries.tenant(new))
 
 
@@ -66,6 +67,7 @@ async def check_department(
         raise errors.ReferenceUnknown(unknown)
     rules.department_parent(new.id, new.parent_id, (await store.parents(tx)).get)
     saving.put_department(tx, new)
+    await auditing.department_saved(tx, new, old)
 
 
 async def check_department_unused(tx: Tx, department: department_pb2.Department) -> None:
@@ -101,6 +103,7 @@ async def check_role(tx: Tx, new: role_pb2.Role, old: role_pb2.Role | None) -> N
     if missing := rules.not_held(tx.rights.scope, added):
         raise errors.GrantNotHeld(missing, "grants")
     tx.directory_put("role", new.id, directory_entries.role(new))
+    await auditing.role_saved(tx, new, old)
 
 
 async def check_role_unused(tx: Tx, role: role_pb2.Role) -> None:
@@ -111,6 +114,7 @@ async def check_role_unused(tx: Tx, role: role_pb2.Role) -> None:
     if users := await store.role_use(tx, role.id):
         raise errors.RoleInUse(users)
     tx.directory_delete("role", role.id)
+    await auditing.note(tx, "role_deleted", object="role", object_id=role.id)
 
 
 class Roles(standard(store.roles, on_save=check_role, on_delete=check_role_unused), Servicer):  # type: ignore[misc]

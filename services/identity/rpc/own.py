@@ -6,14 +6,14 @@ from typing import Any
 from chassis import codec, contracts
 from chassis.errors import NotFound, PermissionDenied, Violation
 from chassis.handlers import Servicer, reads, writes
-from chassis.kit import late, showing
+from chassis.kit import files, late, showing
 from chassis.kit.resource import checked_id
 from chassis.kit.standard import checked_mask
 from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.identity.v1 import events_pb2, role_pb2, user_pb2
 from crm.identity.v1 import session_pb2 as pb
-from services.identity import rules, saving, store
+from services.identity import auditing, rules, saving, store
 from services.identity.features import FEATURES
 from services.identity.real_time import real_now
 from services.identity.rpc.signing_in import person
@@ -50,6 +50,7 @@ class Own(Servicer):
             features=[key for key in FEATURES if key not in off],
             hidden_fields=_hidden(tx),
             session_id=tx.actor.session_id,
+            viewing_as=tx.actor.user_id if tx.actor.kind == "viewer" else "",
         )
 
     @writes
@@ -58,6 +59,7 @@ class Own(Servicer):
         mask = checked_mask(store.users, request.update_mask.paths)
         if others := [path for path in mask if path.partition(".")[0] not in rules.OWN_PROFILE]:
             raise NotOwnToChange(others)
+        allowed = await files.uploaded(tx, store.users, request.user)
         old = await store.users.find(tx, user_id)
         assert old is not None, "a signed-in user exists"
         if request.etag and request.etag != old.etag:
@@ -65,6 +67,7 @@ class Own(Servicer):
         new = user_pb2.User()
         new.CopyFrom(old)
         codec.merge(new, request.user, mask)
+        files.check(new, old, allowed)
         await check_user(tx, new, old)
         saving.save_user(tx, new)
         return new
@@ -73,14 +76,8 @@ class Own(Servicer):
     async def ListSessions(
         self, request: pb.ListSessionsRequest, tx: Tx
     ) -> pb.ListSessionsResponse:
-        user_id, session_id = person(tx)
-        size = request.page_size or 50
-        before = checked_id("session", request.page_token) if request.page_token else ""
-        rows = await store.sessions_of(tx, user_id, real_now(), before=before, many=size + 1)
-        page = [_session(row, session_id) for row in rows[:size]]
-        return pb.ListSessionsResponse(
-            sessions=page, next_page_token=page[-1].id if len(rows) > size else ""
-        )
+        user_id, _ = person(tx)
+        return await page_of_sessions(tx, user_id, request.page_size, request.page_token)
 
     @writes
     async def RevokeSession(self, request: pb.RevokeSessionRequest, tx: Tx) -> pb.Session:
@@ -92,10 +89,27 @@ class Own(Servicer):
         saving.session_ended(
             tx, user_id, request.id, events_pb2.SESSION_REVOKED_REASON_REVOKED, now
         )
-        return _session(row, session_id)
+        await auditing.note(
+            tx, "session_ended", object="user", object_id=user_id, details={"session": request.id}
+        )
+        return shown_session(row, session_id)
 
 
-def _session(row: Any, current_id: str) -> pb.Session:
+async def page_of_sessions(
+    tx: Tx, user_id: str, page_size: int, page_token: str
+) -> pb.ListSessionsResponse:
+    """A page of somebody's sessions that have not ended, newest first."""
+    size = page_size or 50
+    before = checked_id("session", page_token) if page_token else ""
+    rows = await store.sessions_of(tx, user_id, real_now(), before=before, many=size + 1)
+    page = [shown_session(row, tx.actor.session_id) for row in rows[:size]]
+    return pb.ListSessionsResponse(
+        sessions=page, next_page_token=page[-1].id if len(rows) > size else ""
+    )
+
+
+def shown_session(row: Any, current_id: str) -> pb.Session:
+    """A session as its list shows it."""
     return pb.Session(
         id=str(row["id"]),
         create_time=to_timestamp(row["create_time"]),

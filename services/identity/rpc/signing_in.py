@@ -1,29 +1,26 @@
 """Signing in with a password, renewing a session, signing out, changing the password."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from chassis.call import Cause
 from chassis.handlers import Servicer, writes
 from chassis.tx import Tx
-from crm.identity.v1 import events_pb2, tenant_pb2, user_pb2
+from crm.identity.v1 import events_pb2, user_pb2
 from crm.identity.v1 import session_pb2 as pb
-from services.identity import attempts, errors, passwords, rules, saving, signing, signing_in, store
-from services.identity.key_rotation import SEALING_KEY
+from services.identity import (
+    attempts,
+    auditing,
+    errors,
+    opening,
+    passwords,
+    rules,
+    saving,
+    signing_in,
+    store,
+)
+from services.identity.opening import Device
 from services.identity.real_time import real_now
-from services.identity.signing_in import (
-    ACCESS_TOKEN_S,
-    ACCOUNT,
-    PEER,
-    SESSION_LIFE,
-    RefreshToken,
-    Renewal,
-)
-
-REFRESH_KEY = "identity:refresh"
-KEY_SETTLES_S = (
-    10  # a new signing key is used when every process has had time to learn its public half
-)
+from services.identity.signing_in import ACCOUNT, PEER, SESSION_LIFE, RefreshToken, Renewal
 
 
 class SigningIn(Servicer):
@@ -38,14 +35,27 @@ class SigningIn(Servicer):
         # No connection is held while the password is hashed.
         right = await passwords.matches(stored, request.password)
         if not right or user is None or user.state != user_pb2.USER_STATE_ACTIVE:
+            await self._note_refusal(tx, tenant_id, user, account, now)
             raise errors.WrongCredentials
         await tx.enter_tenant(tenant_id)
         await attempts.succeeded(tx, account, peer, now)
         if stored is not None and passwords.outdated(stored):
             await store.set_password_hash(tx, user.id, await passwords.hashed(request.password))
-        session_id = tx.new_id()
-        await store.add_session(tx, _new_session(tx, session_id, user.id, now))
-        return await self._answer(tx, user, RefreshToken(tenant_id, session_id, 1), now)
+        return await opening.admit(tx, user, opening.device_of(tx.call), now, by="password")
+
+    async def _note_refusal(
+        self, tx: Tx, company_id: str, user: user_pb2.User | None, account: str, now: datetime
+    ) -> None:
+        """Into the company's audit; an account that does not exist costs a write of the same length (I1)."""
+        device = opening.device_of(tx.call)
+
+        async def write(own: Tx) -> None:
+            if user is None:
+                await store.touch_attempt(own, account, now)
+            else:
+                await note_refused_sign_in(own, user.id, device, "password")
+
+        await self.runtime.run_system(company_id, Cause("rpc", tx.cause.id), write)
 
     async def _account(self, email: str) -> tuple[str, user_pb2.User | None, str | None]:
         """(company, user, password hash) of an address; nothing where nobody signs in with it."""
@@ -79,9 +89,7 @@ class SigningIn(Servicer):
         user = await store.users.find(tx, user_id) if outcome is not Renewal.ENDED else None
         if user is None or user.state != user_pb2.USER_STATE_ACTIVE:
             raise errors.RefreshTokenInvalid
-        return await self._answer(
-            tx, user, RefreshToken(token.tenant_id, token.session_id, token.generation + 1), now
-        )
+        return await opening.tokens(tx, user, token.session_id, token.generation + 1, now)
 
     @writes
     async def Logout(self, request: pb.LogoutRequest, tx: Tx) -> pb.LogoutResponse:
@@ -91,6 +99,7 @@ class SigningIn(Servicer):
             saving.session_ended(
                 tx, user_id, session_id, events_pb2.SESSION_REVOKED_REASON_SIGNED_OUT, now
             )
+            await auditing.note(tx, "sign_out", object="user", object_id=user_id)
         return pb.LogoutResponse()
 
     @writes
@@ -100,6 +109,9 @@ class SigningIn(Servicer):
         user_id, _ = person(tx)
         ended = await saving.end_sessions(
             tx, user_id, events_pb2.SESSION_REVOKED_REASON_REVOKED, real_now()
+        )
+        await auditing.note(
+            tx, "sign_out", object="user", object_id=user_id, details={"sessions": str(ended)}
         )
         return pb.LogoutEverywhereResponse(sessions_ended=ended)
 
@@ -118,38 +130,16 @@ class SigningIn(Servicer):
         assert user is not None, "a signed-in user exists"
         passwords.check(request.new_password, email=user.email, field="new_password")
         await store.set_password_hash(tx, user_id, await passwords.hashed(request.new_password))
+        await store.void_links(tx, user_id, now)  # a sign-in half-way, a reset not used
         await attempts.succeeded(tx, counter, "", now)
+        await auditing.note(tx, "password_changed", object="user", object_id=user_id)
         reason = events_pb2.SESSION_REVOKED_REASON_PASSWORD_CHANGED
         return pb.ChangePasswordResponse(
             sessions_ended=await saving.end_sessions(tx, user_id, reason, now, besides=session_id)
         )
 
-    async def _answer(
-        self, tx: Tx, user: user_pb2.User, refresh: RefreshToken, now: datetime
-    ) -> pb.LoginResponse:
-        tenant = await store.tenants.find(tx, refresh.tenant_id)
-        if tenant is None or tenant.state != tenant_pb2.TENANT_STATE_ACTIVE:
-            raise errors.WrongCredentials
-        key = _settled(await store.signing_keys(tx), now)
-        access = signing.access_token(
-            signing.unseal(key, self.runtime.settings.derived(SEALING_KEY)),
-            key.kid,
-            user_id=user.id,
-            tenant_id=refresh.tenant_id,  # allow tenant-by-hand: a claim of the token
-            session_id=refresh.session_id,
-            now_s=int(now.timestamp()),
-            life_s=ACCESS_TOKEN_S,
-        )
-        return pb.LoginResponse(
-            access_token=access,
-            expires_in=ACCESS_TOKEN_S,
-            refresh_token=refresh.signed(self._refresh_key()),
-            refresh_expires_in=int(SESSION_LIFE.total_seconds()),
-            user=_greeted(user),
-        )
-
     def _refresh_key(self) -> bytes:
-        return self.runtime.settings.derived(REFRESH_KEY)
+        return self.runtime.settings.derived(opening.REFRESH_KEY)
 
 
 def person(tx: Tx) -> tuple[str, str]:
@@ -159,41 +149,21 @@ def person(tx: Tx) -> tuple[str, str]:
     return tx.actor.user_id, tx.actor.session_id
 
 
-def _greeted(user: user_pb2.User) -> user_pb2.User:
-    """What a client needs to greet; the rest is `GET /v1/me`, which knows what the caller may see."""
-    return user_pb2.User(
-        id=user.id,
-        email=user.email,
-        name=user.name,
-        state=user.state,
-        language=user.language,
-        time_zone=user.time_zone,
-    )
-
-
 def peer_key(tx: Tx) -> str:
     """The name under which attempts from the caller's address are counted; empty where the address is not known."""
     return signing_in.counter_key("peer", tx.call.peer) if tx.call and tx.call.peer else ""
 
 
-def _program(metadata: Mapping[str, str]) -> str:
-    """How the caller's program names itself; a gRPC library's own name says nothing to a person."""
-    named = metadata.get("crm-user-agent") or metadata.get("user-agent", "")
-    return "" if named.startswith("grpc-") else named[:300]
-
-
-def _new_session(tx: Tx, id: str, user_id: str, now: datetime) -> dict[str, object]:
-    metadata = tx.call.metadata if tx.call else {}
-    return {
-        "id": id,
-        "user_id": user_id,
-        "create_time": now,
-        "refresh_time": now,
-        "expire_time": now + SESSION_LIFE,
-        "generation": 1,
-        "user_agent": _program(metadata),
-        "peer": tx.call.peer if tx.call else "",
-    }
+async def note_refused_sign_in(tx: Tx, user_id: str, device: Device, by: str) -> None:
+    """Somebody who knew an address, and perhaps no more, tried to be this user."""
+    await auditing.note(
+        tx,
+        "sign_in_refused",
+        object="user",
+        object_id=user_id,
+        details={"by": by},
+        address=device.address,
+    )
 
 
 async def _renew(tx: Tx, token: RefreshToken, now: datetime) -> tuple[Renewal, str]:
@@ -220,11 +190,3 @@ async def _renew(tx: Tx, token: RefreshToken, now: datetime) -> tuple[Renewal, s
             tx, user_id, token.session_id, events_pb2.SESSION_REVOKED_REASON_TOKEN_REUSED, now
         )
     return outcome, user_id
-
-
-def _settled(keys: list[signing.SigningKey], now: datetime) -> signing.SigningKey:
-    """The newest key that every process knows; the only one, where there is only one."""
-    for key in keys:
-        if (now - key.create_time).total_seconds() >= KEY_SETTLES_S:
-            return key
-    return keys[-1]

@@ -9,7 +9,7 @@ from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.identity.v1 import api_token_pb2 as pb
 from crm.identity.v1 import session_pb2, user_pb2
-from services.identity import errors, key_rotation, nats_access, rules, saving, store
+from services.identity import auditing, errors, key_rotation, nats_access, rules, saving, store
 from services.identity.real_time import real_now
 from services.identity.rpc.signing_in import person
 
@@ -18,6 +18,7 @@ async def check_token(tx: Tx, new: pb.ApiToken, old: pb.ApiToken | None) -> None
     """Keeps I3: a token works for somebody whose rights its maker has, and never beyond them."""
     person(tx)  # a program makes no further programs
     await store.lock_people(tx)
+    new.id = new.id or tx.new_id()
     if old is None:
         new.owner_id = new.owner_id or tx.actor.user_id
         _settle_start(new, tx)
@@ -35,6 +36,7 @@ async def check_token(tx: Tx, new: pb.ApiToken, old: pb.ApiToken | None) -> None
             raise errors.GrantNotHeld(missing, "nats")
     if old is not None:
         await saving.put_token(tx, new)
+    await auditing.token_saved(tx, new, old)
 
 
 def _settle_start(new: pb.ApiToken, tx: Tx) -> None:
@@ -50,6 +52,7 @@ async def revoke(tx: Tx, token: pb.ApiToken) -> None:
     """Every process refuses the token as soon as the directory has lost it."""
     await store.lock_people(tx)
     tx.directory_delete("token", token.id)
+    await auditing.note(tx, "api_token_deleted", object="api_token", object_id=token.id)
 
 
 class Tokens(standard(store.api_tokens, on_save=check_token, on_delete=revoke), Servicer):  # type: ignore[misc]

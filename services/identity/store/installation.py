@@ -43,6 +43,7 @@ __all__ = [
     "move_login",
     "set_login",
     "signing_keys",
+    "touch_attempt",
 ]
 
 # `company_id`, not `tenant_id`: these tables are read before anybody knows which company is meant.
@@ -165,19 +166,19 @@ async def move_login(tx: Tx, old_key: str, new_key: str, user_id: str) -> None:
 # --- failed attempts ------------------------------------------------------------------------------------------------------
 
 _T = attempts.c
+# An update that changes nothing locks the row. Inserting and then selecting would lose a row that a success deletes between.
 _BEGIN_COUNTING = Statement(
     upsert(attempts)
     .from_select(["key", "failures", "last_time"], select(func.unnest(_KEYS), literal(0), _NOW))
-    .on_conflict_do_nothing()
-)
-_ATTEMPTS = Statement(
-    select(attempts).where(_T.key == func.any(_KEYS)).order_by(_T.key).with_for_update()
+    .on_conflict_do_update(index_elements=["key"], set_={"failures": _T.failures})
+    .returning(attempts)
 )
 _COUNT = Statement(
     update(attempts)
     .where(_T.key == bindparam("name"))
     .values(failures=bindparam("failures", type_=Integer), last_time=_NOW)
 )
+_TOUCH = Statement(update(attempts).where(_T.key == bindparam("name")).values(last_time=_NOW))
 _FORGIVE = Statement(
     update(attempts)
     .where(_T.key == bindparam("name"), _T.failures > 0)
@@ -194,14 +195,19 @@ async def attempts_for_update(
     tx: Tx, keys: list[str], now: datetime
 ) -> dict[str, tuple[int, datetime]]:
     """(failures, last one) of each key, locked until the end, in one order so that two sign-ins never block each other."""
-    await tx.execute(_BEGIN_COUNTING, keys=sorted(keys), now=now)
-    rows = await tx.fetch(_ATTEMPTS, keys=keys)
+    await tx.begin()
+    rows = await tx.fetch(_BEGIN_COUNTING, keys=sorted(keys), now=now)
     return {row["key"]: (row["failures"], row["last_time"]) for row in rows}
 
 
 async def count_attempt(tx: Tx, key: str, failures: int, now: datetime) -> None:
     """Notes the number of failures so far."""
     await tx.execute(_COUNT, name=key, failures=failures, now=now)
+
+
+async def touch_attempt(tx: Tx, key: str, now: datetime) -> None:
+    """Writes the counter as it is: costs what noting a refusal costs."""
+    await tx.execute(_TOUCH, name=key, now=now)
 
 
 async def forgive_attempt(tx: Tx, key: str) -> None:

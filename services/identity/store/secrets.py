@@ -29,8 +29,10 @@ __all__ = [
     "add_link",
     "add_session",
     "add_token_hash",
+    "drop_ended_links",
     "end_session",
     "end_sessions",
+    "link_owner",
     "password_hash",
     "recently_ended_sessions",
     "session_for_update",
@@ -230,6 +232,15 @@ _USE_LINK = Statement(
 _VOID_LINKS = Statement(
     delete(links).where(_L.tenant_id == _TENANT, (_L.user_id == _USER) | (_L.expire_time < _NOW))
 )
+_LINK_OWNER = Statement(
+    select(_L.user_id).where(
+        _L.tenant_id == _TENANT, _L.hash == _HASH, _L.kind == bindparam("kind", type_=SmallInteger),
+        _L.expire_time > _NOW,
+    )
+)  # fmt: skip
+_DROP_ENDED = Statement(
+    delete(links).where(_L.tenant_id == _TENANT, _L.user_id == _USER, _L.expire_time < _NOW)
+)
 
 
 async def add_link(tx: Tx, *, hash: bytes, user_id: str, kind: int, expire_time: datetime) -> None:
@@ -242,6 +253,17 @@ async def use_link(tx: Tx, *, hash: bytes, kind: int, now: datetime) -> str | No
     await tx.begin()
     row = await tx.fetchrow(_USE_LINK, hash=hash, kind=kind)
     return str(row["user_id"]) if row is not None and row["expire_time"] > now else None
+
+
+async def link_owner(tx: Tx, *, hash: bytes, kind: int, now: datetime) -> str | None:
+    """Whose link this is, left where it is; None if there is none or it has ended."""
+    found = await tx.fetchval(_LINK_OWNER, hash=hash, kind=kind, now=now)
+    return None if found is None else str(found)
+
+
+async def drop_ended_links(tx: Tx, user_id: str, now: datetime) -> None:
+    """Takes away the user's links that have ended."""
+    await tx.execute(_DROP_ENDED, user_id=user_id, now=now)
 
 
 async def void_links(tx: Tx, user_id: str, now: datetime) -> None:

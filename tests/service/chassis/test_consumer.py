@@ -56,6 +56,49 @@ async def test_each_event_has_one_effect_and_is_acknowledged(bench: Bench) -> No
         assert mine == list(range(record, 500, 9))
 
 
+async def test_events_that_share_a_commit_keep_cause_and_id_of_their_own(bench: Bench) -> None:
+    seen: dict[int, tuple[str, str]] = {}
+
+    async def body(event: Any, tx: Tx) -> None:
+        assert tx.event is not None
+        seen[event.number] = (tx.cause.id, tx.event.id)
+        await effect(event, tx)
+
+    consumer = consumer_of(bench.event, body)
+    async with nats_connection() as nats:
+        ids = [await bench.put(f"r{number}", number) for number in range(100)]
+        async with leading(bench.url, *works(nats, bench.url, bench.service, consumer)):
+            await eventually(lambda: bench.has(100), "100 effects")
+    rows = await bench.connection.fetch("SELECT xmin::text AS commit FROM effects")
+
+    assert seen == {number: (id, id) for number, id in enumerate(ids)}
+    assert len({row["commit"] for row in rows}) < 50
+
+
+async def test_one_that_fails_does_not_cost_those_that_shared_its_turn_a_try(bench: Bench) -> None:
+    tries: dict[int, int] = {}
+
+    async def body(event: Any, tx: Tx) -> None:
+        tries[event.number] = tries.get(event.number, 0) + 1
+        await effect(event, tx)
+        if event.number == 7:
+            raise errors.FailedPrecondition("never")
+
+    consumer = consumer_of(bench.event, body)
+    async with nats_connection() as nats:
+        for number in range(40):
+            await bench.put(f"r{number}", number)
+        options = {"retry_delays_s": ()}
+        async with leading(bench.url, *works(nats, bench.url, bench.service, consumer, **options)):
+            await eventually(lambda: bench.has(39), "39 effects")
+            await eventually(lambda: all_acknowledged(nats, bench, consumer), "acknowledged")
+        letters = [letter async for letter in dead_letters.find(nats, bench.service)]
+
+    assert sorted(await bench.effects()) == sorted(f"r{n}:{n}" for n in range(40) if n != 7)
+    assert len(letters) == 1
+    assert max(count for number, count in tries.items() if number != 7) == 2
+
+
 async def test_an_event_published_twice_has_one_effect(bench: Bench) -> None:
     consumer = consumer_of(bench.event)
     async with (

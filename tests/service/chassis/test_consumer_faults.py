@@ -111,7 +111,7 @@ from chassis.events.nats import Nats
 from chassis.events.consumer import Consumers
 from chassis.events.outbox import Wake
 from chassis.events.relay import Relay
-from chassis.handlers import Consumer
+from chassis.handlers import consumer_of, on
 from chassis.running import run_event
 from sqlalchemy import bindparam, text
 from chassis.db.statement import Statement
@@ -128,7 +128,7 @@ async def main(url, nats_url, service, durable, hang):
             print("hanging", flush=True)
             await asyncio.Event().wait()
         return outcome
-    consumer = Consumer(durable, body, event_type(service), (service,))
+    consumer = consumer_of(on(event_type(service), durable=durable)(body))
     print("contending", flush=True)
     await Leader(url, "background").run([
         Relay(nats, Wake(nats, service), service).run, Consumers(nats, service, [consumer], runner).run], asyncio.Event())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +76,23 @@ async def test_nobody_present_leaves_it_in_the_queue_and_the_event_says_so(
     )
     (event,) = [e for e in events if e["request"]["id"] == request.id]
     assert event["assignedToQueue"] is True
+
+
+async def test_the_hours_of_department_and_company_count_where_somebody_has_none(
+    world: World,
+) -> None:
+    department = await world.tenant.department()
+    person = await world.tenant.person(department_id=department, time_zone="")
+    form = await world.form(department_id=department, assignment=Assignment(rule=ROUND))
+    now = world.running.process.clock.now()
+    days = [str((now + timedelta(n)).date()) for n in (-1, 0, 1)]  # whatever the zone, today is one
+    entry = {"name": "D", "parent_id": "", "head_id": "", "deputy_id": ""}
+    closed = [{"date": day, "name": "Move", "hours": []} for day in days]
+
+    await world.tenant.put("department", department, {**entry, "special_days": closed})
+    assert (await world.submitted(form, text="x")).owner_id == ""
+    await world.tenant.put("department", department, entry)
+    assert (await world.submitted(form, text="x")).owner_id == person.id
 
 
 async def test_the_owner_of_a_known_contact_is_asked_first_where_the_form_says_so(

@@ -1,5 +1,6 @@
 """The look-ups of the intake and the timeline use their indexes at size, as the service's role sees the tables."""
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from chassis.keys import uuid7
 from chassis.testing import servers
 from services.contacts.store import parties, reception, timeline
 from tests.service.contacts.world import World
+from tests.service.kit.test_list_plans import Crowd, indexes
 
 SIZE = 20_000
 
@@ -34,7 +36,9 @@ async def _fill(raw: asyncpg.Connection, tenant_id: str) -> None:
     """Rows with plausible values for what the look-ups touch, and the type's zero elsewhere."""
     await _insert(raw, tenant_id, "contacts", {
         "phone_digits": "ARRAY['48' || (600000000 + n)]", "email_addresses": "ARRAY['p' || n || '@example.pl']",
-        "search": "'person ' || n", "name_key": "'person ' || n",
+        "name_key": "'person ' || n",
+        # As the trigger writes it: forty people of each of 500 companies.
+        "search": "'person ' || n || E'\\n' || 'firma ' || md5((n % 500)::text)",
     })  # fmt: skip
     await _insert(raw, tenant_id, "requests", {
         "contact_id": "gen_random_uuid()", "owner_id": "md5((n % 500)::text)::uuid", "state": "2",
@@ -54,7 +58,7 @@ async def _insert(
         table,
     )
     zero = {"text": "''", "uuid": "gen_random_uuid()", "bytea": "''", "jsonb": "'{}'", "boolean": "false",
-            "timestamp with time zone": "now()"}  # fmt: skip
+            "timestamp with time zone": "now()", "date": "current_date"}  # fmt: skip
     chosen = {
         c["attname"]: "'{}'" if c["type"].endswith("[]") else zero.get(c["type"], "0") for c in columns
     } | values | {"tenant_id": f"'{tenant_id}'::uuid"}  # fmt: skip
@@ -107,3 +111,19 @@ async def test_no_look_up_reads_a_whole_table(crowded: World) -> None:
     for name, index in (("phone", "ix_contacts_keys"), ("email", "ix_contacts_keys"), ("open", "ix_requests_waiting"),
                         ("party", "ix_timeline_party"), ("period", "ix_timeline_time"), ("user", "ix_timeline_user")):  # fmt: skip
         assert index in plans[name], plans[name]
+
+
+@pytest.mark.parametrize("scope", ["all", "team", "own"])
+async def test_people_are_found_by_their_company_through_the_index_of_text_search(
+    crowded: World, scope: str
+) -> None:
+    crowd = Crowd(crowded.running, crowded.tenant, [crowded.tenant.admin.id])
+    name = hashlib.md5(b"7").hexdigest()  # how the rows above are named, not a secret
+
+    for q in (name, f"firma {name}", f"{name} person"):
+        found = await crowd.plan(scope, q=q)
+        read = indexes(found)
+        # Whoever owns next to nothing is served sooner by what he owns.
+        owned = scope != "all" and any(name.startswith("ix_contacts_owner_") for name in read)
+        assert owned or "ix_contacts_search" in read, found
+        assert "Seq Scan" not in found, found

@@ -170,8 +170,8 @@ async def test_by_actor_and_period(world: World) -> None:
 
 
 async def test_a_token_of_another_list_is_refused(world: World) -> None:
-    one, other = [(await world.contact(given_name="A")).id for _ in range(2)]
-    await rename(world, one, "B")
+    one, other = [(await world.contact(given_name=name)).id for name in ("Ana", "Piotr")]
+    await rename(world, one, "Siti")
     await settled(world, 3)
     token = (await of_contact(world.admin, one, page_size=1)).next_page_token
     with pytest.raises(errors.InvalidArgument) as refused:

@@ -9,6 +9,11 @@ from chassis.testing.installation import Tenant
 from tests.service.gateway.conftest import Crm, unique
 
 CONTENT = bytes(range(256)) * 5000
+FILE, TEXT = "CUSTOM_FIELD_TYPE_FILE", "CUSTOM_FIELD_TYPE_TEXT"
+READ_CONTACTS = [
+    {"object": "contact", "action": "read", "scope": "all"},
+    {"object": "custom_field", "action": "read", "scope": "all"},
+]
 
 
 async def upload(
@@ -84,13 +89,14 @@ async def test_only_the_uploader_until_a_record_holds_it(
     crm: Crm, tenant: Tenant, http: httpx.AsyncClient
 ) -> None:
     id = (await upload(http))["id"]
-    reader = await tenant.person([{"object": "contact", "action": "read", "scope": "all"}])
     stranger = await crm.installation.tenant()
-    contact = await http.post("/v1/contacts", json={"displayName": unique(), "note": id})
-    if (
-        contact.status_code != 200
-    ):  # the contact has no free text field of that name; its name holds the id as well
-        contact = await http.post("/v1/contacts", json={"displayName": id})
+    field = {"resource": "contacts", "key": "scan", "label": "Scan", "type": FILE}
+    assert (await http.post("/v1/customFields", json=field)).status_code == 200
+    reader = await tenant.person(READ_CONTACTS)
+    contact = await http.post(
+        "/v1/contacts", json={"displayName": unique(), "custom": {"scan": id}}
+    )
+    assert contact.status_code == 200, contact.text
     holder = f"contacts/{contact.json()['id']}"
     async with crm.client(reader.token) as colleague, crm.client(stranger.admin.token) as foreign:
         assert (await colleague.get(f"/v1/files/{id}")).status_code == 404
@@ -106,6 +112,23 @@ async def test_only_the_uploader_until_a_record_holds_it(
     assert (await http.get(f"/v1/files/{uuid7()}")).status_code == 404
     assert (await http.delete(f"/v1/files/{id}")).status_code == 200
     assert (await http.get(f"/v1/files/{id}")).status_code == 404
+
+
+async def test_an_id_in_any_other_text_opens_nothing(
+    crm: Crm, tenant: Tenant, http: httpx.AsyncClient
+) -> None:
+    id = (await upload(http))["id"]
+    field = {"resource": "contacts", "key": "remark", "label": "Remark", "type": TEXT}
+    assert (await http.post("/v1/customFields", json=field)).status_code == 200
+    thief = await tenant.person(
+        [{"object": "contact", "action": "*", "scope": "all"}, *READ_CONTACTS]
+    )
+    async with crm.client(thief.token) as other:
+        made = await other.post("/v1/contacts", json={"displayName": id, "custom": {"remark": id}})
+        assert made.status_code == 200, made.text
+        got = await other.get(f"/v1/files/{id}", params={"in": f"contacts/{made.json()['id']}"})
+
+    assert (got.status_code, got.json()["reason"]) == (404, "NOT_FOUND")
 
 
 async def test_names_types_and_sessions_are_checked(crm: Crm, http: httpx.AsyncClient) -> None:

@@ -107,3 +107,22 @@ async def test_programs_sign_in_by_bearer(open_crm: Crm, email: str) -> None:
             "/v1/auth:refresh", json={"refreshToken": tokens["refreshToken"]}
         )
         assert again.json()["accessToken"]
+
+
+async def test_only_an_own_file_becomes_a_picture(open_crm: Crm, email: str) -> None:
+    async with open_crm.client() as browser:
+        await browser.post(
+            "/v1/auth:login", json={"email": email, "password": PASSWORD}, headers=CSRF
+        )
+        refused = await browser.patch("/v1/me", json={"photoFileId": uuid7()}, headers=CSRF)
+        assert refused.status_code == 400
+        assert [v["field"] for v in refused.json()["violations"]] == ["photoFileId"]
+        user = (await browser.get("/v1/me")).json()["user"]
+        assert "photoFileId" not in user
+        picture = {**CSRF, "content-type": "image/png"}
+        mine = (await browser.post("/v1/files", content=b"png", headers=picture)).json()["id"]
+        taken = await browser.patch("/v1/me", json={"photoFileId": mine}, headers=CSRF)
+        assert (taken.status_code, taken.json()["photoFileId"]) == (200, mine)
+        seen = await browser.get(f"/v1/files/{mine}", params={"in": f"users/{user['id']}"})
+
+    assert (seen.status_code, seen.content) == (200, b"png")

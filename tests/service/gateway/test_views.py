@@ -45,6 +45,7 @@ async def test_card_joins_contact_company_and_open_requests(http: httpx.AsyncCli
     )
     assert [r["id"] for r in shown["requests"]] == [request]
     assert isinstance(shown["timeline"], list)
+    assert shown["facts"]["contactId"] == contact
 
 
 async def test_card_stands_without_a_part_that_is_down(

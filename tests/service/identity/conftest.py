@@ -22,6 +22,7 @@ _NUMBERS = itertools.count(1)
 TABLES = (
     "tenants", "users", "departments", "roles", "api_tokens", "tenants_history", "users_history", "departments_history",
     "roles_history", "api_tokens_history", "credentials", "sessions", "links", "api_token_hashes", "answers",
+    "second_factors", "recovery_codes", "identity_providers", "client_secrets", "linked_identities", "viewings",
 )  # fmt: skip
 
 
@@ -200,6 +201,7 @@ async def crm(migrated: None) -> AsyncIterator[Installation]:
     """identity alone in one process; companies may sign up."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CRM_SIGNUP", "1")
+        environment.setenv("CRM_OIDC_PRIVATE", "1")  # the tests' providers are on 127.0.0.1
         async with installation(["identity"]) as running:
             yield running
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chassis import errors
 from chassis.keys import uuid7
+from chassis.settling import settled
 from chassis.testing.installation import Installation, Person, Tenant
 from chassis.times import to_timestamp
 from chassis.waits import first_of
@@ -15,7 +16,7 @@ from crm.common.v1 import common_pb2 as common
 from crm.contacts.v1 import contact_pb2 as pb
 from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
 from crm.contacts.v1 import customization_pb2 as customization
-from crm.contacts.v1 import source_pb2
+from crm.contacts.v1 import operation_pb2, source_pb2
 
 TABLES = (
     "contacts", "contacts_history", "companies", "companies_history", "sources", "sources_history", "custom_fields",
@@ -119,15 +120,20 @@ async def until(condition: Callable[[], Awaitable[Any]], timeout_s: float = 10.0
         return answer
 
 
+async def finished(desk: Desk, name: str) -> Any:
+    """The operation of this name, once it is over."""
+    request = operation_pb2.GetOperationRequest(id=name.rpartition("/")[2])
+
+    async def done() -> Any:
+        operation = await desk.stub.GetOperation(request)
+        return operation if operation.done else None
+
+    return await until(done)
+
+
 async def written(crm: Installation, tenant: Tenant) -> dict[str, Any]:
     """A fingerprint of each of the tenant's tables, and how many events of each kind were published."""
-
-    async def relayed() -> bool:
-        return not await crm.rows(
-            "contacts", "SELECT FROM outbox WHERE tenant_id = $1 LIMIT 1", tenant.id
-        )
-
-    await until(relayed)
+    await settled(crm.process)  # consumers of what happened before may still tell more
     parts = " UNION ALL ".join(
         f"SELECT '{table}' AS name, md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) AS sum"
         f" FROM {table} t WHERE tenant_id = $1"

@@ -42,7 +42,7 @@ GOOD_AND_BAD: list[tuple[str, list[Any], list[Any]]] = [
     ),
     ("YES_NO", [True, False], ["true", 1, 0]),
     ("REFERENCE", [ID], ["", "42", 42, ID[:-1], ID.replace("-", "_")]),
-    ("FILE", [ID], ["", "file.pdf", [ID]]),
+    ("FILE", [], ["", "file.pdf", [ID], ID]),
 ]
 
 
@@ -159,7 +159,6 @@ FILTERS: list[tuple[str, dict[str, Any], dict[str, list[str]]]] = [
     ("MULTI_CHOICE", {"A": ["red", "blue"], "B": ["blue"], "C": None}, {"custom.f:red": ["A"], "custom.f:blue": ["A", "B"]}),
     ("YES_NO", {"A": True, "B": False, "C": None}, {"custom.f = true": ["A"], "custom.f = false": ["B"]}),
     ("REFERENCE", {"A": ID, "B": uuid7(), "C": None}, {f'custom.f = "{ID}"': ["A"]}),
-    ("FILE", {"A": ID, "B": uuid7(), "C": None}, {f'custom.f = "{ID}"': ["A"]}),
 ]  # fmt: skip
 
 

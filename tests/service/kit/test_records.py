@@ -9,7 +9,6 @@ from chassis.keys import uuid7
 from chassis.testing.installation import Installation, Tenant
 from chassis.times import to_datetime
 from crm.contacts.v1 import contact_pb2 as pb
-from crm.contacts.v1 import source_pb2
 from tests.service.kit.support import Desk, event_counts, unchanged, versions
 
 
@@ -107,29 +106,6 @@ async def test_delete_with_an_old_etag_is_refused_and_changes_nothing(
     async with unchanged(crm, tenant):
         with pytest.raises(errors.Aborted, match="etag 1"):
             await desk.delete(made.id, etag=made.etag)
-
-
-async def test_undelete_after_the_key_was_reused_is_already_exists(
-    crm: Installation, tenant: Tenant, desk: Desk
-) -> None:
-    old = await desk.source("site")
-    await desk.stub.DeleteSource(source_pb2.DeleteSourceRequest(id=old.id))
-    await desk.source("site")
-
-    async with unchanged(crm, tenant):
-        with pytest.raises(errors.AlreadyExists) as refusal:
-            await desk.stub.UndeleteSource(source_pb2.UndeleteSourceRequest(id=old.id))
-    assert refusal.value.reason == "KEY_TAKEN"
-
-
-async def test_taken_key_is_refused_and_changes_nothing(
-    crm: Installation, tenant: Tenant, desk: Desk
-) -> None:
-    await desk.source("site")
-
-    async with unchanged(crm, tenant):
-        with pytest.raises(errors.AlreadyExists):
-            await desk.source("site")
 
 
 async def test_history_tells_who_changed_what_from_which_value(

@@ -16,21 +16,11 @@ from chassis.kit import reindex
 from chassis.testing.installation import Installation, Tenant
 from crm.contacts.v1 import company_pb2, operation_pb2
 from crm.contacts.v1 import contact_pb2 as pb
-from tests.service.kit.support import Desk, event_counts, multiply, unchanged, until, written
+from tests.service.kit.support import Desk, event_counts, finished, multiply, unchanged, written
 
 OWN = [
     {"object": "contact", "action": "*", "scope": "all"}, {"object": "operation", "action": "*", "scope": "own"},
 ]  # fmt: skip
-
-
-async def finished(desk: Desk, name: str) -> Any:
-    request = operation_pb2.GetOperationRequest(id=name.rpartition("/")[2])
-
-    async def done() -> Any:
-        operation = await desk.stub.GetOperation(request)
-        return operation if operation.done else None
-
-    return await until(done)
 
 
 def facts(operation: Any) -> dict[str, Any]:
@@ -164,6 +154,24 @@ async def test_reindex_mends_columns_and_json_and_touches_neither_version_nor_et
     assert (await desk.stub.GetCompany(company_pb2.GetCompanyRequest(id=made.id))).etag == "1"
     history = await desk.stub.ListCompanyHistory(company_pb2.ListCompanyHistoryRequest(id=made.id))
     assert [revision.version for revision in history.revisions] == [1]
+
+
+async def test_reindex_mends_every_row_of_several_batches(
+    crm: Installation, tenant: Tenant, desk: Desk, owner: asyncpg.Connection
+) -> None:
+    made = await desk.create("Łukasz Żak", phones=[{"number": "+48600100200"}])
+    await multiply(crm, tenant, 1_100)
+    rows = "SELECT * FROM contacts WHERE tenant_id = $1 ORDER BY id"
+    good = await crm.rows("contacts", rows, tenant.id)
+    spoil = (
+        "UPDATE contacts SET search = 'x', phone_digits = '{}', json = '{}' WHERE tenant_id = $1"
+    )
+    await crm.rows("contacts", spoil, tenant.id)
+
+    assert await reindex.reindex(owner, reindex.find("contacts.contacts")) >= 1_101
+
+    assert await crm.rows("contacts", rows, tenant.id) == good
+    assert (await desk.get(made.id)).etag == "1"
 
 
 async def test_reindex_in_use_loses_no_update(desk: Desk, owner: asyncpg.Connection) -> None:

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.hours import hours_of
+from chassis.tenant_view import TenantView
 from crm.contacts.v1.form_pb2 import Assignment
 from services.contacts import assignment
 
@@ -30,7 +33,23 @@ def choose(
     last_id: str = "",
     **open_: int,
 ) -> str | None:
-    return assignment.choose(rule, users, at=at, zone=zone, last_id=last_id, open_counts=open_)
+    view = directory(zone, users)
+    return assignment.choose(
+        rule, users, at=at, hours_of=partial(hours_of, view), last_id=last_id, open_counts=open_
+    )
+
+
+def directory(zone: str, users: dict[str, Any]) -> TenantView:
+    """The directory of a company on this clock."""
+    view = TenantView("t")
+    view.put("tenant", "t", {"time_zone": zone})
+    for id, one in users.items():
+        view.put("user", id, one)
+    return view
+
+
+def at_work(one: dict[str, Any], at: datetime, zone: str) -> bool:
+    return assignment.present(one, at, hours_of(directory(zone, {"u": one}), "u"))
 
 
 def test_each_in_turn_and_round_again() -> None:
@@ -86,29 +105,27 @@ def test_absent_users_are_passed_over_until_they_return() -> None:
 )
 def test_working_hours_are_read_on_the_users_own_clock(zone: str, hour: int, present: bool) -> None:
     at = MONDAY_NOON.replace(hour=hour)
-    assert assignment.present(user(working_hours=OFFICE, time_zone=zone), at, "UTC") is present
+    assert at_work(user(working_hours=OFFICE, time_zone=zone), at, "UTC") is present
 
 
 def test_without_a_zone_the_companys_clock_counts() -> None:
     at = MONDAY_NOON.replace(hour=2)
-    assert assignment.present(user(working_hours=OFFICE), at, "Asia/Jakarta")
-    assert not assignment.present(user(working_hours=OFFICE), at, "Europe/Warsaw")
+    assert at_work(user(working_hours=OFFICE), at, "Asia/Jakarta")
+    assert not at_work(user(working_hours=OFFICE), at, "Europe/Warsaw")
 
 
 def test_weekends_are_free() -> None:
-    assert not assignment.present(
-        user(working_hours=OFFICE), datetime(2026, 5, 9, 12, tzinfo=UTC), "UTC"
-    )
+    assert not at_work(user(working_hours=OFFICE), datetime(2026, 5, 9, 12, tzinfo=UTC), "UTC")
 
 
 def test_a_day_that_ends_at_midnight_ends_at_midnight() -> None:
     night = user(working_hours=[{"weekday": 1, "start": "22:00", "end": "23:59"}])
-    assert assignment.present(night, datetime(2026, 5, 4, 23, 59, 30, tzinfo=UTC), "UTC")
-    assert not assignment.present(night, datetime(2026, 5, 5, 0, 0, tzinfo=UTC), "UTC")
+    assert at_work(night, datetime(2026, 5, 4, 23, 59, 30, tzinfo=UTC), "UTC")
+    assert not at_work(night, datetime(2026, 5, 5, 0, 0, tzinfo=UTC), "UTC")
 
 
 def test_an_unknown_zone_does_not_stop_the_intake() -> None:
-    assert assignment.present(user(working_hours=OFFICE, time_zone="Mars/Base"), MONDAY_NOON, "UTC")
+    assert at_work(user(working_hours=OFFICE, time_zone="Mars/Base"), MONDAY_NOON, "UTC")
 
 
 def test_whoever_is_full_is_passed_over() -> None:

@@ -11,6 +11,7 @@ _BROAD = {"Exception", "BaseException"}
 ALLOWED = {
     "chassis/rpc/interceptors.py": "a call: INTERNAL with a trace id",
     "chassis/events/consumer.py": "a consumer's message: retried, then dead letter",
+    "chassis/events/turns.py": "events that shared a turn: each tried again alone, raised where it is waited for",
     "chassis/operation_runs.py": "an operation's body: told to whoever waits for it",
     "chassis/timers.py": "a timer's body: tried again later",
     "chassis/events/relay.py": "a batch of the outbox: logged, tried again",

@@ -84,10 +84,9 @@ class PasswordWeak(errors.InvalidArgument):
 class PasswordWrong(errors.FailedPrecondition):
     reason = "PASSWORD_WRONG"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the old password is wrong", [Violation("old_password", "is not your password")]
-        )
+    def __init__(self, field: str = "old_password") -> None:
+        named = field.replace("_", " ")
+        super().__init__(f"the {named} is wrong", [Violation(field, "is not your password")])
 
 
 class EmailTaken(errors.AlreadyExists):
@@ -131,8 +130,8 @@ class LastAdministrator(errors.FailedPrecondition):
 class NotYourself(errors.FailedPrecondition):
     reason = "NOT_YOURSELF"
 
-    def __init__(self) -> None:
-        super().__init__("nobody can deactivate himself; ask another administrator")
+    def __init__(self, what: str = "can deactivate himself; ask another administrator") -> None:
+        super().__init__(f"nobody {what}")
 
 
 class GrantNotHeld(errors.PermissionDenied):
@@ -251,3 +250,126 @@ class CallerIsToken(errors.PermissionDenied):
 
     def __init__(self) -> None:
         super().__init__("only a signed-in person can do this, not an API token")
+
+
+class WorkingTimeNever(errors.FailedPrecondition):
+    reason = "WORKING_TIME_NEVER"
+
+    def __init__(self, wanted_hours: float) -> None:
+        super().__init__(
+            f"this user's working hours do not hold {wanted_hours:g} hours within ten years;"
+            " look at the hours of the user, the departments above and the company",
+            [Violation("id", "works too little, or never")],
+        )
+
+
+class SecondFactorWrong(errors.Unauthenticated):
+    reason = "SECOND_FACTOR_WRONG"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the code is wrong, was used before or has ended; wait for the next one and send that",
+            [Violation("code", "is not good, or not any more")],
+        )
+
+
+class ChallengeInvalid(errors.Unauthenticated):
+    reason = "CHALLENGE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("this sign-in is unknown, was finished or has ended; sign in again")
+
+
+class SecondFactorAbsent(errors.FailedPrecondition):
+    reason = "SECOND_FACTOR_ABSENT"
+
+    def __init__(self) -> None:
+        super().__init__("there is no second factor; set one up first")
+
+
+class SecondFactorPresent(errors.FailedPrecondition):
+    reason = "SECOND_FACTOR_PRESENT"
+
+    def __init__(self) -> None:
+        super().__init__("there is a second factor already; disable it first, then set up another")
+
+
+class ProviderSignInInvalid(errors.Unauthenticated):
+    reason = "PROVIDER_SIGN_IN_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this sign-in is unknown, was finished, has ended or began in another browser; begin again"
+        )
+
+
+class ProviderUnusable(errors.FailedPrecondition):
+    reason = "PROVIDER_UNUSABLE"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"signing in through the provider is not possible: {why}")
+
+
+class ProviderRefused(errors.Unauthenticated):
+    reason = "PROVIDER_REFUSED"
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"the identity provider refused the sign-in ({error}); begin again")
+
+
+class ProviderTokenInvalid(errors.Unauthenticated):
+    reason = "PROVIDER_TOKEN_INVALID"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"what the identity provider says cannot be trusted: {why}")
+
+
+class EmailNotVerified(errors.PermissionDenied):
+    reason = "EMAIL_NOT_VERIFIED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the identity provider does not vouch for your e-mail; have it verified there, then sign in again"
+        )
+
+
+class ProviderUserUnknown(errors.PermissionDenied):
+    reason = "PROVIDER_USER_UNKNOWN"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nobody who may sign in here has this e-mail; ask your administrator for an invitation"
+        )
+
+
+class ReturnPathInvalid(errors.InvalidArgument):
+    reason = "RETURN_PATH_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "return_path must be a path of this installation such as /deals",
+            [Violation("return_path", "is not a path that begins with one /")],
+        )
+
+
+class IssuerNotAllowed(errors.InvalidArgument):
+    reason = "ISSUER_NOT_ALLOWED"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this issuer cannot be used: {why}", [Violation("issuer", why)])
+
+
+class RightUnknown(errors.InvalidArgument):
+    reason = "RIGHT_UNKNOWN"
+
+    def __init__(self, object: str, action: str, actions: Iterable[str]) -> None:
+        known = ", ".join(actions)
+        field = "action" if known else "object"
+        super().__init__(
+            f"there is no right {object}.{action}",
+            [
+                Violation(field, f"{object} has {known}")
+                if known
+                else Violation(field, f"{object} is no object of any grant")
+            ],
+        )

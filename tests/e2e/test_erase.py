@@ -1,0 +1,112 @@
+"""U40 and M20 over HTTP: a person gets everything that is kept about her, and then is kept nowhere."""
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from chassis.testing.events import eventually
+from tests.e2e.company import Company, grants, ok, phone, refused
+
+SURNAME = "Brzozowiczowna"
+
+
+async def over(company: Company, name: str) -> dict[str, Any]:
+    last: list[dict[str, Any]] = []
+
+    async def is_over() -> bool:
+        last[:] = [ok(await company.admin.http.get(f"/v1/{name}"))]
+        return bool(last[0].get("done"))
+
+    await eventually(is_over, f"{name} is over", 150)
+    return last[0]
+
+
+async def test_a_person_gets_her_data_and_is_erased(company: Company) -> None:
+    http, number = company.admin.http, phone()
+    form = await company.form()
+    stranger = await company.open()
+    ok(
+        await stranger.post(
+            f"/v1/public/forms/{form['key']}",
+            json={"fields": {"name": f"Maria {SURNAME}", "phone": number}},
+        )
+    )
+    (person,) = ok(await http.get("/v1/contacts", params={"q": SURNAME}))["contacts"]
+    ok(
+        await http.post(
+            "/v1/notes", json={"contactId": person["id"], "text": f"{SURNAME} likes tea"}
+        )
+    )
+
+    started = ok(
+        await http.post(f"/v1/contacts/{person['id']}:exportPersonalData", json={"waitS": 60})
+    )
+    archive = (await over(company, started["name"]))["response"]
+    assert (archive["services"], archive.get("missingServices", [])) == (
+        ["contacts", "identity"],
+        [],
+    )
+    content = (await http.get(f"/v1/files/{archive['fileId']}")).content
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        assert opened.namelist() == ["contacts.json", "identity.json"]
+        assert [note["text"] for note in json.loads(opened.read("contacts.json"))["notes"]] == [
+            f"{SURNAME} likes tea"
+        ]
+        assert "audit_entries" in json.loads(opened.read("identity.json"))
+
+    preview = ok(await http.get(f"/v1/contacts/{person['id']}:previewErasure"))
+    assert preview["services"] == ["contacts", "identity"]
+    body = {"reason": "asked by letter", "confirmation": preview["confirmation"]}
+    erasure = ok(await http.post(f"/v1/contacts/{person['id']}:erase", json=body))
+    last: list[dict[str, Any]] = []
+
+    async def is_done() -> bool:
+        last[:] = [ok(await http.get(f"/v1/erasures/{erasure['id']}"))]
+        return last[0]["state"] == "STATE_DONE"
+
+    await eventually(is_done, "every service has confirmed", 150)
+
+    assert [each["service"] for each in last[0]["confirmations"]] == ["contacts", "identity"]
+    assert refused(await http.get(f"/v1/contacts/{person['id']}"), 404, "NOT_FOUND")
+    assert (await http.get(f"/v1/files/{archive['fileId']}")).status_code == 404
+    replay = await http.get(
+        "/v1/events", params={"since": "CONTACTS:0,IDENTITY:0,GATEWAY:0"}, headers={"accept": "application/json"}
+    )
+    assert replay.status_code == 200
+    for path in (
+        "/v1/contacts",
+        "/v1/requests",
+        "/v1/timeline",
+        "/v1/operations/contacts",
+        "/v1/erasures",
+    ):
+        assert SURNAME not in (await http.get(path)).text, path
+    assert SURNAME not in replay.text
+    (request,) = ok(await http.get("/v1/requests"))["requests"]
+    assert (request["channel"], request.get("name", ""), request.get("contactId", "")) == (
+        "CHANNEL_FORM",
+        "",
+        "",
+    )
+    audited = ok(await http.get("/v1/audit", params={"objectId": person["id"]}))["entries"]
+    assert sorted(entry["kind"] for entry in audited) == ["erasure", "personal_data_export"]
+
+
+async def test_who_may_not_erase_changes_nothing(company: Company) -> None:
+    contact = await company.contact(familyName="Zostaje")
+    clerk = await company.person(
+        await company.role(grants(("contact", "read", "all"), ("contact", "delete", "all")))
+    )
+    body = {"reason": "r", "confirmation": contact["displayName"]}
+
+    refused(
+        await clerk.http.post(f"/v1/contacts/{contact['id']}:erase", json=body),
+        403,
+        "PERMISSION_DENIED",
+    )
+
+    assert (
+        ok(await company.admin.http.get(f"/v1/contacts/{contact['id']}"))["etag"] == contact["etag"]
+    )
+    assert ok(await company.admin.http.get("/v1/erasures")).get("erasures", []) == []

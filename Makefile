@@ -2,11 +2,12 @@
 # CRM_POSTGRES_URL, CRM_NATS_URL, DEMO=0, DEMO_TRAFFIC=0, PYTHON=python3.12.
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt lint test unit service contract e2e chaos bench run migrate demo backup restore status k8s-check
-.PHONY: runtime contracts
+.PHONY: runtime contracts large
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
 pytest := $(python) -m pytest
+parallel := -n auto
 protos := $(shell find protos -name '*.proto' 2>/dev/null)
 export CRM_DATA_DIR CRM_PORT CRM_GRPC_PORT CRM_PROCESSES CRM_POSTGRES_URL CRM_NATS_URL DEMO DEMO_TRAFFIC PYTHON
 
@@ -37,22 +38,25 @@ lint: setup gen ## Check style, types and the house rules
 	@$(python) -m tools.docs --check
 
 test: setup gen ## Run unit, service, contract and end-to-end tests, in parallel
-	@$(pytest) -n auto tests/unit tests/service tests/contract tests/e2e $(ARGS)
+	@$(pytest) $(parallel) -m 'not large' tests/unit tests/service tests/contract tests/e2e $(ARGS)
+
+large: setup gen ## Run the tests that fill tables (do statements use their indexes?) or try many cases
+	@$(pytest) $(parallel) -m large tests/service $(ARGS)
 
 unit: setup gen ## Run the tests of rules and calculations
 	@$(pytest) tests/unit $(ARGS)
 
 service: setup gen ## Run the tests of RPCs and consumers against real servers
-	@$(pytest) -n auto tests/service $(ARGS)
+	@$(pytest) $(parallel) tests/service $(ARGS)
 
 contract: setup gen ## Run the tests generated from the contracts
-	@$(pytest) -n auto tests/contract $(ARGS)
+	@$(pytest) $(parallel) tests/contract $(ARGS)
 
 contracts: ## Check protos/ with buf: style, comments, nothing breaks (needs npm)
 	@sh tools/contracts/buf.sh
 
 e2e: setup gen ## Run the journeys through the gateway and the runtime
-	@$(pytest) -n auto tests/e2e $(ARGS)
+	@$(pytest) $(parallel) tests/e2e $(ARGS)
 
 chaos: setup gen ## Kill, stop and restart things, then count effects
 	@$(pytest) tests/chaos $(ARGS)

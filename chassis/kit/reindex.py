@@ -20,6 +20,7 @@ from chassis.db.pool import connect
 from chassis.kit.resource import Resource
 from chassis.settings import Settings
 
+_NOBODY = "00000000-0000-0000-0000-000000000000"
 _BATCH = 500
 _DIALECT = dialect()
 
@@ -42,8 +43,13 @@ def find(name: str) -> Resource[Any]:
     raise UnknownResource(f"{name} is not a resource; name it as service.table")
 
 
-async def reindex(raw: asyncpg.Connection, resource: Resource[Any]) -> int:
-    """Computes every row's columns and JSON anew, through the owner's connection; returns how many it wrote."""
+async def reindex(
+    raw: asyncpg.Connection, resource: Resource[Any], *, first_tenant: str = _NOBODY
+) -> int:
+    """Computes every row's columns and JSON anew, through the owner's connection; returns how many it wrote.
+
+    Tenants come in the order of their ids, from `first_tenant` on.
+    """
     table, types = resource.name, resource.table.columns
     names = [
         *resource.extra,
@@ -57,8 +63,7 @@ async def reindex(raw: asyncpg.Connection, resource: Resource[Any]) -> int:
         f"UPDATE {table} SET {sets} WHERE tenant_id = $1 AND id = $2 AND version = $3 RETURNING 1"
     )
     page = f"SELECT tenant_id, id, version, doc FROM {table} WHERE (tenant_id, id) > ($1, $2) ORDER BY tenant_id, id LIMIT $3"
-    zero = "00000000-0000-0000-0000-000000000000"
-    after, written = (zero, zero), 0
+    after, written = (first_tenant, _NOBODY), 0
     while rows := await raw.fetch(page, *after, _BATCH):
         try:
             written += len(await raw.fetchmany(update, [_values(resource, r, names) for r in rows]))

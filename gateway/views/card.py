@@ -45,7 +45,9 @@ class Card:
         )
         card = await self._card(parts, variables[0])
         now = orjson.loads(card["contact"]).get("id", "")
-        if now and now != variables[0].lower():  # merged: what is found by the id is found by the survivor's
+        if (
+            now and now != variables[0].lower()
+        ):  # merged: what is found by the id is found by the survivor's
             card = await self._card(parts, now)
         return Response(200, parts.compose(card))
 
@@ -63,7 +65,15 @@ class Card:
             page_size=_AGREEMENTS_SIZE, filter=_TO_KEEP.format(id=of_person)
         )
         consents = consent_pb2.BatchGetConsentStatesRequest(contact_ids=[id])
-        (contact, company), facts, entries, open_requests, notes, agreements, known = await together(
+        (
+            (contact, company),
+            facts,
+            entries,
+            open_requests,
+            notes,
+            agreements,
+            known,
+        ) = await together(
             self._person(parts, id),
             parts.one(_FACTS, card_facts_pb2.GetContactFactsRequest(id=id)),
             parts.many(_CONTACTS + "ListContactTimeline", timeline, "entries"),

@@ -34,7 +34,8 @@ def sql(url: str, statement: str, database: str = "postgres") -> list[Any]:
 
 
 def answers(runtime: Runtime) -> set[str]:
-    return {runtime.answering() for _ in range(40)} - {""}
+    """Which processes answer; the kernel deals connections by chance, so that forty may all fall to one that was quicker."""
+    return {runtime.answering() for _ in range(200)} - {""}
 
 
 def test_starts_everything_and_stops_everything(make_runtime: MakeRuntime) -> None:
@@ -50,7 +51,7 @@ def test_starts_everything_and_stops_everything(make_runtime: MakeRuntime) -> No
     )
     assert stat.S_IMODE((runtime.data / "run.json").stat().st_mode) == 0o600
     assert answers(runtime) == {"0", "1"}
-    assert sql(told["postgres"], "SHOW max_connections") == [(str(2 * 24 + 30),)]
+    assert sql(told["postgres"], "SHOW max_connections") == [(str(2 * (24 + 10) + 30),)]
     assert f"{runtime.port}/setup#" in runtime.printed
 
     assert runtime.end(signal.SIGINT) == 0

@@ -10,6 +10,7 @@ from chassis import errors
 from chassis.call import Cause
 from chassis.contracts import message_class
 from chassis.keys import uuid7
+from chassis.settling import settled
 from chassis.testing.events import eventually
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import EventMeta
@@ -120,6 +121,7 @@ async def test_an_event_that_comes_twice_or_too_early_changes_nothing_more(
     await answer(world, request.id)
     second = await ask(world, contact_id=contact.id)
     await groups.until_facts(contact.id, open_requests=2, last_request_id=second.id)
+    await settled(world.running.process)
     before = await groups.of_contact(contact.id)
     history = await world.count("contacts_history")
 

@@ -129,7 +129,10 @@ async def test_a_key_that_very_many_share_is_passed_over(merging: Merging) -> No
     )
     result = pb.ScanDuplicatesResult()
     done.response.Unpack(result)
-    assert (result.record_count, result.compared_count) == (most + 3, 2)  # the two, and abab with baba
+    assert (result.record_count, result.compared_count) == (
+        most + 3,
+        2,
+    )  # the two, and abab with baba
 
 
 async def test_a_pair_that_is_alike_no_more_is_forgotten(merging: Merging) -> None:

@@ -66,7 +66,8 @@ async def confirmed(world: World, id: str) -> Erasure:
 
     async def is_confirmed() -> bool:
         last[:] = [await privacy_of(world).GetErasure(pb.GetErasureRequest(id=id))]
-        return bool(last[0].confirmations)
+        # Another test's identity, in the same worker, may confirm as well.
+        return any(each.service == "contacts" for each in last[0].confirmations)
 
     await eventually(is_confirmed, "contacts has confirmed", 60)
     return last[0]
@@ -143,10 +144,10 @@ async def test_nothing_is_left_in_tables_streams_and_answers(world: World, perso
         await world.contact(person.id)
     with pytest.raises(errors.NotFound):
         await world.admin.ListContactHistory(contact_pb2.ListContactHistoryRequest(id=person.id))
-    assert (erasure.contact_id, erasure.reason, list(erasure.missing_services)) == (
-        person.id, "asked by letter", ["identity"],
-    )  # fmt: skip
-    places = {place.name: place.count for place in erasure.confirmations[0].places}
+    ours, *others = sorted(erasure.confirmations, key=lambda each: each.service)
+    assert (erasure.contact_id, erasure.reason) == (person.id, "asked by letter")
+    assert [*erasure.missing_services, *(each.service for each in others)] == ["identity"]
+    places = {place.name: place.count for place in ours.places}
     assert (
         places["contacts"],
         places["contacts_history"],
@@ -154,7 +155,7 @@ async def test_nothing_is_left_in_tables_streams_and_answers(world: World, perso
         places["notes"],
     ) == (1, 2, 1, 1)
     assert places["stream:CONTACTS"] >= 4
-    assert list(erasure.confirmations[0].remains) == []
+    assert list(ours.remains) == []
 
 
 async def test_requests_stay_without_who_asked(world: World, person: Contact) -> None:

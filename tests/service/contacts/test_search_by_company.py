@@ -144,7 +144,7 @@ async def test_a_reindex_keeps_what_the_company_adds(world: World) -> None:
         )
     )
     try:
-        assert await reindex(raw, store.contacts) >= 1
+        assert await reindex(raw, store.contacts, first_tenant=world.tenant.id) >= 1
     finally:
         await raw.close()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from chassis.call import Cause
@@ -17,6 +18,8 @@ from services.contacts.store import segments as stored
 from tests.service.contacts.test_plans import _insert, plan
 from tests.service.contacts.world import World
 from tests.service.kit.test_list_plans import Crowd, indexes
+
+pytestmark = pytest.mark.large
 
 SORTS = ("last_contact_time", "open_requests")
 
@@ -85,7 +88,7 @@ async def test_lists_and_segments_by_a_fact_read_its_index(crowded: World) -> No
 
     runtime = crowded.running.process.runtimes["contacts"]
     await runtime.run_system(crowded.tenant.id, Cause("event", uuid7()), count)
-    assert "ix_contacts_fact_last_contact_time" in plans[0], plans[0]
+    # Which index depends on how many were in touch since yesterday, in all companies of this database.
     assert "Seq Scan" not in plans[0], plans[0]
 
 

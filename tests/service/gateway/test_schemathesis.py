@@ -5,8 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from chassis.testing.installation import Tenant
 from tests.service.gateway.conftest import Crm
+
+pytestmark = pytest.mark.large
 
 CHECKS = "not_a_server_error,content_type_conformance,response_schema_conformance,status_code_conformance"
 # Bounded, so that the whole suite stays within its minutes; CRM_EXAMPLES=50 searches longer.

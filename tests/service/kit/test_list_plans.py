@@ -18,6 +18,8 @@ from crm.contacts.v1 import contact_pb2 as pb
 from services.contacts import store
 from tests.service.kit.support import Desk
 
+pytestmark = pytest.mark.large
+
 SIZE, OTHERS = 20_000, 1_000
 
 _FILL = """

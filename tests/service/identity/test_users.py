@@ -9,7 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from chassis import errors
 from chassis.keys import uuid7
 from crm.common.v1 import common_pb2
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2
+from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, session_pb2, working_hours_pb2
 from crm.identity.v1 import user_pb2 as pb
 from tests.service.identity.conftest import (
     PASSWORD,
@@ -33,7 +33,7 @@ async def test_a_created_user_is_invited_and_known_everywhere(company: Company) 
     )
     user = await company.user(
         department_id=department.id, capacity=7, extension="21", time_zone="Asia/Jakarta",
-        working_hours=[pb.WorkingHours(weekday=1, start="09:00", end="17:00")],
+        working_hours=[working_hours_pb2.WorkingHours(weekday=1, start="09:00", end="17:00")],
         hourly_cost=common_pb2.Money(currency="PLN", amount="80.00"),
     )  # fmt: skip
     assert user.state == pb.USER_STATE_INVITED
@@ -55,7 +55,11 @@ async def test_a_created_user_is_invited_and_known_everywhere(company: Company) 
         ({"role_ids": [uuid7()]}, "REFERENCE_UNKNOWN"),
         ({"delegate_id": uuid7()}, "REFERENCE_UNKNOWN"),
         (
-            {"working_hours": [pb.WorkingHours(weekday=1, start="17:00", end="09:00")]},
+            {
+                "working_hours": [
+                    working_hours_pb2.WorkingHours(weekday=1, start="17:00", end="09:00")
+                ]
+            },
             "VALUE_INVALID",
         ),
     ],

@@ -6,14 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.rights import Rights
-from crm.identity.v1 import api_token_pb2, department_pb2, role_pb2, tenant_pb2, user_pb2
+from crm.identity.v1 import (
+    api_token_pb2,
+    department_pb2,
+    role_pb2,
+    tenant_pb2,
+    user_pb2,
+    working_hours_pb2,
+)
 from services.identity import errors, rules
 
 ACTIVE, LEFT = user_pb2.USER_STATE_ACTIVE, user_pb2.USER_STATE_DEACTIVATED
 
 
-def hours(weekday: int, start: str, end: str) -> user_pb2.WorkingHours:
-    return user_pb2.WorkingHours(weekday=weekday, start=start, end=end)
+def hours(weekday: int, start: str, end: str) -> working_hours_pb2.WorkingHours:
+    return working_hours_pb2.WorkingHours(weekday=weekday, start=start, end=end)
 
 
 def grant(object: str, action: str, scope: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`python -m chassis --target=contacts,deals` serves; `migrate`, `reindex`, `dead-letters` are the operator's tools."""
+"""`python -m chassis --target=contacts,deals` serves; `migrate`, `reindex`, `index-custom`, `dead-letters` are the operator's."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ import uvloop
 from chassis import service as services
 from chassis import settings as settings_
 from chassis.events import dead_letters
-from chassis.kit import reindex
+from chassis.kit import custom_index, reindex
 from chassis.process import serve
 from chassis.settings import SettingError, Settings
 
@@ -29,6 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "reindex", help="compute columns and JSON of a resource anew, while it is in use"
     )
     again.add_argument("resource", help="service.table")
+    index = commands.add_parser(
+        "index-custom", help="make lists in the order of a tenant's own field fast, while in use"
+    )
+    index.add_argument("resource", help="service.table")
+    index.add_argument("tenant", help="the tenant's id")
+    index.add_argument("key", help="the field's key")
+    index.add_argument("--drop", action="store_true", help="drop the field's indexes instead")
     letters = commands.add_parser("dead-letters", help="events that could not be processed")
     letters.add_argument("rest", nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)
@@ -38,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _migrate(settings)
         if given.command == "reindex":
             return asyncio.run(reindex.command(settings, given.resource))
+        if given.command == "index-custom":
+            return asyncio.run(
+                custom_index.command(
+                    settings, given.resource, given.tenant, given.key, drops=given.drop
+                )
+            )
         if given.command == "dead-letters":
             return asyncio.run(dead_letters.command(settings.nats_url, given.rest))
         if not given.target:

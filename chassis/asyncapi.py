@@ -53,6 +53,10 @@ _HEADERS: Document = {
             "type": "string",
             "description": "The id of the record that changed; empty where there is none.",
         },
+        "ce-cause": {
+            "type": "string",
+            "description": "The kind of the change's cause (rpc, import, event, ...): who leaves whole imports alone need not read them.",
+        },
         "content-type": {
             "type": "string",
             "const": "application/json",

@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from chassis import errors, keys
 from chassis.call import Actor
 from chassis.rights import Rights
+from chassis.stand_in import Cover, cover_at
 
 if TYPE_CHECKING:
+    from chassis.clock import Clock
     from chassis.directory import Directory
 
 Check = Callable[[str], tuple[str, Actor, Rights]]
@@ -84,10 +86,11 @@ def _is_young(token: str) -> bool:
 class Authentication:
     """Verifies tokens against the directory; verified signatures and computed rights are remembered."""
 
-    def __init__(self, directory: "Directory") -> None:
-        self._directory = directory
+    def __init__(self, directory: "Directory", clock: "Clock") -> None:
+        self._directory, self._clock = directory, clock
         self._claims: dict[str, dict[str, Any]] = {}
-        self._rights: dict[tuple[str, str], tuple[int, Rights]] = {}
+        self._rights: dict[tuple[str, str], tuple[Cover, Rights]] = {}
+        self._covers: dict[str, Cover] = {}
         self._strangers = 0
 
     async def authenticate(self, authorization: str) -> tuple[str, Actor, Rights]:
@@ -202,9 +205,12 @@ class Authentication:
         )
 
     def rights_of_user(self, tenant: str, user_id: str) -> Rights:
-        """The rights of a user, computed again only when the tenant's directory has changed."""
+        """The rights of a user, computed again only when the tenant's directory has changed, or somebody goes or comes."""
+        people = self._directory.of(tenant)
         return self._remembered(
-            tenant, user_id, lambda: Rights.of_user(self._directory.of(tenant), user_id)
+            tenant,
+            user_id,
+            lambda cover: Rights.of_user(people, user_id, covers=cover.absent.get(user_id, ())),
         )
 
     def rights_of(self, tenant: str, actor: Actor) -> Rights:
@@ -227,15 +233,23 @@ class Authentication:
         people = self._directory.of(tenant)
         user_id = entry.get("user_id", "")
 
-        def compute() -> Rights:
-            of_user = Rights.of_user(people, user_id, **limits)
+        def compute(cover: Cover) -> Rights:
+            covers = cover.absent.get(user_id, ())
+            of_user = Rights.of_user(people, user_id, covers=covers, **limits)
             return of_user.limited(entry["grants"]) if entry.get("grants") is not None else of_user
 
         return self._remembered(tenant, token_id, compute)
 
-    def _remembered(self, tenant: str, id: str, compute: Any) -> Rights:
-        revision = self._directory.revision(tenant)
+    def _remembered(self, tenant: str, id: str, compute: Callable[[Cover], Rights]) -> Rights:
+        cover = self._cover(tenant)
         known = self._rights.get((tenant, id))
-        if known is None or known[0] != revision:
-            known = self._rights[tenant, id] = (revision, compute())
+        if known is None or known[0] is not cover:
+            known = self._rights[tenant, id] = (cover, compute(cover))
         return known[1]
+
+    def _cover(self, tenant: str) -> Cover:
+        people, now = self._directory.of(tenant), self._clock.now()
+        known = self._covers.get(tenant)
+        if known is None or not known.holds(people.revision, now):
+            known = self._covers[tenant] = cover_at(people, now)
+        return known

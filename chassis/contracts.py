@@ -128,6 +128,13 @@ def resources() -> dict[str, descriptor.Descriptor]:
 
 
 @functools.cache
+def personal_objects() -> frozenset[str]:
+    """The objects whose records are their owner's own affair."""
+    options = (resource_option(desc) for desc in resources().values())
+    return frozenset(option.object for option in options if option and option.personal)
+
+
+@functools.cache
 def events() -> dict[str, descriptor.Descriptor]:
     """full type name -> descriptor of every event."""
     return {desc.full_name: desc for desc in messages() if event_option(desc)}

@@ -219,7 +219,7 @@ async def _telling(nats: Nats, stream: str, subject: str, tells: Tells) -> list[
             found.append(message.metadata.sequence.stream)
         seen += 1
         if seen % _YIELD == 0:
-            await asyncio.sleep(0)  # others' turn
+            await asyncio.sleep(0)  # others' turn: what is buffered comes without waiting
     return found
 
 

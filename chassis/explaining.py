@@ -18,12 +18,13 @@ from chassis.tenant_view import TenantView
 
 
 class Why(StrEnum):
-    """What decided. The first seven allow; those that a scope gives are called as in `Way`."""
+    """What decided. The first eight allow; those that a scope gives are called as in `Way`."""
 
     GRANTED = "granted"
     EVERYTHING = "everything"
     OWNER = "owner"
     COLLEAGUE = "colleague"
+    STAND_IN = "stand_in"
     QUEUE = "queue"
     FOLLOWER = "follower"
     SHARED = "shared"
@@ -37,7 +38,8 @@ class Why(StrEnum):
 
 ALLOWING = frozenset(
     {
-        Why.GRANTED, Why.EVERYTHING, Why.OWNER, Why.COLLEAGUE, Why.QUEUE, Why.FOLLOWER, Why.SHARED,
+        Why.GRANTED, Why.EVERYTHING, Why.OWNER, Why.COLLEAGUE, Why.STAND_IN, Why.QUEUE, Why.FOLLOWER,
+        Why.SHARED,
     }
 )  # fmt: skip
 

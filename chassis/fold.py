@@ -44,6 +44,7 @@ _ACCENT_ORDER = {
     "\u0302": "7", "\u030a": "8",
 }  # fmt: skip
 
+_NOT_DIGITS = re.compile("[^0-9]+")
 _DIGITS = re.compile("[0-9]+")  # after translation every digit is one of these
 _THREE_LETTERS = re.compile(r"[^\W_]{3}")  # pg_trgm takes trigrams of letters and digits only
 
@@ -86,6 +87,8 @@ def sort_key(text: str) -> str:
 
 def phone_digits(text: str) -> str:
     """Return only the digits of `text`, of any script, as 0-9: ``+48 22 123`` -> ``4822123``."""
+    if text.isascii():
+        return _NOT_DIGITS.sub("", text)
     return "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
 
 

@@ -5,7 +5,7 @@ I/O; what it saved and emitted is written only when it returns.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -87,6 +87,8 @@ class Consumer:
     """The services whose streams are read."""
     wants: Callable[[Any], bool]
     """False for an event that the body would leave alone: it costs no transaction then."""
+    ignores: frozenset[str] = frozenset()
+    """Kinds of causes whose events the body would leave alone. A header tells them: not even the event's body is read."""
 
 
 def consumer_of(body: Any) -> Consumer:
@@ -124,12 +126,18 @@ def on_any(
     durable: str,
     services: tuple[str, ...] | str = "*",
     wants: Callable[[Any], bool] = _all_of_them,
+    ignores: Collection[str] = (),
 ) -> Callable[[Body], Body]:
-    """As `on`, for every event of the named services ("*" = all)."""
+    """As `on`, for every event of the named services ("*" = all), but for those of a cause whose kind is in `ignores`.
+
+    What an older program published has no header that tells its cause, so `wants` or the body must bear such an event.
+    """
 
     def mark(body: Body) -> Body:
         publishers = ("*",) if services == "*" else tuple(services)
-        body.consumer = Consumer(durable, body, None, publishers, wants)  # type: ignore[attr-defined]
+        body.consumer = Consumer(  # type: ignore[attr-defined]
+            durable, body, None, publishers, wants, frozenset(ignores)
+        )
         return body
 
     return mark

@@ -11,6 +11,7 @@ import functools
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ import asyncpg
 import orjson
 from google.protobuf import any_pb2, empty_pb2
 from google.protobuf.message import Message
+from nats.errors import Error as NatsError
 from sqlalchemy import bindparam, text
 
 from chassis import contracts, errors
@@ -26,6 +28,7 @@ from chassis.db.pool import is_lost
 from chassis.db.statement import Statement
 from chassis.defects import place_of
 from chassis.events.leader import Lease
+from chassis.events.nats import Nats, ending
 from chassis.operations import CANCELLED, DONE, FAILED, OperationCancelled
 from chassis.timers import SystemRunner
 from chassis.tx import Tx
@@ -38,7 +41,8 @@ _SWEEP_S = 2.0
 _JUST_S = (
     5.0  # a transaction that started an operation has committed by then; if not, the sweep finds it
 )
-_AT_ONCE = 2  # of one service in one process
+_AT_ONCE = 3  # of one service in one process
+_OF_A_KIND = 2  # a heap of one kind that waits for something leaves a worker to the others
 
 T = TypeVar("T")
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
@@ -48,7 +52,8 @@ _OPEN = "(state = 'queued' OR state = 'running' AND heartbeat < clock_timestamp(
 _ANY_OPEN = f"SELECT 1 FROM operations WHERE {_OPEN} LIMIT 1"
 _CLAIM = f"""
 UPDATE operations SET state = 'running', worker = $3, heartbeat = clock_timestamp(), update_time = clock_timestamp()
-WHERE (tenant_id, id) = (SELECT tenant_id, id FROM operations WHERE {_OPEN} ORDER BY create_time FOR UPDATE SKIP LOCKED LIMIT 1)
+WHERE (tenant_id, id) = (SELECT tenant_id, id FROM operations WHERE {_OPEN} AND id <> ALL($4::uuid[])
+  ORDER BY create_time FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING tenant_id, id, kind, actor::text AS actor, request, done, total, position::text AS position
 """
 _RELEASE = """
@@ -181,6 +186,7 @@ class OperationRuns:
         runner: SystemRunner,
         fetch: Fetch,
         *,
+        nats: Nats | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._service, self._bodies, self._runner, self._fetch = (
@@ -189,8 +195,11 @@ class OperationRuns:
             runner,
             fetch,
         )
+        self._nats, self._subject = nats, f"crm-operations.{service}"
         self._lease_s, self._worker = lease_s, str(uuid.uuid4())
         self._woken = asyncio.Event()
+        self._claiming, self._under_way = asyncio.Lock(), dict[str, str]()
+        """What this process works on: id -> kind."""
         self._expected_at = -1e9
 
     def expect(self) -> None:
@@ -203,17 +212,31 @@ class OperationRuns:
             self._woken.set()
 
     async def sweep(self, lease: Lease, stop: asyncio.Event) -> None:
-        """Wake this process's workers for operations that nobody works on. Run it under the database's Leader."""
+        """Wake every process's workers for operations that nobody works on. Run it under the database's Leader."""
         while not stop.is_set():
             if await lease.fetch(_ANY_OPEN, self._lease_s, list(self._bodies)):
                 self._woken.set()
+                if self._nats is not None:  # this process's workers may all be at work
+                    with contextlib.suppress(NatsError, OSError):  # the next sweep tells again
+                        await self._nats.client.publish(self._subject)
             await first_of(stop, timeout_s=min(_SWEEP_S, self._lease_s))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry out operations whenever woken, until `stop`; what is under way then goes back into the queue."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_AT_ONCE):
-                group.create_task(self._work(stop))
+
+        async def on_message(_: object) -> None:
+            self._woken.set()
+
+        told = None
+        if self._nats is not None:
+            told = await self._nats.client.subscribe(self._subject, cb=on_message)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._work(stop))
+        finally:
+            if told is not None:
+                await ending(told.unsubscribe())
 
     async def _work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -233,11 +256,25 @@ class OperationRuns:
                     await first_of(self._woken, stop)
                     self._woken.clear()
                 else:
-                    await self._carry_out(row, stop)
+                    try:
+                        await self._carry_out(row, stop)
+                    finally:
+                        del self._under_way[str(row["id"])]
 
     async def _claim(self) -> asyncpg.Record | None:
-        rows = await self._fetch(_CLAIM, self._lease_s, list(self._bodies), self._worker)
-        return rows[0] if rows else None
+        """An open operation of a kind of which this process has not enough under way yet, and none that it has itself.
+
+        A process that stood still for longer than its lease goes on with what it has: taken over by itself it would run twice.
+        """
+        async with self._claiming:
+            counts = Counter(self._under_way.values())
+            kinds = [kind for kind in self._bodies if counts[kind] < _OF_A_KIND]
+            mine = list(self._under_way)
+            rows = await self._fetch(_CLAIM, self._lease_s, kinds, self._worker, mine)
+            if not rows:
+                return None
+            self._under_way[str(rows[0]["id"])] = str(rows[0]["kind"])
+            return rows[0]
 
     async def _carry_out(self, row: asyncpg.Record, stop: asyncio.Event) -> None:
         run = OperationRun(self._runner, self._worker, row)

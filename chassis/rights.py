@@ -9,6 +9,7 @@ from chassis import contracts
 _CAN_REMEMBERED = (
     10_000  # owners and departments that one caller meets between two changes of the directory
 )
+_COVERED = frozenset({"read", "update"})  # what standing in for somebody lets do with his records
 SCOPES = ("own", "team", "subtree", "all")  # each includes the ones before it
 
 
@@ -21,6 +22,8 @@ class Way(StrEnum):
     """The user owns it."""
     COLLEAGUE = "colleague"
     """Its owner is in a department of the scope."""
+    STAND_IN = "stand_in"
+    """Its owner is away and the user stands in for him; that lets him read and update, as far as both may."""
     QUEUE = "queue"
     """Nobody owns it, and it waits in a department of the scope."""
     FOLLOWER = "follower"
@@ -49,11 +52,14 @@ class Rights:
         readable: Mapping[str, Iterable[str]] | None = None,
         writable: Mapping[str, Iterable[str]] | None = None,
         methods: Iterable[str] | None = None,
+        covers: Iterable[str] = (),
     ) -> None:
-        self._people, self.user_id = people, user_id
+        """`covers` are those who are away and for whom the user stands in (chassis.stand_in)."""
+        self._people, self.user_id, self.covers = people, user_id, frozenset(covers)
         self._grants = tuple(grants)
         self._scopes: dict[tuple[str, str], str | None] = {}
         self._owners: dict[str, frozenset[str] | None] = {}
+        self._covered: dict[tuple[str, str], frozenset[str]] = {}
         self._hidden: dict[str, frozenset[str]] = {}
         self._can: dict[tuple[str, str, str, bool], tuple[str, ...]] = {}
         for path in hidden:
@@ -108,7 +114,7 @@ class Rights:
             if (a := self.scope(object, action))
             and (b := Rights(None, "", grants).scope(object, action))
         ]
-        limited = Rights(self._people, self.user_id, both)
+        limited = Rights(self._people, self.user_id, both, covers=self.covers)
         limited._hidden, limited.methods = self._hidden, self.methods
         limited.readable, limited.writable = self.readable, self.writable
         return limited
@@ -121,6 +127,11 @@ class Rights:
         return full_name in self.methods or f"{service}/*" in self.methods or "*" in self.methods
 
     def owners(self, object: str, action: str) -> frozenset[str] | None:
+        """The owners whose records the action reaches, by its scope or for those who are away; None means all."""
+        within, covered = self._within(object, action), self._stands_in_for(object, action)
+        return within | covered if within is not None and covered else within
+
+    def _within(self, object: str, action: str) -> frozenset[str] | None:
         """The owners whose records the scope includes; None means all."""
         scope = self.scope(object, action)
         if scope is None:
@@ -128,6 +139,20 @@ class Rights:
         if scope not in self._owners:
             self._owners[scope] = self._owners_of(scope)
         return self._owners[scope]
+
+    def _stands_in_for(self, object: str, action: str) -> frozenset[str]:
+        """Those away whose records the user may treat as his own: what both may do, and no more than read and update."""
+        if not self.covers or self._people is None or not self.may(object, action):
+            return frozenset()
+        if action not in _COVERED or object in contracts.personal_objects():
+            return frozenset()
+        key = (object, action)
+        if key not in self._covered:
+            people = self._people
+            self._covered[key] = frozenset(
+                id for id in self.covers if Rights.of_user(people, id).may(object, action)
+            )
+        return self._covered[key]
 
     def departments(self, object: str, action: str) -> frozenset[str] | None:
         """The departments whose queues the scope includes; None means all.
@@ -175,11 +200,13 @@ class Rights:
         follower_ids: Iterable[str] = (),
     ) -> Way | None:
         """Why the action's scope includes such a record; None if it does not. The one place that decides it."""
-        owners = self.owners(object, action)
+        owners = self._within(object, action)
         if owners is None:
             return Way.EVERYTHING
         if owner_id and owner_id in owners:
             return Way.OWNER if owner_id == self.user_id else Way.COLLEAGUE
+        if owner_id and owner_id in self._stands_in_for(object, action):
+            return Way.STAND_IN
         if department_id and not owner_id:
             departments = self.departments(object, action)
             if departments is None or department_id in departments:

@@ -79,7 +79,7 @@ class Runtime:
         }
         self.operations = Operations(service.name, frozenset(bodies))
         self.operation_runs = OperationRuns(
-            service.name, bodies, self.run_system, self.fetch_in_background
+            service.name, bodies, self.run_system, self.fetch_in_background, nats=nats
         )
         self.schemas = Schemas(
             service.metadata.info.get("custom_fields") if service.metadata is not None else None

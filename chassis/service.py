@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import MetaData
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
 Background = Callable[["Runtime", "asyncio.Event"], Coroutine[Any, Any, None]]
+Nightly = Callable[["Runtime", str, datetime], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Service:
     settings: type = NoSettings
     on_start: Callable[["Runtime"], Awaitable[None]] | None = None
     """Runs once in each process before it is ready."""
+    nightly: Sequence[Nightly] = ()
+    """What else is forgotten each night: `(runtime, tenant, now)` removes what nobody keeps any more and says how many."""
     background: Sequence[Background] = ()
     """Loops `(runtime, stop)` that run beside the RPCs until `stop`."""
 

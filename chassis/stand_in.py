@@ -5,7 +5,9 @@ head -> the heads above -> an administrator. Nobody is asked twice, so delegates
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from chassis.hours.resolving import path_up
@@ -48,12 +50,52 @@ def stand_in(
     return ""
 
 
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Who stands in for whom: as the directory stands at `revision`, from `since` until `until` (epoch seconds)."""
+
+    revision: int
+    since: float
+    until: float
+    absent: Mapping[str, frozenset[str]]
+    """Who stands in -> for whom; only for people who are away."""
+
+    def holds(self, revision: int, moment: datetime) -> bool:
+        """True if it is still so."""
+        return self.revision == revision and self.since <= moment.timestamp() < self.until
+
+
+def cover_at(people: TenantView, moment: datetime) -> Cover:
+    """Who stands in for whom at this moment, and until when nobody goes or comes."""
+    at, since, until = moment.timestamp(), float("-inf"), float("inf")
+    absent: dict[str, set[str]] = {}
+    for id, user in people.users().items():
+        for edge in _edges(user):
+            if edge <= at:
+                since = max(since, edge)
+            else:
+                until = min(until, edge)
+        if user.get("state") == "active" and is_away(user, moment):
+            absent.setdefault(stand_in(people, id, moment), set()).add(id)
+    absent.pop("", None)
+    told = {id: frozenset(others) for id, others in absent.items()}
+    return Cover(people.revision, since, until, told)
+
+
+def _edges(user: Entry) -> Iterator[float]:
+    """The moments at which the user goes or comes back."""
+    for absence in user.get("absences") or ():
+        yield from (m for m in (absence.get("from"), absence.get("until")) if m is not None)
+    yield from (m for m in (user.get("away_from"), user.get("away_until")) if m is not None)
+
+
 def _asked(
     people: TenantView, user_id: str, moment: datetime, absence: Entry | None
 ) -> Iterator[str]:
     """Everybody who may act, in turn, each once."""
     seen: set[str] = set()
-    for id in (*_delegates(people, user_id, moment, absence), *_leaders(people, user_id)):
+    # One after the other: mostly the first is there, and nobody looks for the leaders.
+    for id in chain(_delegates(people, user_id, moment, absence), _leaders(people, user_id)):
         if id and id not in seen:
             seen.add(id)
             yield id

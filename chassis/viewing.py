@@ -11,6 +11,7 @@ from chassis.call import Actor, Call
 from chassis.rights import Rights
 
 if TYPE_CHECKING:
+    from chassis.authentication import Authentication
     from chassis.directory import Directory
     from chassis.tenant_view import TenantView
 
@@ -43,7 +44,7 @@ class ViewingChangesNothing(errors.PermissionDenied):
         )
 
 
-async def look(directory: "Directory", call: Call) -> None:
+async def look(directory: "Directory", authentication: "Authentication", call: Call) -> None:
     """Turns a call that carries the metadata into the view of the named user; the call is authenticated already."""
     assert call.tenant is not None
     assert call.rights is not None
@@ -61,16 +62,15 @@ async def look(directory: "Directory", call: Call) -> None:
     if call.method.writes:
         raise ViewingChangesNothing(call.method.name)
     call.actor = Actor(VIEWER, viewer.id, user_id, viewer.session_id)
-    call.rights = seen_by(rights, people, user_id)
+    call.rights = seen_by(rights, people, authentication.rights_of_user(call.tenant, user_id))
 
 
-def seen_by(viewer: Rights, people: "TenantView", user_id: str) -> Rights:
+def seen_by(viewer: Rights, people: "TenantView", of_user: Rights) -> Rights:
     """The user's rights as far as the viewer himself has them for all records; fields hidden from either are hidden.
 
     A viewer with a narrower scope gets nothing of that object: whose records "team" means differs from person to person, so
     the lesser of two names could still reach records that the viewer may not see.
     """
-    of_user = Rights.of_user(people, user_id)
     grants = [
         {"object": object, "action": action, "scope": scope}
         for object, action in contracts.rights()
@@ -82,4 +82,4 @@ def seen_by(viewer: Rights, people: "TenantView", user_id: str) -> Rights:
         for object in objects
         for path in viewer.hidden(object) | of_user.hidden(object)
     ]
-    return Rights(people, user_id, grants, hidden)
+    return Rights(people, of_user.user_id, grants, hidden, covers=of_user.covers)

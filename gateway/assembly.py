@@ -22,6 +22,7 @@ from gateway.files import Files
 from gateway.live.endpoint import Events
 from gateway.live.hub import Hub
 from gateway.oidc import ProviderSignIn
+from gateway.public import calendars
 from gateway.public.data import DataPages
 from gateway.public.forms import Forms
 from gateway.public.visits import Visits, publisher
@@ -29,7 +30,7 @@ from gateway.routes import Binding, Table
 from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.views import card, explain, search
+from gateway.views import card, day, explain, search
 
 
 class ViewingNotHere(errors.PermissionDenied):
@@ -97,6 +98,8 @@ def assemble(runtime: Runtime) -> Face:
     table.add("GET", card.PATH, card.Card(calls, sessions))
     table.add("GET", explain.PATH, explain.Explain(calls, sessions))
     table.add("GET", explain.WHO_PATH, explain.Who(calls, sessions))
+    table.add("GET", day.MY_PATH, day.MyDay(calls, sessions))
+    table.add("GET", day.DEPARTMENT_PATH, day.DepartmentDay(calls, sessions))
     table.add("GET", search.PATH, search.Search(calls, sessions))
     table.add(
         "GET",
@@ -109,6 +112,7 @@ def assemble(runtime: Runtime) -> Face:
     forms = Forms(calls, edge)
     forms.bind(table, app.call)
     DataPages(calls, edge).bind(table, app.call)
+    calendars.bind(table, app.call)
     Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
     docs.bind(table, lambda: openapi.document(table), _asyncapi)
     _bind_probes(table, runtime)

@@ -41,8 +41,37 @@ _CARD = {
         "facts": _OBJECT,
         "timeline": _LIST,
         "requests": _LIST,
+        "openTasks": _LIST,
         "unavailable": _UNAVAILABLE,
     },
+}
+_MY_DAY = {
+    "allOf": [
+        {"$ref": "#/components/schemas/tasks.Day"},
+        {
+            "type": "object",
+            "properties": {
+                "contacts": _LIST,
+                "companies": _LIST,
+                "agreements": _LIST,
+                "unavailable": _UNAVAILABLE,
+            },
+        },
+    ]
+}
+_DEPARTMENT_DAY = {
+    "allOf": [
+        {"$ref": "#/components/schemas/tasks.DepartmentDay"},
+        {
+            "type": "object",
+            "properties": {
+                "contacts": _LIST,
+                "companies": _LIST,
+                "users": _LIST,
+                "unavailable": _UNAVAILABLE,
+            },
+        },
+    ]
 }
 _FOUND = {
     "type": "object",
@@ -127,6 +156,29 @@ PAGES: dict[str, dict[str, Any]] = {
             "summary": "A contact's whole screen in one call",
             "parameters": [_ID],
             "responses": _json("The card.", _CARD),
+        }
+    },
+    "/v1/me/day": {
+        "get": {
+            "operationId": "Gateway_MyDay",
+            "tags": ["tasks"],
+            "summary": "What the caller has to do today, with names",
+            "parameters": [
+                _query("pageSize", "How many.", {"type": "integer", "minimum": 0, "maximum": 200}),
+                _query(
+                    "pageToken", "Where the last page ended.", {"type": "string", "maxLength": 4000}
+                ),
+            ],
+            "responses": _json("The day.", _MY_DAY),
+        }
+    },
+    "/v1/departments/{id}/day": {
+        "get": {
+            "operationId": "Gateway_DepartmentDay",
+            "tags": ["tasks"],
+            "summary": "What is late and due in a department, with names",
+            "parameters": [_ID],
+            "responses": _json("The day.", _DEPARTMENT_DAY),
         }
     },
     "/v1/search": {

@@ -224,7 +224,7 @@ async def _empty_queue(listener: socket.socket) -> None:
     poll.register(listener.fileno(), select.POLLIN)
     quiet_since = time.monotonic()
     while time.monotonic() - quiet_since < (_QUIET_S if refusing else 0):
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.002)  # the loop accepts meanwhile; the drain waits for us
         if poll.poll(0):
             quiet_since = time.monotonic()
 

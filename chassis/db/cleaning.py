@@ -35,7 +35,9 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdroppe
 WHERE t.schemaname = 'public' AND pg_relation_size(p.oid) = 0
 """
 _SIZE = "SELECT pg_database_size(current_database())"
-_ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('akrab-cleaning'))"
+# Asked for again and again: a session that waits within pg_advisory_lock keeps its moment all the while, and what was deleted
+# since could not be removed by the one that it waits for. Two cleanings at a time would hold each other up for minutes.
+_OUR_TURN = "SELECT pg_try_advisory_lock(hashtext('akrab-cleaning'))"
 _WAL_NOW = "SELECT pg_walfile_name(pg_current_wal_insert_lsn())"
 _WAL_WAITING = (
     "SELECT count(*) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'"
@@ -73,7 +75,7 @@ async def clean(url: str) -> Cleaned:
     connection.add_log_listener(lambda _, message: notices.append(_words(message)))
     try:
         await connection.execute("SET statement_timeout = 0")
-        await connection.execute(_ONE_AT_A_TIME)
+        await _our_turn(connection)
         await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
         for row in await connection.fetch(_TABLES):
             await _rewrite(connection, row["name"], "FULL, ANALYZE, VERBOSE", notices, cleaned)
@@ -83,6 +85,14 @@ async def clean(url: str) -> Cleaned:
     finally:
         await connection.close()
     return cleaned
+
+
+async def _our_turn(connection: asyncpg.Connection) -> None:
+    """Return when no other cleaning is under way."""
+    while True:
+        if await connection.fetchval(_OUR_TURN):
+            return
+        await asyncio.sleep(_PAUSE_S)  # a pace: nobody tells when another's cleaning ends
 
 
 def _words(message: Any) -> str:
@@ -100,7 +110,7 @@ async def _rewrite(
         said = ["its lock was not free"]
         with suppress(asyncpg.LockNotAvailableError):
             await connection.execute(f"VACUUM ({how}) {table}")
-            await asyncio.sleep(0)  # notices are handed over by the loop
+            await asyncio.sleep(0)  # asyncpg hands notices over in the loop's next turn
             said = [notice for notice in notices if _left(notice)]
         if not said:
             cleaned.tables += 1

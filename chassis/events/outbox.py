@@ -15,6 +15,8 @@ from chassis import errors
 from chassis.events.nats import Nats, ending
 from chassis.waits import first_of
 
+CAUSE_HEADER = "ce-cause"
+"""The kind of an event's cause, so that who leaves a whole import alone need not read what it brought."""
 MAX_BODY_BYTES = 900_000  # NATS takes messages up to 1 MiB, headers included
 
 # Rows live for milliseconds, so dead ones outnumber the living: vacuum by count, not by share.

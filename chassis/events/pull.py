@@ -10,7 +10,7 @@ received and not acknowledged comes again at once and in order, instead of half 
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -42,7 +42,7 @@ class Pull:
         stream: str,
         durable: str,
         subjects: list[str],
-        on_message: Callable[[Msg], None],
+        on_message: Callable[[Msg], Awaitable[None]],
     ) -> None:
         self._nats, self._stream, self._durable, self._subjects = nats, stream, durable, subjects
         self._on_message = on_message
@@ -144,4 +144,4 @@ class Pull:
         self._expected -= 1
         if self._expected == 0:
             self._over.set()
-        self._on_message(message)
+        await self._on_message(message)

@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from chassis import codec, keys
 from chassis.call import Actor, Cause
+from chassis.events.outbox import check_size
 from chassis.kit.facts import event_body, event_row, kit_event
 from chassis.kit.save import HOUSEKEEPING
 from chassis.times import to_datetime, to_timestamp
@@ -195,7 +196,7 @@ def _columns(resource: "Resource[Any]", rows: list[_Prepared], stamp: Stamp) -> 
 
 
 def _row_columns(resource: "Resource[Any]", rows: list[_Prepared]) -> list[list[Any]]:
-    """One list per column, in the order of `_NAMES` and then the resource's own columns."""
+    """One list per column, in the order of `_NAMES` and then the resource's own columns, which may be of one value for all."""
     deleted = [
         to_datetime(p.message.delete_time) if p.message.HasField("delete_time") else None
         for p in rows
@@ -212,6 +213,8 @@ def _row_columns(resource: "Resource[Any]", rows: list[_Prepared]) -> list[list[
     values = [resource.column_values(p.message) for p in rows]
     for name in resource.extra:
         column: list[Any] = [v[name] for v in values]
+        if column.count(column[0]) == len(column):
+            del column[1:]  # most columns of most batches: what is equal in all rows is sent once
         type_ = resource.table.columns[name].type
         if isinstance(type_, ARRAY):
             column = [None if v is None else array_text(v) for v in column]
@@ -225,21 +228,40 @@ def _event_columns(
     resource: "Resource[Any]", rows: list[_Prepared], stamp: Stamp
 ) -> list[list[str]]:
     """Subjects, headers and bodies of the events; what events of a batch have in common is encoded once."""
-    texts: dict[tuple[str, int, tuple[str, ...]], tuple[str, str, str]] = {}
+    kinds: dict[tuple[str, int, tuple[str, ...]], _Told] = {}
     columns: list[list[str]] = [[], [], []]
     for p in rows:
         key = (p.action, p.old, p.changed)
-        if key not in texts:
-            texts[key] = _event_text(resource, p, stamp)
-        name, head, tail = texts[key]
-        record = f"{resource.name}/{p.message.id}"
-        # The stamp has all of a transaction that an event's headers need.
-        subject, _, headers, body = event_row(
-            cast(Tx, stamp), name, record, head + p.json.decode() + tail
-        )
-        for column, value in zip(columns, (subject, headers, body), strict=True):
+        if key not in kinds:
+            kinds[key] = _told(resource, p, stamp)
+        told, event_id = kinds[key], stamp.new_id()
+        headers = told.headers.replace(told.event_id, event_id).replace(told.id, p.message.id)
+        body = told.head + p.json.decode() + told.tail
+        check_size(body)
+        for column, value in zip(columns, (told.subject, headers, body), strict=True):
             column.append(value)
     return columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The event of one record, whose two ids give way to those of others, and its JSON before and behind the record's."""
+
+    id: str
+    event_id: str
+    subject: str
+    headers: str
+    head: str
+    tail: str
+
+
+def _told(resource: "Resource[Any]", p: _Prepared, stamp: Stamp) -> _Told:
+    name, head, tail = _event_text(resource, p, stamp)
+    record = f"{resource.name}/{p.message.id}"
+    # The stamp has all of a transaction that an event's headers need.
+    subject, _, headers, _ = event_row(cast(Tx, stamp), name, record, "", stamp.cause.kind)
+    event_id = orjson.loads(headers)["ce-id"]
+    return _Told(p.message.id, event_id, subject, headers, head, tail)
 
 
 def _event_text(resource: "Resource[Any]", p: _Prepared, stamp: Stamp) -> tuple[str, str, str]:
@@ -276,11 +298,18 @@ _FIRST = 5  # $1..$4 are tenant, now, actor and cause
 
 
 def _source(resource: "Resource[Any]") -> str:
-    """`n`, the batch as a table."""
+    """`n`, the batch as a table. Of a resource's own columns, an array of one value stands for that value in each row."""
     names = [*_NAMES, *resource.extra, *_EVENT]
     types = [*_TYPES, *(_sent_as(resource, name) for name in resource.extra), *["text"] * 3]
-    sent = ", ".join(f"${at}::{type_}[]" for at, type_ in enumerate(types, _FIRST))
-    return f"n AS MATERIALIZED (SELECT * FROM unnest({sent}) AS n({', '.join(names)}))"
+    sent = [f"${at}::{type_}[]" for at, type_ in enumerate(types, _FIRST)]
+    shown = [
+        f"CASE WHEN cardinality({array}) = 1 THEN ({array})[1] ELSE n.{name} END AS {name}"
+        if name in resource.extra
+        else f"n.{name}"
+        for name, array in zip(names, sent, strict=True)
+    ]
+    rows = f"unnest({', '.join(sent)}) AS n({', '.join(names)})"
+    return f"n AS MATERIALIZED (SELECT {', '.join(shown)} FROM {rows})"
 
 
 def _sent_as(resource: "Resource[Any]", name: str) -> str:

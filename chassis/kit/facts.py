@@ -7,7 +7,7 @@ import orjson
 from google.protobuf.message import Message
 
 from chassis import codec, contracts, telemetry
-from chassis.events.outbox import check_size
+from chassis.events.outbox import CAUSE_HEADER, check_size
 from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2
@@ -84,7 +84,11 @@ def outbox_rows(tx: Tx) -> list[OutboxRow]:
         body = event_body(event, change, codec.to_json(item.message))
         own.append(
             event_row(
-                tx, event.DESCRIPTOR.full_name, f"{item.resource.name}/{item.message.id}", body
+                tx,
+                event.DESCRIPTOR.full_name,
+                f"{item.resource.name}/{item.message.id}",
+                body,
+                "republish",
             )
         )
     for kind, id_, value in tx.recorded.directory:
@@ -135,7 +139,7 @@ def _event_row(tx: Tx, event: Any, save: Save | None) -> OutboxRow:
         change.changed_fields.extend(save.changed)
     body = event_body(event, change, json_of(tx, save) if save is not None else None)
     record = f"{save.resource.name}/{save.message.id}" if save else _record_of(event)
-    return event_row(tx, event.DESCRIPTOR.full_name, record, body)
+    return event_row(tx, event.DESCRIPTOR.full_name, record, body, change.cause.kind)
 
 
 def _record_of(event: Message) -> str:
@@ -159,8 +163,8 @@ def event_body(event: Any, change: common_pb2.Change, resource_json: bytes | Non
     ).decode()
 
 
-def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
-    """An outbox row with the CloudEvents 1.0 headers of NATS binary mode."""
+def event_row(tx: Tx, type_name: str, record: str, body: str, cause: str) -> OutboxRow:
+    """An outbox row with the CloudEvents 1.0 headers of NATS binary mode, and the kind of the cause as an extension of ours."""
     check_size(body)
     service, event_id = contracts.service_of(type_name), tx.new_id()
     headers = {
@@ -170,6 +174,7 @@ def event_row(tx: Tx, type_name: str, record: str, body: str) -> OutboxRow:
         "ce-source": f"/{service}",
         "ce-time": tx.now.isoformat().replace("+00:00", "Z"),
         "ce-subject": record.rpartition("/")[2],
+        CAUSE_HEADER: cause,
         "content-type": "application/json",
         "Nats-Msg-Id": event_id,
     }

@@ -152,28 +152,31 @@ class _Compiler:
         if len(group) == 1:
             return self._comparison(group[0])
         field = self._field(group[0])
-        bind = self._bind([read_value(comparison, field) for comparison in group])
+        values = [read_value(comparison, field) for comparison in group]
+        bind = self._bind(values)
 
         def clause(columns: Columns) -> sa.ColumnElement[bool]:
-            column, values = columns[field.column], _array(bind, field, columns)
-            return _is(column, "&&", values) if field.is_list else column == sa.any_(values)
+            column, array = columns[field.column], _array(bind, field, columns)
+            return _is(column, "&&", array) if field.is_list else column == sa.any_(array)
 
-        return (field.column, field.kind, "any"), clause
+        part: Part = (field.column, field.kind, "any"), clause
+        return part if field.sentinel in values else _in_index(part, field)
 
     def _comparison(self, comparison: Comparison) -> Part:
         field = self._field(comparison)
         is_present = asks_presence(comparison)
         if is_present is not None:
-            return self._presence(comparison, field, is_present)
+            part = self._presence(comparison, field, is_present)
+            return _in_index(part, field) if is_present else part
         check_operator(comparison, field)
         if comparison.op == "!=" and (field.is_custom or comparison.value.prefix):
             return _complement(self._comparison(opposite(comparison)))
         if is_pattern(comparison, field):
-            return self._pattern(comparison, field)
+            return _in_index(self._pattern(comparison, field), field)
         if is_contained_json(comparison, field):
             return self._contained_json(comparison, field)
         if field.is_list:
-            return self._contained_element(comparison, field)
+            return _in_index(self._contained_element(comparison, field), field)
         return self._ordered(comparison, field)
 
     def _field(self, comparison: Comparison) -> Field:
@@ -202,10 +205,12 @@ class _Compiler:
         if field.is_custom and field.kind not in custom_values.NUMBERS:
             value = json_value(value)
         found = self._against(value, op, shape, operand, field)
-        if field.sentinel is None or op in ("=", "!="):
+        if op == "!=" or (op == "=" and value == field.sentinel):
             return found
+        if field.sentinel is None or op == "=":
+            return _in_index(found, field)
         present = self._against(field.sentinel, "!=", shape, operand, field)
-        return _joined("and", [found, present], sa.and_)
+        return _in_index(_joined("and", [found, present], sa.and_), field)
 
     def _against(self, value: Any, op: str, shape: Shape, operand: Operand, field: Field) -> Part:
         bind = self._bind(value)
@@ -290,6 +295,18 @@ _SQL_TYPES: Mapping[Kind, sa.types.TypeEngine[Any]] = {
     "custom_number": sa.Numeric(),
     "custom_decimal": sa.Numeric(),
 }
+
+
+def _in_index(part: Part, field: Field) -> Part:
+    """What holds for no row that the field's index leaves out, said so that the index can be used."""
+    if field.sparse is None:
+        return part
+    column, literal = field.sparse
+    present: Part = (
+        (column, "not", literal),
+        lambda columns: columns[column] != sa.literal_column(literal, columns[column].type),
+    )
+    return _joined("and", [part, present], sa.and_)
 
 
 def _sql_type(field: Field, columns: Columns) -> sa.types.TypeEngine[Any]:

@@ -57,6 +57,9 @@ class Field:
     """The column has a trigram index, so that ``field:"part"`` may look inside the text."""
     day_of_year: bool = False
     """The number is a day without a year: month times 100 plus day."""
+    sparse: tuple[str, str] | None = None
+    """(column, SQL literal): an index leaves out the many rows whose column holds the literal and so nothing of this field;
+    whatever asks for a value says so in these words, by which PostgreSQL knows that the index will do."""
     sort_column: str = ""
     """The NOT NULL column to order by when it is not `column`."""
 

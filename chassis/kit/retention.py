@@ -100,14 +100,13 @@ class Forgetting:
 
 
 async def forget(runtime: "Runtime", tenant: str, stop: asyncio.Event) -> int:
-    """Delete the old versions that a tenant does not keep any more; how many there were."""
-    days = days_kept(runtime.directory.of(tenant).tenant())
-    if not days:
-        return 0
-    before = runtime.clock.now() - timedelta(days=days)
+    """Delete the old versions that a tenant does not keep any more, and what else the service forgets; how many there were."""
+    days, now = days_kept(runtime.directory.of(tenant).tenant()), runtime.clock.now()
     gone = 0
-    for resource in runtime.resources.values():
-        gone += await _forget_of(runtime, tenant, resource, before, stop)
+    for resource in runtime.resources.values() if days else ():
+        gone += await _forget_of(runtime, tenant, resource, now - timedelta(days=days), stop)
+    for more in runtime.service.nightly:
+        gone += 0 if stop.is_set() else await more(runtime, tenant, now)
     return gone
 
 
@@ -141,7 +140,7 @@ def nightly(runtime: "Runtime") -> Callable[[Lease, asyncio.Event], Awaitable[No
             for tenant in runtime.directory.tenants():
                 try:
                     if gone := await forget(runtime, tenant, stop):
-                        log.info("%s: %d old versions deleted", runtime.service.name, gone)
+                        log.info("%s: %d old rows deleted", runtime.service.name, gone)
                 except errors.CrmError as error:  # the database is away: the next night will do
                     log.warning("%s: retention: %s", runtime.service.name, type(error).__name__)
             await first_of(stop, jumped, timeout_s=seconds_to_night(runtime.clock.now()))

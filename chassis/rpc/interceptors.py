@@ -88,7 +88,7 @@ def authentication(runtime: "Runtime") -> Interceptor:
         else:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
         if not call.method.public and call.metadata.get(viewing.METADATA):
-            await viewing.look(runtime.directory, call)
+            await viewing.look(runtime.directory, runtime.authentication, call)
         return await next(request, call)
 
     return authenticate

@@ -69,16 +69,27 @@ def check(message: Message, *, writes: bool) -> None:
 def _checker(descriptor: Descriptor) -> Check:
     """The check of one message type; lazily of its parts, so that recursive types end."""
     checks = [
-        (field.name, made)
+        (field.name, _minds_absence(field), made)
         for field in descriptor.fields
         if (made := _field_check(field)) is not None
     ]
 
     def check_message(message: Any, path: str, found: list[Violation]) -> None:
-        for name, check_field in checks:
-            check_field(message, f"{path}{name}", found)
+        filled = {field.name for field, _ in message.ListFields()}
+        for name, always, check_field in checks:
+            if always or name in filled:  # most fields of most messages are empty
+                check_field(message, f"{path}{name}", found)
 
     return check_message
+
+
+def _minds_absence(field: FieldDescriptor) -> bool:
+    """True if a field may be wrong by being empty: a required one, or a number whose zero is out of range."""
+    rules = field.GetOptions().Extensions[options_pb2.rules]
+    plain = not (field.is_repeated or field.has_presence)
+    number = field.type != FieldDescriptor.TYPE_STRING
+    limited = rules.HasField("min") or rules.HasField("max")
+    return bool(rules.required or (plain and number and limited))
 
 
 def _field_check(field: FieldDescriptor) -> Check | None:

@@ -13,19 +13,21 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import asyncpg
 import jwt
 import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from nats.js.errors import NotFoundError
 
 from chassis import contracts
 from chassis import directory as directories
 from chassis import service as services
 from chassis.db import migrate
 from chassis.db.names import database_of
-from chassis.events.nats import stream_of
+from chassis.events.nats import Nats, stream_of
 from chassis.keys import uuid7
 from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
@@ -180,7 +182,8 @@ class Installation:
 
     async def rows(self, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows that a statement finds as superuser: what is really in the database."""
-        raw = await asyncpg.connect(servers.postgres_url(database_of(service)))
+        url = urlsplit(self.process.settings.postgres_url)._replace(path=f"/{database_of(service)}")
+        raw = await asyncpg.connect(url.geturl())
         try:
             return await raw.fetch(sql, *arguments)
         finally:
@@ -265,10 +268,29 @@ def test_settings(**changes: Any) -> Settings:
 test_settings.__test__ = False  # type: ignore[attr-defined]
 
 
+async def _purge() -> None:
+    """Removes the events of this worker's earlier tests."""
+    nats = Nats(servers.nats_url(), "test")
+    await nats.connect()
+    try:
+        for service in services.names():
+            with contextlib.suppress(NotFoundError):
+                await nats.js.purge_stream(stream_of(service))
+    finally:
+        await nats.close()
+
+
 @contextlib.asynccontextmanager
-async def installation(names: Sequence[str], **changes: Any) -> AsyncIterator[Installation]:
-    """Runs these services in one process until the block ends; migrates their databases first."""
+async def installation(
+    names: Sequence[str], *, past: bool = True, **changes: Any
+) -> AsyncIterator[Installation]:
+    """Runs these services in one process until the block ends; migrates their databases first.
+
+    Without `past` they begin with empty streams: a service that starts anew would first hear all that earlier tests did.
+    """
     await asyncio.to_thread(migrate_once, names)
+    if not past:
+        await _purge()
     process = Process(test_settings(**changes), [services.load(name) for name in names])
     ready = asyncio.Event()
     running = asyncio.create_task(process.run(ready.set))

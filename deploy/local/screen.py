@@ -32,7 +32,7 @@ async def step(title: str) -> AsyncIterator[None]:
 
 
 async def _signs_of_life(title: str, began: float) -> None:
-    await asyncio.sleep(FIRST_SIGN_S)
+    await asyncio.sleep(FIRST_SIGN_S)  # what is done by then needs no sign; ended by cancellation
     while True:
         say(f"  {title} ... {time.monotonic() - began:.0f} s")
-        await asyncio.sleep(NEXT_SIGN_S)
+        await asyncio.sleep(NEXT_SIGN_S)  # the pace of signs

@@ -98,7 +98,7 @@ class Supervised:
     async def _start_again(self, delay: float) -> float:
         """Start it after `delay`, as often as the system needs to allow it; the delay to use next."""
         while True:
-            await asyncio.sleep(delay)
+            await asyncio.sleep(delay)  # a program that always dies must not spin
             delay = min(delay * 2, LONGEST_DELAY_S)
             try:
                 self.start()
@@ -177,7 +177,7 @@ class Supervisor:
         """Keep an eye on the disk and the logs for as long as the installation runs."""
         was_low = False
         while True:
-            await asyncio.sleep(ROUND_S)
+            await asyncio.sleep(ROUND_S)  # a pace: disks and logs do not tell
             low = checks.free_bytes(self._settings.data)[1] < checks.LOW_BYTES
             if low and not was_low:
                 screen.say(

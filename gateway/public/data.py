@@ -22,7 +22,7 @@ _SERVICE = "/crm.contacts.v1.DataLinksService/"
 PATH = "/v1/public/data/{key}"
 
 _POLICY = b"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-_EMPTY = (None, "", [], {})
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 Data = dict[str, Any]
 Posted = dict[str, list[str]]

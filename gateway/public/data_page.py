@@ -7,78 +7,9 @@ from typing import Any
 from google.rpc import code_pb2
 
 from chassis import errors
-from gateway.public import data_inputs
+from gateway.public import data_inputs, page
 
-_TEXTS: dict[str, dict[str, str]] = {
-    "en": {
-        "title": "Your data", "asks": "{who} asks you to check and complete your data.", "send": "Send",
-        "consents": "What you agree to", "choose": "Choose…", "yes": "yes", "no": "no",
-        "thanks": "Thank you!", "waiting": "Your changes were sent; they hold as soon as a colleague has looked at them.",
-        "noted": "Your choice was noted.", "nothing": "Nothing has changed.",
-        "wrong": "Something is not readable. Please look at the marked fields.",
-        "busy": "Too much was sent. Please wait a while and send again; what you typed is below.",
-        "down": "We could not take your changes just now. Please send them again in a moment; what you typed is below.",
-        "absent": "There is nothing at this address. Please ask whoever sent it to you for a new one.",
-        "unavailable": "This page is not reachable just now. Please try again in a moment.",
-        "given_name": "First name", "family_name": "Last name", "salutation": "Salutation", "phones": "Phone",
-        "emails": "E-mail", "addresses": "Address", "birthday": "Birthday", "language": "Language",
-        "preferred_channel": "How to reach you", "position": "Position", "tax_numbers": "Tax number",
-        "lines": "Street and house", "postalCode": "Postal code", "city": "Town", "region": "Region",
-        "country": "Country (two letters)", "PHONE": "Phone", "EMAIL": "E-mail", "SMS": "Text message",
-        "MESSENGER": "Messenger", "POST": "Letter",
-    },
-    "pl": {
-        "title": "Twoje dane", "asks": "{who} prosi o sprawdzenie i uzupełnienie Twoich danych.", "send": "Wyślij",
-        "consents": "Twoje zgody", "choose": "Wybierz…", "yes": "tak", "no": "nie",
-        "thanks": "Dziękujemy!", "waiting": "Zmiany zostały wysłane; zaczną obowiązywać, gdy sprawdzi je pracownik.",
-        "noted": "Zapisaliśmy Twój wybór.", "nothing": "Nic się nie zmieniło.",
-        "wrong": "Czegoś nie da się odczytać. Sprawdź zaznaczone pola.",
-        "busy": "Wysłano zbyt wiele. Odczekaj chwilę i wyślij ponownie; treść jest poniżej.",
-        "down": "Nie mogliśmy teraz przyjąć zmian. Wyślij je ponownie za chwilę; treść jest poniżej.",
-        "absent": "Pod tym adresem nic nie ma. Poproś nadawcę o nowy.",
-        "unavailable": "Strona jest chwilowo niedostępna. Spróbuj ponownie za chwilę.",
-        "given_name": "Imię", "family_name": "Nazwisko", "salutation": "Zwrot grzecznościowy", "phones": "Telefon",
-        "emails": "E-mail", "addresses": "Adres", "birthday": "Data urodzenia", "language": "Język",
-        "preferred_channel": "Jak się kontaktować", "position": "Stanowisko", "tax_numbers": "Numer podatkowy",
-        "lines": "Ulica i numer", "postalCode": "Kod pocztowy", "city": "Miejscowość", "region": "Województwo",
-        "country": "Kraj (dwie litery)", "PHONE": "Telefon", "EMAIL": "E-mail", "SMS": "SMS",
-        "MESSENGER": "Komunikator", "POST": "List",
-    },
-    "id": {
-        "title": "Data Anda", "asks": "{who} meminta Anda memeriksa dan melengkapi data Anda.", "send": "Kirim",
-        "consents": "Persetujuan Anda", "choose": "Pilih…", "yes": "ya", "no": "tidak",
-        "thanks": "Terima kasih!", "waiting": "Perubahan Anda telah dikirim; berlaku setelah diperiksa petugas.",
-        "noted": "Pilihan Anda telah dicatat.", "nothing": "Tidak ada yang berubah.",
-        "wrong": "Ada yang tidak terbaca. Periksa kolom yang ditandai.",
-        "busy": "Terlalu banyak kiriman. Tunggu sebentar lalu kirim lagi; isian Anda ada di bawah.",
-        "down": "Perubahan belum dapat kami terima. Silakan kirim lagi sebentar lagi; isian Anda ada di bawah.",
-        "absent": "Tidak ada apa-apa di alamat ini. Mintalah alamat baru kepada pengirimnya.",
-        "unavailable": "Halaman ini sedang tidak dapat dibuka. Silakan coba lagi sebentar lagi.",
-        "given_name": "Nama depan", "family_name": "Nama belakang", "salutation": "Sapaan", "phones": "Telepon",
-        "emails": "Surel", "addresses": "Alamat", "birthday": "Tanggal lahir", "language": "Bahasa",
-        "preferred_channel": "Cara menghubungi Anda", "position": "Jabatan", "tax_numbers": "Nomor pajak",
-        "lines": "Jalan dan nomor rumah", "postalCode": "Kode pos", "city": "Kota", "region": "Provinsi",
-        "country": "Negara (dua huruf)", "PHONE": "Telepon", "EMAIL": "Surel", "SMS": "SMS",
-        "MESSENGER": "Aplikasi pesan", "POST": "Surat",
-    },
-    "ms": {
-        "title": "Data anda", "asks": "{who} meminta anda menyemak dan melengkapkan data anda.", "send": "Hantar",
-        "consents": "Persetujuan anda", "choose": "Pilih…", "yes": "ya", "no": "tidak",
-        "thanks": "Terima kasih!", "waiting": "Perubahan anda telah dihantar; berkuat kuasa selepas disemak petugas.",
-        "noted": "Pilihan anda telah dicatat.", "nothing": "Tiada apa yang berubah.",
-        "wrong": "Ada yang tidak dapat dibaca. Sila semak ruang yang ditanda.",
-        "busy": "Terlalu banyak dihantar. Tunggu sebentar dan hantar lagi; isian anda ada di bawah.",
-        "down": "Perubahan belum dapat kami terima. Sila hantar lagi sebentar nanti; isian anda ada di bawah.",
-        "absent": "Tiada apa-apa di alamat ini. Sila minta alamat baharu daripada pengirimnya.",
-        "unavailable": "Halaman ini tidak dapat dibuka buat masa ini. Sila cuba sebentar nanti.",
-        "given_name": "Nama pertama", "family_name": "Nama keluarga", "salutation": "Panggilan", "phones": "Telefon",
-        "emails": "E-mel", "addresses": "Alamat", "birthday": "Tarikh lahir", "language": "Bahasa",
-        "preferred_channel": "Cara menghubungi anda", "position": "Jawatan", "tax_numbers": "Nombor cukai",
-        "lines": "Jalan dan nombor rumah", "postalCode": "Poskod", "city": "Bandar", "region": "Negeri",
-        "country": "Negara (dua huruf)", "PHONE": "Telefon", "EMAIL": "E-mel", "SMS": "SMS",
-        "MESSENGER": "Aplikasi mesej", "POST": "Surat",
-    },
-}  # fmt: skip
+_SECRET_ADDRESS = '<meta name="referrer" content="no-referrer">'  # the address is the key
 
 CONSENT = "consent."
 """What the names of consents' inputs begin with; no field's name does."""
@@ -86,7 +17,7 @@ CONSENT = "consent."
 
 def texts(data: Mapping[str, Any]) -> dict[str, str]:
     """The page's own words in the customer's language, English where there are none."""
-    return _TEXTS.get(str(data.get("language", "en")).partition("-")[0].lower(), _TEXTS["en"])
+    return page.words("data", str(data.get("language", "en")))
 
 
 def render(data: Mapping[str, Any], request_id: str, wrong: Mapping[str, str], alert: str) -> str:
@@ -98,11 +29,10 @@ def render(data: Mapping[str, Any], request_id: str, wrong: Mapping[str, str], a
     consents = "\n".join(_consent(each) for each in data.get("consents", ()))
     if consents:
         consents = f"<h2>{words['consents']}</h2>\n{consents}"
-    notice = f'<p class="alert" role="alert">{escape(alert)}</p>' if alert else ""
     asks = escape(words["asks"].format(who=data.get("askedBy", "")))
     body = f"""<h1>{words["title"]}</h1>
 <p>{asks}</p>
-{notice}
+{page.notice(alert)}
 <form method="post" accept-charset="utf-8">
 {fields}
 {consents}
@@ -136,7 +66,7 @@ def refused(code: int, language: str) -> str:
     data = {"language": language}
     words = texts(data)
     text = words["absent"] if code == code_pb2.NOT_FOUND else words["unavailable"]
-    return _document(data, words["title"], f'<p class="alert" role="alert">{text}</p>')
+    return _document(data, words["title"], page.notice(text))
 
 
 def _field(field: dict[str, Any], words: dict[str, str], error: str) -> str:
@@ -147,8 +77,7 @@ def _field(field: dict[str, Any], words: dict[str, str], error: str) -> str:
         return f'<div class="field"><strong>{label}</strong>\n<p>{value}</p></div>'
     described = f' aria-invalid="true" aria-describedby="e-{name}"' if error else ""
     controls = data_inputs.controls(field, words, described)
-    message = f'<p class="error" id="e-{name}">{escape(error)}</p>' if error else ""
-    return f'<div class="field"><label for="f-{name}">{label}</label>\n{controls}{message}</div>'
+    return f'<div class="field"><label for="f-{name}">{label}</label>\n{controls}{page.mistake(name, error)}</div>'
 
 
 def _consent(consent: dict[str, Any]) -> str:
@@ -162,21 +91,4 @@ def _consent(consent: dict[str, Any]) -> str:
 
 
 def _document(data: Mapping[str, Any], title: str, body: str) -> str:
-    language = escape(str(data.get("language") or "en"), quote=True)
-    return f"""<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<meta name="referrer" content="no-referrer">
-<title>{escape(title)}</title>
-<link rel="stylesheet" href="/static/form.css">
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return page.document(str(data.get("language") or ""), title, body, _SECRET_ADDRESS)

@@ -6,70 +6,7 @@ from typing import Any
 from google.rpc import code_pb2
 
 from chassis import errors
-
-# What the page itself says, where the tenant's own words are not; languages of the people we serve.
-_TEXTS: dict[str, dict[str, str]] = {
-    "en": {
-        "send": "Send",
-        "thanks": "Thank you!",
-        "received": "We have received your request.",
-        "required": "required",
-        "choose": "Choose…",
-        "empty": "Leave this field empty",
-        "title": "Contact us",
-        "wrong": "Something is missing or not readable. Please look at the marked fields.",
-        "busy": "Too many requests came from your address. Please wait a minute and send again; what you typed is below.",
-        "down": "We could not receive your request just now. Please send it again in a moment; what you typed is below.",
-        "refused": "This request could not be taken.",
-        "absent": "There is no such form, or it is closed.",
-        "unavailable": "This form is not reachable just now. Please try again in a moment.",
-    },
-    "pl": {
-        "send": "Wyślij",
-        "thanks": "Dziękujemy!",
-        "received": "Otrzymaliśmy Twoje zgłoszenie.",
-        "required": "wymagane",
-        "choose": "Wybierz…",
-        "empty": "Zostaw to pole puste",
-        "title": "Napisz do nas",
-        "wrong": "Czegoś brakuje lub nie da się odczytać. Sprawdź zaznaczone pola.",
-        "busy": "Z Twojego adresu przyszło zbyt wiele zgłoszeń. Odczekaj minutę i wyślij ponownie; treść jest poniżej.",
-        "down": "Nie mogliśmy teraz przyjąć zgłoszenia. Wyślij je ponownie za chwilę; treść jest poniżej.",
-        "refused": "Nie można było przyjąć zgłoszenia.",
-        "absent": "Nie ma takiego formularza lub jest zamknięty.",
-        "unavailable": "Formularz jest chwilowo niedostępny. Spróbuj ponownie za chwilę.",
-    },
-    "id": {
-        "send": "Kirim",
-        "thanks": "Terima kasih!",
-        "received": "Permintaan Anda telah kami terima.",
-        "required": "wajib",
-        "choose": "Pilih…",
-        "empty": "Biarkan kolom ini kosong",
-        "title": "Hubungi kami",
-        "wrong": "Ada yang kurang atau tidak terbaca. Periksa kolom yang ditandai.",
-        "busy": "Terlalu banyak permintaan dari alamat Anda. Tunggu semenit lalu kirim lagi; isian Anda ada di bawah.",
-        "down": "Permintaan belum dapat kami terima. Silakan kirim lagi sebentar lagi; isian Anda ada di bawah.",
-        "refused": "Permintaan ini tidak dapat diterima.",
-        "absent": "Formulir tidak ada atau sudah ditutup.",
-        "unavailable": "Formulir sedang tidak dapat dibuka. Silakan coba lagi sebentar lagi.",
-    },
-    "ms": {
-        "send": "Hantar",
-        "thanks": "Terima kasih!",
-        "received": "Permintaan anda telah kami terima.",
-        "required": "wajib",
-        "choose": "Pilih…",
-        "empty": "Biarkan ruang ini kosong",
-        "title": "Hubungi kami",
-        "wrong": "Ada yang kurang atau tidak dapat dibaca. Sila semak ruang yang ditanda.",
-        "busy": "Terlalu banyak permintaan dari alamat anda. Tunggu seminit dan hantar lagi; isian anda ada di bawah.",
-        "down": "Permintaan belum dapat kami terima. Sila hantar lagi sebentar nanti; isian anda ada di bawah.",
-        "refused": "Permintaan ini tidak dapat diterima.",
-        "absent": "Borang ini tiada atau telah ditutup.",
-        "unavailable": "Borang ini tidak dapat dibuka buat masa ini. Sila cuba sebentar nanti.",
-    },
-}
+from gateway.public import page
 
 _INPUT_TYPES = {"TYPE_PHONE": ("tel", "tel"), "TYPE_EMAIL": ("email", "email")}
 _COMPLETE = {
@@ -83,7 +20,7 @@ _HIDDEN = ("_request_id", "_first_touch", "_last_touch", "_visitor_id")
 
 def texts(form: dict[str, Any]) -> dict[str, str]:
     """The page's own words in the form's language, English where there are none."""
-    return _TEXTS.get(form.get("language", "en").partition("-")[0].lower(), _TEXTS["en"])
+    return page.words("form", form.get("language", "en"))
 
 
 def told(form: dict[str, Any], error: errors.CrmError) -> str:
@@ -105,10 +42,9 @@ def render(form: dict[str, Any], answers: dict[str, str], wrong: dict[str, str],
         f'<input type="hidden" name="{name}" value="{escape(answers.get(name, ""), quote=True)}">'
         for name in _HIDDEN
     )
-    notice = f'<p class="alert" role="alert">{escape(alert)}</p>' if alert else ""
     button = escape(form.get("submitText") or words["send"])
     body = f"""<h1>{escape(form.get("title") or words["title"])}</h1>
-{notice}
+{page.notice(alert)}
 <form method="post" action="/forms/{key}" data-akrab-form="{key}" data-akrab-native accept-charset="utf-8">
 {fields}
 <div class="trap" aria-hidden="true"><label for="_website">{words["empty"]}</label>
@@ -130,9 +66,9 @@ def thanks(form: dict[str, Any], text: str) -> str:
 
 def refused(code: int) -> str:
     """A page where not even the form's language is known."""
-    words = _TEXTS["en"]
+    words = texts({})
     text = words["absent"] if code == code_pb2.NOT_FOUND else words["unavailable"]
-    return _document({}, words["title"], f'<p class="alert" role="alert">{text}</p>')
+    return _document({}, words["title"], page.notice(text))
 
 
 def _field(
@@ -140,7 +76,7 @@ def _field(
 ) -> str:
     key = escape(field.get("key", ""), quote=True)
     kind = field.get("type", "TYPE_TEXT")
-    error = wrong.get(field.get("key", ""))
+    error = wrong.get(field.get("key", ""), "")
     attributes = f'id="f-{key}" name="{key}"'
     if field.get("required"):
         attributes += " required"
@@ -152,9 +88,8 @@ def _field(
     label = f'<label for="f-{key}">{escape(field.get("label", ""))}{mark}</label>'
     value = answers.get(field.get("key", ""), "")
     control = _control(kind, attributes, value, field.get("choices", ()), words)
-    message = f'<p class="error" id="e-{key}">{escape(error)}</p>' if error else ""
     parts = (control, label) if kind == "TYPE_YES_NO" else (label, control)
-    return f'<div class="field{" tick" if kind == "TYPE_YES_NO" else ""}">{parts[0]}\n{parts[1]}{message}</div>'
+    return f'<div class="field{" tick" if kind == "TYPE_YES_NO" else ""}">{parts[0]}\n{parts[1]}{page.mistake(key, error)}</div>'
 
 
 def _control(kind: str, attributes: str, value: str, choices: Any, words: dict[str, str]) -> str:
@@ -176,24 +111,7 @@ def _control(kind: str, attributes: str, value: str, choices: Any, words: dict[s
 
 
 def _document(form: dict[str, Any], title: str, body: str, key: str = "") -> str:
-    language = escape(form.get("language") or "en", quote=True)
     script = (
         f'<script src="/v1/public/snippet.js" data-form-key="{key}" defer></script>' if key else ""
     )
-    return f"""<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{escape(title)}</title>
-<link rel="stylesheet" href="/static/form.css">
-{script}
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return page.document(form.get("language") or "", title, body, script)

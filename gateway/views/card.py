@@ -1,4 +1,4 @@
-"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, the open requests and what colleagues noted."""
+"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, the open requests and tasks, and what colleagues noted."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from crm.contacts.v1 import (
     request_pb2,
     timeline_pb2,
 )
+from crm.tasks.v1 import task_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions
@@ -25,11 +26,12 @@ _CONTACTS = "/crm.contacts.v1.ContactsService/"
 _FACTS = "/crm.contacts.v1.CardFactsService/GetContactFacts"
 _NOTES = "/crm.contacts.v1.NotesService/"
 _CONSENTS = "/crm.contacts.v1.ConsentsService/"
-_TIMELINE_SIZE, _REQUESTS_SIZE = 20, 20
+_TASKS = "/crm.tasks.v1.TasksService/"
+_TIMELINE_SIZE, _REQUESTS_SIZE, _TASKS_SIZE = 20, 20, 20
 _NOTES_SIZE, _AGREEMENTS_SIZE = 20, 20
 _OPEN = 'contact_id = "{id}" AND state != CLOSED AND state != LINKED'
 _PINNED = 'contact_id = "{id}" AND pinned = true'
-_TO_KEEP = 'contact_id = "{id}" AND state = OPEN'
+_STILL_OPEN = 'contact_id = "{id}" AND state = OPEN'
 
 
 class Card:
@@ -62,7 +64,10 @@ class Card:
             page_size=_NOTES_SIZE, filter=_PINNED.format(id=of_person)
         )
         to_keep = agreement_pb2.ListAgreementsRequest(
-            page_size=_AGREEMENTS_SIZE, filter=_TO_KEEP.format(id=of_person)
+            page_size=_AGREEMENTS_SIZE, filter=_STILL_OPEN.format(id=of_person)
+        )
+        to_do = task_pb2.ListTasksRequest(
+            page_size=_TASKS_SIZE, filter=_STILL_OPEN.format(id=of_person), order_by="due_time"
         )
         consents = consent_pb2.BatchGetConsentStatesRequest(contact_ids=[id])
         (
@@ -70,6 +75,7 @@ class Card:
             facts,
             entries,
             open_requests,
+            open_tasks,
             notes,
             agreements,
             known,
@@ -78,6 +84,7 @@ class Card:
             parts.one(_FACTS, card_facts_pb2.GetContactFactsRequest(id=id)),
             parts.many(_CONTACTS + "ListContactTimeline", timeline, "entries"),
             parts.many(_CONTACTS + "ListRequests", requests, "requests"),
+            parts.many(_TASKS + "ListTasks", to_do, "tasks"),
             parts.many(_NOTES + "ListNotes", pinned, "notes"),
             parts.many(_NOTES + "ListAgreements", to_keep, "agreements"),
             parts.many(_CONSENTS + "BatchGetConsentStates", consents, "contacts"),
@@ -88,6 +95,7 @@ class Card:
             "facts": facts,
             "timeline": entries,
             "requests": open_requests,
+            "openTasks": open_tasks,
             "notes": notes,
             "agreements": agreements,
             "consents": known[0].get("states", []) if known else [],

@@ -34,7 +34,7 @@ def _concerns_timeline(event: Any) -> bool:
     return bool(change.cause.kind != "import")
 
 
-@on_any(durable="contacts-timeline", wants=_concerns_timeline)
+@on_any(durable="contacts-timeline", wants=_concerns_timeline, ignores=["import"])
 async def record(event: Any, tx: Tx) -> None:
     """One entry per contact and company concerned, and who may read the record behind it, and what stands on it, from now on."""
     option, change = contracts.event_option(event.DESCRIPTOR), event.change
@@ -43,9 +43,7 @@ async def record(event: Any, tx: Tx) -> None:
     if option.resource:
         resource = getattr(event, option.resource)
         await _note_guard(tx, resource, change.version)
-        if option.guard in store.SUBJECTS and not set(SCOPE_COLUMNS).isdisjoint(
-            change.changed_fields
-        ):
+        if option.guard in store.SUBJECTS and _scope_changed(change):
             await subjects.follow(tx, option.guard, resource.id)
     if not option.timeline or change.republished:
         return
@@ -68,6 +66,12 @@ async def record(event: Any, tx: Tx) -> None:
         object=option.guard,
         object_id=guard_ids[0] if guard_ids else None,
     )
+
+
+def _scope_changed(change: Any) -> bool:
+    """A step of a handover takes along what stands on its records itself."""
+    by_step = change.cause.kind in ("handover", "absence")
+    return not by_step and not set(SCOPE_COLUMNS).isdisjoint(change.changed_fields)
 
 
 async def _note_guard(tx: Tx, resource: Any, version: int) -> None:

@@ -17,7 +17,6 @@ from crm.contacts.v1 import duplicate_events_pb2 as events
 from crm.contacts.v1 import duplicate_pb2 as pb
 from crm.contacts.v1 import events_pb2, imports_events_pb2, merge_pb2
 from services.contacts import errors, merging, store
-from services.contacts.merge_records import Records
 from services.contacts.rules import duplicates as rules
 from services.contacts.store.duplicates import OPEN, Pair
 
@@ -28,7 +27,7 @@ _QUIET = timedelta(seconds=60)
 _PAGE = 500  # records in one step of a scan
 _YIELD = 200  # pairs or records between two looks at the other tasks: some milliseconds
 _KNOWN = 50_000  # profiles that a scan remembers: some 50 MB
-_GROUPS = 25  # merges in one transaction: well under a second
+_GROUPS = 100  # merges in one transaction: well under a second
 
 _WRITTEN: dict[Any, str] = {
     event.DESCRIPTOR: object  # type: ignore[attr-defined]
@@ -58,7 +57,12 @@ def _is_written(event: Any) -> bool:
     )
 
 
-@on_any(durable="contacts-duplicates", services=("contacts",), wants=_is_written)
+@on_any(
+    durable="contacts-duplicates",
+    services=("contacts",),
+    wants=_is_written,
+    ignores=["import"],
+)
 async def compare(event: Any, tx: Tx) -> None:
     """A party that was written is compared with those that share a key."""
     object = _WRITTEN[event.DESCRIPTOR]
@@ -197,7 +201,7 @@ async def _note_keys(
         found |= {
             id: rules.keys(one) for id, one in _profiles(object, docs[at : at + _YIELD]).items()
         }
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # others' turn: comparing is all computation
     result.record_count += len(docs)
 
     async def step(tx: Tx) -> None:
@@ -226,7 +230,7 @@ async def _compare_page(
     pairs: list[Pair] = []
     for at in range(0, len(met), _YIELD):
         pairs += _suspected(met[at : at + _YIELD], known)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # others' turn: comparing is all computation
     while len(known) > _KNOWN:
         known.popitem(last=False)
     result.compared_count += len(met)
@@ -256,12 +260,22 @@ async def merge_all(run: OperationRun) -> pb.MergeAllDuplicatesResult:
     for at in range(0, len(groups), _GROUPS):
         here = groups[at : at + _GROUPS]
         run.done += len(here)
-        await run.write(functools.partial(_merge_groups, run, request.object, here))
+        await _merge_some(run, request.object, here)
     count, merged = await run.write(lambda tx: store.merges.counts_of_batch(tx, run.id))
     left = await run.write(waiting)
     return pb.MergeAllDuplicatesResult(
         merge_count=count, merged_count=merged, skipped_count=len(left)
     )
+
+
+async def _merge_some(run: OperationRun, object: str, groups: list[list[str]]) -> None:
+    """Merges these in one transaction; in several, if too many records refer to all of them together."""
+    try:
+        await run.write(functools.partial(_merge_groups, run, object, groups))
+    except errors.MergeTooWide:
+        half = len(groups) // 2  # a single one is left
+        for part in (groups[:half], groups[half:]) if half else ():
+            await _merge_some(run, object, part)
 
 
 async def _merge_groups(run: OperationRun, object: str, groups: list[list[str]], tx: Tx) -> None:
@@ -277,17 +291,7 @@ async def _merge_groups(run: OperationRun, object: str, groups: list[list[str]],
     if not wanted:
         return
     records = await merging.load(tx, object, wanted)
-    fitting = [group for group in wanted if _fits(records, object, group)]
-    if fitting:
-        await merging.merge(tx, object, fitting, records, batch_id=run.id)
-
-
-def _fits(records: Records, object: str, group: merging.Group) -> bool:
-    try:
-        merging.united(records, object, group)
-    except errors.MergeTooLarge:
-        return False
-    return True
+    await merging.merge(tx, object, wanted, records, batch_id=run.id)
 
 
 @operation(UNDO_ALL)

@@ -99,9 +99,11 @@ async def _begin_again(tx: Tx, entry: dict[str, Any], erasing: Any) -> ErasureRo
     await tx.lock(
         f"erasure/{entry['erasure_id']}"
     )  # every process of the installation reads the list
+    # The certificate first: whoever is just taking the person holds it, and only after his commit one sees who is there. The other
+    # way round a second process began again when all was taken, found nobody, and so forgot which files are his.
+    row = await erasures.find_erasure(tx, entry["erasure_id"], lock=True)
     if not await privacy.still_there(tx, ids):
         return None
-    row = await erasures.find_erasure(tx, entry["erasure_id"], lock=True)
     if row is not None and row.erase_time is None:
         return row  # begun already, by another process or before a kill
     if row is None:

@@ -324,7 +324,8 @@ class MergeErased(errors.FailedPrecondition):
 
     def __init__(self, record_id: str) -> None:
         super().__init__(
-            f"{record_id}, a record of this merge, was erased; the merge cannot be undone"
+            f"{record_id}, a record of this merge, was erased, so the merge cannot be undone; the survivor stays as it is",
+            [Violation("id", f"the record {record_id} of this merge was erased")],
         )
 
 

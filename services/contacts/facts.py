@@ -46,9 +46,12 @@ def _concerns_facts(event: Any) -> bool:
     )
 
 
-@on_any(durable="contacts-facts", wants=_concerns_facts)
+@on_any(durable="contacts-facts", wants=_concerns_facts, ignores=["import"])
 async def follow(event: Any, tx: Tx) -> None:
-    """Brings the facts of all whom the event concerns up to date, and tells who entered or left a segment by it."""
+    """Brings the facts of all whom the event concerns up to date, and tells who entered or left a segment by it.
+
+    An import does that for what it writes itself, a batch at a time (`importing.Parties.written`).
+    """
     option, change = contracts.event_option(event.DESCRIPTOR), event.change
     assert option is not None
     assert tx.event is not None
@@ -78,9 +81,11 @@ async def _note(tx: Tx, concerned: Concerned, change: Any) -> None:
     for object in sorted(concerned):
         ids = await _living(tx, object, concerned[object])
         counts = await store.card_facts.requests_of(tx, object, ids)
+        arrivals = await store.card_facts.arrivals_of(tx, object, counts)
         for id, facts in (await store.card_facts.for_update(tx, object, ids)).items():
             new = _copy(facts)
             _count(new, counts.get(id))
+            rules.set_arrivals(new, arrivals.get(id))
             if touch is not None:
                 rules.touch(new, touch.direction, contact)
             await _write(tx, object, id, facts, new)
@@ -106,6 +111,7 @@ async def recompute(tx: Tx, object: str, ids: Collection[str], *, keep: bool = F
     families = await _families(tx, object, ids)
     members = sorted({member for family in families.values() for member in family})
     counts = await store.card_facts.requests_of(tx, object, members)
+    arrivals = await store.card_facts.arrivals_of(tx, object, counts)
     items = await store.card_facts.items_of(tx, object, members)
     touches: dict[str, list[Any]] = {}
     for row in await store.card_facts.last_touches(tx, members, sorted(rules.TOUCHES)):
@@ -119,6 +125,7 @@ async def recompute(tx: Tx, object: str, ids: Collection[str], *, keep: bool = F
             for row in touches.get(member, ()):
                 rules.touch(new, rules.TOUCHES[row["type"]].direction, _contact_of(row))
         _count(new, counts.get(id))
+        rules.set_arrivals(new, arrivals.get(id))
         rules.summarise(new, [item for member in families[id] for item in items.get(member, ())])
         written += await _write(tx, object, id, known[id], new)
     await segments.evaluate(tx, object, set(ids))
@@ -145,6 +152,24 @@ async def rebuild(run: OperationRun) -> pb.RebuiltCardFacts:
         place |= {"seen": place["seen"] + len(ids), "changed": place["changed"] + changed}
         await run.progress(place["seen"], position=place)
     return pb.RebuiltCardFacts(record_count=place["seen"], changed_count=place["changed"])
+
+
+def shown(tx: Tx, object: str, row: Any) -> pb.CardFacts:
+    """The facts of a row as far as the caller may see them."""
+    found = pb.CardFacts.FromString(row["facts"])
+    setattr(found, f"{object}_id", str(row["id"]))
+    hidden, readable = tx.rights.hidden(object), tx.rights.readable
+    allowed = None if readable is None else readable.get(object, frozenset())
+
+    def is_hidden(path: str) -> bool:
+        if any(path == h or path.startswith(f"{h}.") for h in hidden):
+            return True
+        return allowed is not None and not any(
+            path == a or path.startswith(f"{a}.") for a in allowed
+        )
+
+    rules.without_hidden(found, is_hidden)
+    return found
 
 
 # -- parts ---------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from google.protobuf.struct_pb2 import Value
@@ -14,7 +13,7 @@ from chassis.kit.imports.adapter import LineRefused, Terms
 from chassis.kit.imports.values import WrongValue
 from crm.common.v1 import common_pb2 as common
 from crm.contacts.v1 import party_pb2
-from services.contacts import phones, tax_numbers
+from services.contacts import import_phones, tax_numbers
 
 Party = Any
 """A contact or a company."""
@@ -37,17 +36,11 @@ def fill(terms: Terms, party: Party, column: int, target: str, cell: str) -> Non
         setattr(party, target, cell)
 
 
-@lru_cache(maxsize=50_000)
-def dialled(text: str, region: str) -> phones.Dialled | None:
-    """As `phones.parse`, remembered: planning a line meets its phone several times."""
-    return phones.parse(text, region)
-
-
 def _put_phones(terms: Terms, party: Party, column: int, cell: str) -> None:
     for text in _SEVERAL.split(cell):
         if not text:
             continue
-        found = dialled(text, terms.region)
+        found = import_phones.dialled(text, terms.region)
         if found is None:
             raise WrongValue(
                 f"{text!r} cannot be a phone; write it with the country code, e.g. +48 601 234 567"

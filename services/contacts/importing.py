@@ -12,9 +12,20 @@ from chassis.kit.save import Conflict
 from chassis.rpc import shape
 from chassis.tx import Tx
 from crm.common.v1 import imports_pb2 as pb
-from crm.contacts.v1 import company_pb2, contact_pb2
-from services.contacts import import_cells, import_fields, names, store, timers, vcard
+from crm.contacts.v1 import company_pb2, contact_pb2, imports_events_pb2
+from services.contacts import (
+    duplicates,
+    export_facts,
+    import_cells,
+    import_fields,
+    names,
+    segments,
+    store,
+    timers,
+    vcard,
+)
 from services.contacts.rules import contacts as rules
+from services.contacts.store.imports import former_holders
 
 Contact, Company = contact_pb2.Contact, company_pb2.Company
 _BY = pb.ImportOptions
@@ -173,6 +184,26 @@ class Parties:
         await store.note_guards(tx, resource.object, [message for message, _ in changes])
         if claims and await store.claim_many(tx, resource.object, claims):
             raise Conflict  # somebody else was faster: the next try finds him
+        gone = {m.id: () for m, _ in changes if m.HasField("delete_time")}
+        if gone:  # no event has them looked at one by one
+            await store.match_keys.replace_keys(tx, resource.object, gone)
+        await segments.evaluate(tx, resource.object, [message.id for message, _ in changes])
+
+    async def undone(self, tx: Tx) -> None:
+        """What was restored may be somebody's twin again: one look through the base, as after a run."""
+        await duplicates.compare_imported(imports_events_pb2.ImportFinished(), tx)
+
+    async def survivors(
+        self, tx: Tx, resource: Resource[Any], ids: Sequence[str]
+    ) -> Mapping[str, str]:
+        return await store.merges.survivors(tx, "company", ids)
+
+    async def former(
+        self, tx: Tx, resource: Resource[Any], keys: Sequence[str]
+    ) -> Mapping[str, bytes]:
+        """An id in another system names its record for ever; phones and addresses go to whoever has them now."""
+        ids = [key for key in keys if key.startswith("ext:")]
+        return await former_holders(tx, resource, ids) if ids else {}
 
     async def referred(
         self, tx: Tx, resource: Resource[Any], ids: Sequence[str], import_id: str
@@ -216,6 +247,15 @@ class Parties:
                 company = Company.FromString(row["doc"])
                 made["companies"][company.id] = company.name
         return made
+
+    @property
+    def columns_beside(self) -> Sequence[str]:
+        return export_facts.COLUMNS[self.resource.object]
+
+    async def beside(
+        self, tx: Tx, ids: Sequence[str], columns: Sequence[str]
+    ) -> Mapping[str, Mapping[str, list[str]]]:
+        return await export_facts.cells(tx, self.resource.object, ids, columns)
 
     def card(self, message: Any, names: Mapping[str, Mapping[str, str]]) -> str:
         return vcard.card(message, names)

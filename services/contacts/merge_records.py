@@ -58,15 +58,13 @@ class Records:
             message = message_class.FromString(row["doc"])
             self.messages[key], self.left[key] = references.unsettle(message, self._displaced[key])
 
-    async def load_referring(self, object: str, ids: Iterable[str]) -> dict[str, int]:
-        """Loads every living record that refers to one of these contacts (or companies); kind -> how many."""
-        counts = {}
+    async def referring(self, object: str, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Kind -> the living records that refer to one of these contacts (or companies), one more than allowed at most."""
+        wanted, found = sorted(ids), {}
         for kind in store.referring.resources():
-            found = await store.referring.referring_ids(self._tx, kind, object, sorted(ids))
-            if found:
-                counts[kind] = len(found)
-                await self.load(kind, found)
-        return counts
+            if some := await store.referring.referring_ids(self._tx, kind, object, wanted):
+                found[kind] = some
+        return found
 
     async def load_displaced(self, ids: Iterable[str]) -> None:
         """Loads every record that referred to one of these at first."""

@@ -8,6 +8,7 @@ that its survivor is gone.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from chassis.call import Cause
@@ -60,8 +61,9 @@ async def load(tx: Tx, object: str, groups: Sequence[Group]) -> Records:
     """Locks the records of the groups; NotFound for one that does not live, Conflict if it was merged just now."""
     records = Records(tx)
     ids = sorted({id for group in groups for id in (group.survivor_id, *group.merged_ids)})
-    for id in ids:  # nothing new can be written down about them until the end
-        await tx.lock(f"subject/{id}")
+    await store.merges.lock_subjects(
+        tx, ids
+    )  # nothing new is written down about them until the end
     await records.load(object, ids)
     for id in ids:
         message = records.get(object, id)
@@ -84,14 +86,27 @@ def united(records: Records, object: str, group: Group) -> Any:
 async def merge(
     tx: Tx, object: str, groups: Sequence[Group], records: Records, *, batch_id: str = ""
 ) -> list[MergeRow]:
-    """Makes each group one record. The groups have no record in common, and their records are loaded."""
-    rows = [_row(tx, object, group, records, batch_id) for group in groups]
+    """Makes each group one record. The groups have no record in common, and their records are loaded.
+
+    In an operation (`batch_id`) a group that would be too large is left as it is, else it is refused.
+    """
+    rows = []
+    for group in groups:
+        try:
+            rows.append(_row(tx, object, group, records, batch_id))
+        except errors.MergeTooLarge:
+            if not batch_id:
+                raise
+    if not rows:
+        return []
     tx.cause = Cause("merge", batch_id or rows[0].id)
     positions = await store.merges.last_positions(tx, [row.survivor_id for row in rows])
     merged_ids = [id for row in rows for id in row.merged_ids]
-    counts = await records.load_referring(object, merged_ids)
-    if sum(counts.values()) > MOST_REFERRING:
-        raise errors.MergeTooWide(sum(counts.values()), MOST_REFERRING)
+    referring = await records.referring(object, merged_ids)
+    if (count := sum(map(len, referring.values()))) > MOST_REFERRING:
+        raise errors.MergeTooWide(count, MOST_REFERRING)
+    for kind, ids in referring.items():
+        await records.load(kind, ids)
     for row in rows:
         row.position = positions.get(row.survivor_id, 0) + 1
         message_class = store.PARTIES[object].message
@@ -100,8 +115,8 @@ async def merge(
             records.messages[object, id].delete_time.FromDatetime(tx.now)
     await store.merges.add_merges(tx, rows)
     await records.write()
+    await store.duplicates.mark_merged(tx, object, [(r.survivor_id, *r.merged_ids) for r in rows])
     for row in rows:
-        await store.duplicates.mark_merged(tx, object, [row.survivor_id, *row.merged_ids])
         event = _MERGED[object](merge_id=row.id, merged_ids=row.merged_ids)
         setattr(event, f"{object}_id", row.survivor_id)
         tx.emit(event)
@@ -162,8 +177,7 @@ class _Undoing:
     async def load(self, survivor_ids: Iterable[str]) -> None:
         """Locks the whole families of these records; Conflict if one changed before it was locked."""
         known = await self._families(survivor_ids)
-        for id in sorted(known):
-            await self._tx.lock(f"subject/{id}")
+        await store.merges.lock_subjects(self._tx, known)
         await self._records.load(self._object, sorted(known))
         if await self._families(survivor_ids) != known:
             raise Conflict
@@ -250,26 +264,27 @@ class _Undoing:
         await self._note_added(moved)
         told = merge_pb2.UndoMergeResponse(kept=self.kept[:MOST_KEPT], kept_count=len(self.kept))
         self.undone[-1].kept = told.SerializeToString()
-        for row in self._changed.values():
-            await store.merges.save_merge(tx, row)
+        await store.merges.save_merges(tx, self._changed.values())
+        await store.duplicates.reopen_merged(tx, object, restored)
         for row in self.undone:
-            await store.duplicates.reopen_merged(tx, object, row.merged_ids)
             event = _UNMERGED[object](merge_id=row.id, restored_ids=row.merged_ids)
             setattr(event, f"{object}_id", row.survivor_id)
             tx.emit(event)
 
     async def _note_added(self, moved: set[tuple[str, str]]) -> None:
         """Names what was attached to a survivor since: nobody can say whose it would have been."""
-        for row in self.undone:
-            for kind in store.referring.resources():
-                ids = await store.referring.added_since(
-                    self._tx, kind, self._object, row.survivor_id, row.create_time
-                )
-                self.kept += [
-                    Kept(object=kind, id=id, reason=Kept.REASON_ADDED_SINCE)
-                    for id in ids
-                    if (kind, id) not in moved
-                ]
+        since: dict[str, datetime] = {}
+        for row in self.undone:  # of several merges into one, the first
+            since[row.survivor_id] = min(
+                row.create_time, since.get(row.survivor_id, row.create_time)
+            )
+        for kind in store.referring.resources():
+            ids = await store.referring.added_since(self._tx, kind, self._object, since)
+            self.kept += [
+                Kept(object=kind, id=id, reason=Kept.REASON_ADDED_SINCE)
+                for id in ids
+                if (kind, id) not in moved
+            ]
 
 
 def _kept(object: str, id: str, left: rules.Left) -> Kept:

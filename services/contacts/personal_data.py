@@ -21,6 +21,7 @@ from chassis.waits import first_of
 from crm.common.v1 import audit_pb2, privacy_pb2
 from crm.contacts.v1 import privacy_events_pb2 as events
 from crm.contacts.v1 import privacy_pb2 as pb
+from crm.contacts.v1.card_facts_pb2 import CardFacts
 from services.contacts import erasing, store
 from services.contacts.erasure_files import remove_files
 from services.contacts.store import erasures, privacy
@@ -131,6 +132,11 @@ async def everything(tx: Tx, ids: list[str]) -> tuple[dict[str, list[Any]], list
     ):  # fmt: skip
         content[resource.name] = await kept.present(tx, resource, records)
         content[f"{resource.name}_history"] = await kept.past(tx, resource, records)
+    content["card_facts"] = [
+        CardFacts.FromString(row["facts"])
+        for row in await store.card_facts.rows(tx, "contact", ids)
+        if row["facts"]
+    ]
     content |= await kept.rows_of(tx, [*ids, *person.records], person.requests)
     return content, sorted(person.files - set(await erasures.personal_files_of(tx, ids)))
 

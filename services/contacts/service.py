@@ -21,7 +21,7 @@ from services.contacts.rpc.consents import ConsentsRpcs
 from services.contacts.rpc.data_links import DataLinksRpcs
 from services.contacts.rpc.duplicates import Duplicates
 from services.contacts.rpc.explain import Access
-from services.contacts.rpc.imports import IMPORT_OPERATIONS, ImportsRpcs
+from services.contacts.rpc.imports import IMPORT_OPERATIONS, ImportsRpcs, forget_imports
 from services.contacts.rpc.layouts import LayoutsRpcs
 from services.contacts.rpc.notes import NotesRpcs
 from services.contacts.rpc.privacy import Privacy
@@ -70,5 +70,6 @@ service = Service(
         segments.evaluate_nightly,
     ],
     metadata=store.metadata,
+    nightly=[forget_imports],
     on_start=erasure_list.reapply,
 )

@@ -9,8 +9,10 @@ Row = dict[str, str]
 READ, ALL = ("read",), ("*",)
 _CUSTOMERS = ("contact", "company", "request")
 _CATALOGUES = ("need", "label", "source", "form", "custom_field", "layout", "consent_purpose")
-_ON_CUSTOMERS = ("note", "agreement", "consent", "data_link", "data_change")
-"""What stands on customers: read as far as they are, and written wherever it may be read."""
+_ON_CUSTOMERS = ("note", "agreement", "consent", "data_link", "data_change", "comment")
+"""What stands on customers (comments also on what is done for them): read as far as they are, and written wherever it may be read."""
+_TASK_CATALOGUES = ("task_type", "ladder", "task_settings")
+"""What tasks are made of: everybody reads it, heads write it."""
 _COLLEAGUES = ("tenant", "user", "department", "role")
 
 
@@ -30,7 +32,7 @@ def _rows(objects: tuple[str, ...], actions: tuple[str, ...], scope: str) -> tup
 
 
 _BESIDE_CUSTOMERS = (
-    *_rows(("note", "agreement"), ("create", "update", "delete"), "all"),
+    *_rows(("note", "agreement", "comment"), ("create", "update", "delete"), "all"),
     *_rows(("agreement",), ("settle",), "all"),
     *_rows(("consent", "data_link"), ("create",), "all"),
     *_rows(("data_link",), ("revoke",), "all"),
@@ -39,10 +41,19 @@ _BESIDE_CUSTOMERS = (
 
 _EVERYBODY = (
     *_rows(_COLLEAGUES, READ, "all"),
-    *_rows(_CATALOGUES, READ, "all"),
+    *_rows((*_CATALOGUES, *_TASK_CATALOGUES), READ, "all"),
     *_rows(("saved_view",), ALL, "own"),
     *_rows(("saved_view",), READ, "all"),
     *_rows(("operation",), READ, "own"),
+    # Who takes part reads a meeting as its follower.
+    *_rows(("meeting",), ("read", "update", "delete"), "own"),
+    *_rows(("meeting",), ("create", "answer"), "all"),
+    *_rows(("calendar",), ("read", "share"), "own"),
+    *_rows(("project",), READ, "own"),  # who takes part reads it as a follower
+    # A feed is its owner's affair, and everybody has one; the rules behind it are no secret.
+    *_rows(("notice", "notice_preferences"), ("read", "update"), "own"),
+    *_rows(("notice_rule",), READ, "all"),
+    *_rows(("push_subscription",), ("read", "create", "update", "delete"), "own"),
     *_rows(("absence",), ("read", "create", "update", "delete", "end"), "own"),
 )
 
@@ -61,8 +72,11 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_rows(("user",), ("explain",), "subtree"),
             *_rows(("erasure",), READ, "all"),
             *_rows(("absence", "handover"), ALL, "subtree"),
-            *_rows(_CATALOGUES, ALL, "all"),
-            *_rows(("saved_view", "segment"), ALL, "all"),
+            *_rows(("task", "meeting", "project"), ALL, "subtree"),
+            *_rows(("task", "project"), ("create",), "all"),
+            *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
+            *_rows((*_CATALOGUES, *_TASK_CATALOGUES), ALL, "all"),
+            *_rows(("saved_view", "segment", "notice_rule"), ALL, "all"),
         ),
         ("user.hourly_cost",),
     ),
@@ -82,6 +96,12 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_BESIDE_CUSTOMERS,
             *_rows(("request", "import"), ALL, "own"),
             *_rows(("request",), ("read", "assign"), "team"),
+            *_rows(
+                ("task",), ("read", "update", "complete", "take", "assign"), "own"
+            ),  # with the queue
+            *_rows(("task",), ("create",), "all"),  # a task may be made for any colleague
+            *_rows(("project",), ("create", "update", "delete"), "own"),
+            *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
             *_rows(_CATALOGUES[:2], ("create",), "all"),
             *_rows(("segment",), ALL, "own"),
         ),
@@ -95,7 +115,7 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_EVERYBODY,
             *_rows((*_CUSTOMERS, *_ON_CUSTOMERS), READ, "all"),
             *_rows(("company",), ("create", "update"), "all"),
-            *_rows(("note", "agreement"), ("create", "update", "delete"), "all"),
+            *_rows(("note", "agreement", "comment"), ("create", "update", "delete"), "all"),
             *_rows(("agreement",), ("settle",), "all"),
         ),
     ),
@@ -103,7 +123,10 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         "observer",
         "Observer",
         "Sees every customer and changes nothing.",
-        (*_EVERYBODY, *_rows((*_CUSTOMERS, *_ON_CUSTOMERS), READ, "all")),
+        (
+            *_EVERYBODY,
+            *_rows((*_CUSTOMERS, *_ON_CUSTOMERS, "task", "meeting", "project"), READ, "all"),
+        ),
         ("user.hourly_cost", "contact.birthday"),
     ),
 )

@@ -1,11 +1,13 @@
 """An explanation as the API gives it: what decided, the grants and roles, the way through the departments, and a sentence."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from chassis import explaining
 from chassis.explaining import Explained, Granting, Record, Why
 from chassis.rights import Rights
+from chassis.stand_in import stand_in
 from chassis.tenant_view import TenantView
 from crm.identity.v1 import explain_pb2 as pb
 from services.identity import rules
@@ -17,6 +19,7 @@ _BECAUSE = {
     Why.EVERYTHING: "{grants}.",
     Why.OWNER: "{grants}, and {who} owns it.",
     Why.COLLEAGUE: "{grants}, and its owner {owner} is in {path}.",
+    Why.STAND_IN: "{grants}, and {who} stands in for its owner {owner}, who is away.",
     Why.QUEUE: "{grants}, and it waits in the queue of {path}.",
     Why.FOLLOWER: "{grants}, and {who} follows it.",
     Why.SHARED: "it is shared with everybody.",
@@ -55,7 +58,7 @@ def record_of(request: Any) -> Record | None:
     )
 
 
-def answer(people: TenantView, rights: Rights, question: Question) -> pb.Explanation:
+def answer(people: TenantView, rights: Rights, question: Question, now: datetime) -> pb.Explanation:
     """The explanation of one question; `rights` are the user's or the token's."""
     asked = question
     found = explaining.explain(people, rights, asked.object, asked.action, asked.record)
@@ -76,7 +79,7 @@ def answer(people: TenantView, rights: Rights, question: Question) -> pb.Explana
         department_path=[
             pb.DepartmentStep(id=id, name=_name(people.department(id))) for id in found.path
         ],
-        stands_in=_stands_in(people, asked),
+        stands_in=_stands_in(people, asked, now),
         feature=found.feature,
         hidden_fields=[
             pb.HiddenField(path=path, role_ids=roles)
@@ -102,7 +105,7 @@ def _sentence(people: TenantView, question: Question, shown: pb.Explanation, why
             for g in shown.grants
         )
         or "nothing grants it",
-        stands_in=f", although {shown.user_name} stands in for the owner: that gives no right"
+        stands_in=f", although {shown.user_name} stands in for the owner: that lets read and update what both may"
         if shown.stands_in
         else "",
     )
@@ -113,9 +116,11 @@ def _sentence(people: TenantView, question: Question, shown: pb.Explanation, why
     )
 
 
-def _stands_in(people: TenantView, question: Question) -> bool:
-    owner = people.user(question.record.owner_id) if question.record else None
-    return owner is not None and owner.get("delegate_id") == question.user_id
+def _stands_in(people: TenantView, question: Question, now: datetime) -> bool:
+    owner_id = question.record.owner_id if question.record else ""
+    if not owner_id or owner_id == question.user_id:
+        return False
+    return stand_in(people, owner_id, now) == question.user_id
 
 
 def _grant(people: TenantView, grant: Granting) -> pb.AccessGrant:

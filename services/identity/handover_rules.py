@@ -191,6 +191,12 @@ def new_heads(one: Handover, led: Collection[tuple[str, str, str]]) -> dict[str,
     return found
 
 
+def needless(one: Handover) -> bool:
+    """True if nobody asked for it, and every service has found that there is nothing to hand over."""
+    unasked = one.after_deactivation and one.state == Handover.STATE_PREVIEWED
+    return unasked and not any(part.counts for part in one.parts)
+
+
 def owned(one: Handover) -> dict[str, int]:
     """What a preview found, by kind of record."""
     counts: dict[str, int] = {}

@@ -14,11 +14,13 @@ from typing import Any
 
 from chassis import contracts
 from chassis.handlers import on, timer
+from chassis.stand_in import stand_in
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import handover_pb2 as common
 from crm.identity.v1 import handover_events_pb2 as events
 from crm.identity.v1 import handover_pb2 as pb
+from crm.identity.v1 import user_pb2
 from services.identity import handover_own as own
 from services.identity import handover_rules as rules
 from services.identity import store
@@ -68,6 +70,19 @@ async def propose(tx: Tx, one: Handover) -> None:
     rules.settle(one, at=tx.now)
     tx.emit(events.HandoverProposed(handover=one))
     await _expect_answers(tx, one)
+
+
+async def propose_for(tx: Tx, user: user_pb2.User) -> None:
+    """So that nothing of somebody who was deactivated is forgotten: everything to whoever stands in, until somebody decides."""
+    if await store.handovers_under_way(tx, user.id):
+        return
+    gone = {"delegate_id": user.delegate_id}
+    one = Handover(
+        id=tx.new_id(), owner_id=user.id, kind=Handover.KIND_LEAVER, after_deactivation=True
+    )
+    one.rules.add(user_ids=[stand_in(tx.directory, user.id, tx.now, absence=gone)])
+    await propose(tx, one)
+    store.handovers.save(tx, one)
 
 
 async def start(tx: Tx, one: Handover) -> None:
@@ -128,7 +143,12 @@ async def _hear(event: Any, tx: Tx) -> None:
         return
     one = await store.handovers.find(tx, event.part.handover_id)
     service = contracts.service_of(event.DESCRIPTOR.full_name)
-    if one is not None and rules.hear(one, service, event.part, at=tx.now):
+    if one is None or not rules.hear(one, service, event.part, at=tx.now):
+        return
+    if rules.needless(one):
+        await drop(tx, one)
+        store.handovers.delete(tx, one)
+    else:
         store.handovers.save(tx, one)
 
 

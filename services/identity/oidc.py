@@ -62,7 +62,8 @@ class Person:
     issuer: str
     subject: str
     email: str
-    email_verified: bool
+    email_verified: bool | None
+    """None if the provider says nothing about it."""
     name: str
 
 
@@ -150,9 +151,14 @@ def verified(
         issuer=issuer,
         subject=claims["sub"],
         email=str(claims.get("email") or "").strip(),
-        email_verified=claims.get("email_verified") in (True, "true"),
+        email_verified=_verified(claims.get("email_verified")),
         name=str(claims.get("name") or "").strip()[:200],
     )
+
+
+def _verified(claim: Any) -> bool | None:
+    """Some providers send the text "true"; whatever else is said is no."""
+    return None if claim is None else claim in (True, "true")
 
 
 def _header(id_token: str) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ async def user_of(
         if user is None or user.state != user_pb2.USER_STATE_ACTIVE:
             raise errors.ProviderUserUnknown
         return user
-    if not person.email or not person.email_verified:
+    if not person.email or not provider_rules.vouches(provider, person.email_verified):
         raise errors.EmailNotVerified
     if not provider_rules.accepts(provider, person.email):
         raise errors.ProviderUserUnknown

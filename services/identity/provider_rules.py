@@ -25,7 +25,7 @@ def provider(new: oidc_pb2.IdentityProvider, *, private: bool) -> None:
         raise errors.IssuerNotAllowed("begins with http://; it must begin with https://")
     if parts.query or parts.fragment or parts.username is not None:
         raise errors.IssuerNotAllowed("has a user name, a query or a fragment; leave them out")
-    if violations := list(_creation(new)):
+    if violations := [*_creation(new), *_trust(new)]:
         raise errors.ValueInvalid(violations)
 
 
@@ -37,6 +37,20 @@ def _creation(new: oidc_pb2.IdentityProvider) -> Iterable[Violation]:
         )
     if new.creates_users and not new.role_ids:
         yield Violation("role_ids", "must name the roles of new users, as creates_users is set")
+
+
+def _trust(new: oidc_pb2.IdentityProvider) -> Iterable[Violation]:
+    if new.trusts_email and not new.allowed_domains:
+        # Nobody checked the address: at least it must be one that this provider could have given out.
+        yield Violation(
+            "allowed_domains",
+            "must name the domains that the provider gives out, as trusts_email is set",
+        )
+
+
+def vouches(one: oidc_pb2.IdentityProvider, verified: bool | None) -> bool:
+    """True if the address that came counts as the person's own; `verified` is the provider's word, None for none."""
+    return one.trusts_email if verified is None else verified
 
 
 def accepts(one: oidc_pb2.IdentityProvider, email: str) -> bool:

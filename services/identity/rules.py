@@ -73,21 +73,13 @@ def user(new: user_pb2.User) -> None:
     roles = list(dict.fromkeys(new.role_ids))
     del new.role_ids[:]
     new.role_ids.extend(roles)
-    violations = [*hours.violations(new), *_absence(new)]
+    violations = [*hours.violations(new)]
+    if new.delegate_id and new.delegate_id == new.id:
+        violations.append(Violation("delegate_id", "must be somebody else"))
     if new.HasField("hourly_cost") and new.hourly_cost.amount.startswith("-"):
         violations.append(Violation("hourly_cost.amount", "must not be negative"))
     if violations:
         raise errors.ValueInvalid(violations)
-
-
-def _absence(new: user_pb2.User) -> Iterable[Violation]:
-    if new.HasField("away_until"):
-        if not new.HasField("away_from"):
-            yield Violation("away_from", "must be set, because away_until is")
-        elif new.away_until.ToNanoseconds() <= new.away_from.ToNanoseconds():
-            yield Violation("away_until", "must be after away_from")
-    if new.delegate_id and new.delegate_id == new.id:
-        yield Violation("delegate_id", "must be somebody else")
 
 
 def unknown_references(

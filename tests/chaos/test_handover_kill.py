@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a handover of 20,000 contacts: it completes, each record moved once; reverting restores them all."""
+"""kill -9 in the middle of a handover of 20,000 contacts and 200 tasks: it completes, each record moved once; reverting restores them all."""
 
 import time
 from collections import Counter
@@ -15,6 +15,7 @@ from tests.e2e.company import Company, Person, becomes, ok
 from tests.e2e.outside import reading
 
 COUNT = 20_000
+TASKS = 200
 UPDATED = "ContactUpdated"
 _PICTURE = """
 SELECT md5(string_agg((json::jsonb - 'etag' - 'updateTime')::text, '' ORDER BY id)) AS hash, count(*) AS rows
@@ -58,6 +59,23 @@ async def picture(machine: Machine, company: Company) -> tuple[Any, ...]:
     return tuple(row)
 
 
+async def given_tasks(company: Company, owner_id: str) -> None:
+    """Open tasks of the leaver's, each on a ladder that waits for its deadline."""
+    steps = [{"afterMinutes": 0, "whom": "WHOM_OWNER"}]
+    ok(await company.admin.http.post("/v1/ladders", json={"name": "Late", "steps": steps}))
+    tasks = [{"subject": f"Call {n}", "dueTime": "2090-01-01T09:00:00Z"} for n in range(100)]
+    for _ in range(TASKS // 100):
+        body = {"tasks": tasks, "ownerIds": [owner_id]}
+        ok(await company.admin.http.post("/v1/tasks:quickAssign", json=body))
+
+
+async def task_owners(machine: Machine, company: Company) -> dict[tuple[str, int], int]:
+    """(owner, version) -> how many tasks."""
+    sql = "SELECT owner_id, version, count(*) AS n FROM tasks WHERE tenant_id = $1 GROUP BY 1, 2"
+    rows = await machine.sql(sql, company.id, database="crm_tasks")
+    return {(str(row["owner_id"]), row["version"]): row["n"] for row in rows}
+
+
 async def moved(machine: Machine, company: Company) -> int:
     sql = "SELECT count(*) AS n FROM handover_moves WHERE tenant_id = $1 AND state = 2"
     (row,) = await machine.sql(sql, company.id)
@@ -78,6 +96,7 @@ async def test_a_handover_killed_half_way_completes_once_and_its_undo_restores_e
     leaver, heir, other = await people(company)
     access = (await company.token(nats=True, natsStart="NATS_START_ALL"))["nats"]
     await filled(machine, company, leaver.id)
+    await given_tasks(company, leaver.id)
     before = await picture(machine, company)
     begun = time.monotonic()
     body = {
@@ -107,6 +126,8 @@ async def test_a_handover_killed_half_way_completes_once_and_its_undo_restores_e
     assert int(part.get("leftCount", 0)) == 0
     shares = {s["userId"]: int(s["count"]) for s in part["counts"][0]["shares"]}
     assert shares == {heir.id: COUNT // 2, other.id: COUNT // 2}
+    half = TASKS // 2
+    assert await task_owners(machine, company) == {(heir.id, 2): half, (other.id, 2): half}
     rows = await machine.sql(
         "SELECT owner_id, version, count(*) AS n FROM contacts WHERE tenant_id = $1 GROUP BY 1, 2",
         company.id,
@@ -134,8 +155,9 @@ async def test_a_handover_killed_half_way_completes_once_and_its_undo_restores_e
 
     begun = time.monotonic()
     ok(await company.admin.http.post(f"/v1/handovers/{one['id']}:revert", json={}))
-    await reaches(company, one["id"], "RETURNED", 120)
+    await reaches(company, one["id"], "RETURNED", 240)
     took["return"] = time.monotonic() - begun
     assert await picture(machine, company) == before
+    assert await task_owners(machine, company) == {(leaver.id, 3): TASKS}
     with capsys.disabled():
         print(f"\n{COUNT} contacts: " + ", ".join(f"{what} {s:.1f} s" for what, s in took.items()))

@@ -1,9 +1,10 @@
 """Calls an RPC with another tenant's ids and with random ones, and tells where the answers differ.
 
-Which fields name records, and what a valid request looks like, is read from the descriptors; `KINDS` and `VALUES` hold what
+Which fields name records, and what a valid request looks like, is read from the descriptors; isolation_samples.py holds what
 descriptors cannot say.
 """
 
+import asyncio
 import itertools
 import os
 import re
@@ -19,38 +20,21 @@ from google.protobuf.message import Message
 from chassis import contracts, errors
 from chassis.keys import uuid7
 from chassis.testing.installation import Installation
+from chassis.waits import first_of
 from crm.options.v1 import options_pb2
+from tests.contract.isolation_samples import (
+    HAS_CUSTOM_FIELDS,
+    IN_EACH_SERVICE,
+    KINDS,
+    OF_METHOD,
+    VALUES,
+)
 
 _NUMBERS = itertools.count(
     os.getpid() * 100_000
 )  # e-mails are unique over tenants, and workers share the database
 
 _MINUTES = itertools.count()
-
-KINDS = {
-    "owner": "user", "follower": "user", "actor": "user", "head": "user", "deputy": "user", "delegate": "user", "program_owner": "user",
-    "parent": "department", "referrer": "contact", "other_contact": "contact", "candidate": "contact",
-    "photo_file": "file", "signature_file": "file", "logo_file": "file",
-}  # fmt: skip
-"""What a reference names, where its field is not called after it."""
-
-OF_METHOD = {"IssueDataLink.id": "contact", "MergeContacts.merged_ids": "contact", "PreviewMergeContacts.merged_ids": "contact",
-             "MergeCompanies.merged_ids": "company", "PreviewMergeCompanies.merged_ids": "company"}  # fmt: skip
-"""The same for single RPCs."""
-
-_READ_CONTACT = {"object": "contact", "action": "read"}
-VALUES: dict[str, dict[str, Any]] = {
-    "GetRecordAccessRequest": {"object": "contact"}, "ExplainAccessRequest": _READ_CONTACT, "ListAccessRequest": _READ_CONTACT,
-    "Import": {"resource": "contacts"},
-    "Contact": {"display_name": "Name #"}, "Request": {"text": "Windows", "email": "#@example.com"}, "Form": {"name": "F #"},
-    "CustomField": {"resource": "contacts", "key": "k#", "label": "L", "type": 1},
-    "SavedView": {"resource": "contacts", "label": "V #"}, "Role": {"name": "R #"}, "Department": {"name": "D #"},
-    "User": {"name": "U #", "email": "#@example.com"}, "ApiToken": {"name": "T #"}, "Email": {"address": "#@example.com"},
-    "Note": {"contact_id": "@contact"}, "Agreement": {"contact_id": "@contact"}, "Date": {"year": 2030, "month": 5, "day": 17},
-    "Layout": {"resource": "contacts"}, "Segment": {"resource": "contacts", "filter": "NOT language = xx"}, "LayoutSection": {"fields": ["phones"]},
-    "Phone": {"number": "+48512345678"}, "ExternalId": {"system": "s", "id": "#"}, "TaxNumber": {"country": "PL", "number": "5260001246"},
-}  # fmt: skip
-"""A valid message of each type beyond its declared rules; # becomes something new each time, @contact the caller's own contact."""
 
 _MASKS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "<id>"),
@@ -162,6 +146,11 @@ def kind_of(slot: Slot, method: MethodDescriptor) -> str:
     return KINDS.get(name, name)
 
 
+def key_of(kind: str, method: MethodDescriptor) -> str:
+    """Under which key a company remembers its record of this kind that the RPC's service keeps."""
+    return f"{kind} {method.containing_service.name}" if kind in IN_EACH_SERVICE else kind
+
+
 @dataclass
 class Company:
     """A tenant in whose name is called, and one record of each kind."""
@@ -214,6 +203,9 @@ class Company:
     def _set(self, message: Any, name: str, value: Any, new: str) -> None:
         if isinstance(value, list):
             getattr(message, name).extend(value)
+        elif isinstance(value, dict):
+            for part, inner in value.items():
+                self._set(getattr(message, name), part, inner, new)
         elif isinstance(value, str) and value.startswith("@"):
             setattr(message, name, self.records[value[1:]])
         else:
@@ -232,20 +224,20 @@ class Company:
     def request(self, method: MethodDescriptor, slot: Slot, id: str) -> Any:
         """A valid request of the RPC whose slot names this record; the rest names the company's own."""
         request = self.build(method.input_type)
+        _suit(request, method)
         for part in request.DESCRIPTOR.fields:
             if "update_mask" in request.DESCRIPTOR.fields_by_name and part.message_type is not None:
                 option = contracts.resource_option(part.message_type)
                 if option is not None:
-                    getattr(request, part.name).id = self.records.get(option.object, uuid7())
-                    path = (
-                        slot.path[1].name
-                        if len(slot.path) > 1 and slot.path[1].name != "id"
-                        else ""
-                    )
+                    known = self.records.get(key_of(option.object, method))
+                    getattr(request, part.name).id = known or uuid7()
+                    named = slot.path[1].name if len(slot.path) > 1 else "id"
+                    path = named if named != "id" else ""
                     request.update_mask.paths.append(path or _any_path(part.message_type))
         own = request.DESCRIPTOR.fields_by_name.get("id")
         if own is not None and slot.path != (own,):
-            request.id = self.records.get(contracts.method_of(method).permission.object, uuid7())
+            kind = contracts.method_of(method).permission.object
+            request.id = self.records.get(key_of(kind, method)) or uuid7()
         slot.put(request, id, self.fill)
         return request
 
@@ -276,21 +268,23 @@ def _any_path(resource: Descriptor) -> str:
     raise LookupError(resource.full_name)
 
 
+_ONE_IN_EACH_SERVICE = ("RepublishContacts", "RepublishTasks", "RepublishUsers", "RepublishNoticeRules")  # fmt: skip
+
+
 async def populate(company: Company) -> None:
     """Creates records of each resource by its Create RPC, and what has none: a file, a session, operations."""
     company.records["file"] = await _uploaded(company)
-    for method in (method for service in contracts.services() for method in service.methods):
+    every = (method for service in contracts.services() for method in service.methods)
+    for method in sorted(every, key=lambda method: method.name == "CreateComment"):  # on a contact
         if method.name.startswith("Create") and not contracts.method_of(method).public:
             for spare in ("", SPARE):
                 await _create(company, method, spare)
         elif method.name == "ListSessions":
             answer: Any = await company.call(method, company.build(method.input_type))
             company.records["session"] = answer.sessions[0].id
-        elif method.name in ("RepublishContacts", "RepublishUsers"):
+        elif method.name in _ONE_IN_EACH_SERVICE:
             answer = await company.call(method, company.build(method.input_type))
-            company.records[f"operation {method.containing_service.name}"] = answer.name.rpartition(
-                "/"
-            )[2]
+            company.records[key_of("operation", method)] = answer.name.rpartition("/")[2]
     company.records["tenant"] = company.id
 
 
@@ -314,17 +308,34 @@ async def _uploaded(company: Company) -> str:
 
 async def _create(company: Company, method: MethodDescriptor, spare: str = "") -> None:
     request = company.build(method.input_type)
+    _suit(request, method)
     if method.name == "CreateAbsence":  # those of one user never overlap
         request.absence.start_time.FromSeconds(4_000_000_000 + 60 * next(_MINUTES))
         request.absence.end_time.FromSeconds(request.absence.start_time.seconds + 30)
     elif method.name == "CreateHandover":  # one at a time for one user
         request.handover.owner_id = await _new_user(company)
         request.handover.rules.add(user_ids=[company.user_id])
+    elif method.name == "CreateMeeting":
+        request.meeting.start_time.FromSeconds(4_000_000_000)
+        request.meeting.end_time.FromSeconds(4_000_003_600)
+    elif method.name == "CreateComment":
+        heard = "SELECT 1 FROM comment_records WHERE object_id = $1"
+        async with asyncio.timeout(20):  # until notifications knows of the contact
+            while not await company.crm.rows("notifications", heard, request.comment.object_id):
+                await first_of(asyncio.Event(), timeout_s=0.02)
     answer: Any = await company.call(method, request)
     made = answer if contracts.resource_option(answer.DESCRIPTOR) else answer.api_token
     option = contracts.resource_option(made.DESCRIPTOR)
     assert option is not None
-    company.records[spare + option.object] = made.id
+    company.records[spare + key_of(option.object, method)] = made.id
+
+
+def _suit(request: Any, method: MethodDescriptor) -> None:
+    """Custom fields, views and imports name what their service keeps."""
+    if method.name.startswith("Create") and method.containing_service.name in HAS_CUSTOM_FIELDS:
+        part = getattr(request, request.DESCRIPTOR.fields[0].name)
+        if "resource" in part.DESCRIPTOR.fields_by_name:
+            part.resource = HAS_CUSTOM_FIELDS[method.containing_service.name]
 
 
 async def _new_user(company: Company) -> str:
@@ -354,8 +365,7 @@ async def differences(
     for slot in slots(method.input_type):
         if create is not None and create is not method:
             await _create(caller, create)  # so that no earlier comparison left anything behind
-        kind = kind_of(slot, method)
-        kind = f"{kind} {method.containing_service.name}" if kind == "operation" else kind
+        kind = key_of(kind_of(slot, method), method)
         if method.name.startswith("Create") and slot.path[-1].name == "id":
             kind = SPARE + kind
         ids = [strangers[kind]] if kind in strangers else sorted(set(strangers.values()))

@@ -273,9 +273,9 @@ def test_the_page_names_publishers_and_listeners() -> None:
 
     assert "- **contacts** (`contacts-timeline`) hears every event of every service." in page
     line = next(line for line in page.splitlines() if line.startswith("| `TenantCreated`"))
-    assert (
-        line
-        == "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`) |"
+    assert line == (
+        "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`),"
+        " notifications (`notifications-first-rules`), tasks (`tasks-first-ladder`), tasks (`tasks-first-types`) |"
     )
 
 

@@ -13,6 +13,7 @@ NAMED = {
     "crm.contacts.v1.RequestCreated": "RequestReceived",
     "crm.contacts.v1.AgreementCreated": "AgreementMade",
     "crm.identity.v1.HandoverCreated": "HandoverProposed",
+    "crm.tasks.v1.MeetingCreated": "MeetingScheduled",
 }
 
 SAMPLE = """

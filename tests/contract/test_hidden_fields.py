@@ -21,7 +21,7 @@ SECRETS = ("600100200", "1990", "Lipowa")
 
 @pytest.fixture(scope="module")
 async def crm() -> AsyncIterator[Installation]:
-    async with installation(["contacts"]) as running:
+    async with installation(["contacts"], past=False) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ def manifests(request: pytest.FixtureRequest) -> Manifests:
     return Manifests(render.render(FOLDER, request.param))
 
 
+@pytest.mark.large  # `make k8s-check` in a test
 def test_check_passes_on_both_overlays(capsys: pytest.CaptureFixture[str]) -> None:
     code = k8s_check.main([str(FOLDER)])
 

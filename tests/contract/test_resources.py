@@ -111,6 +111,7 @@ def test_references_are_uuids_by_name_and_rule() -> None:
     visitor = "the number that the site's snippet gave itself, not a record"
     excuses = {
         "crm.contacts.v1.ExternalId.id": "as the other system writes it",
+        "crm.tasks.v1.TaskExternalId.id": "as the other system writes it",
         "crm.contacts.v1.Request.visitor_id": visitor,
         "crm.contacts.v1.SubmitFormRequest.visitor_id": visitor,
         "crm.contacts.v1.Request.first_response_by": "beside first_response_time it says by whom",

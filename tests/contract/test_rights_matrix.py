@@ -21,7 +21,10 @@ from chassis.tx import Tx
 from crm.contacts.v1 import company_pb2, contact_pb2, events_pb2, request_pb2
 from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
 from crm.contacts.v1 import request_verbs_pb2 as verbs
+from crm.tasks.v1 import task_pb2
+from crm.tasks.v1.tasks_service_pb2_grpc import TasksServiceStub
 from services.contacts import store
+from services.tasks import store as tasks_store
 
 SCOPES = (None, "own", "team", "subtree", "all")
 
@@ -35,6 +38,7 @@ class Kind:
     resource: Any
     module: Any
     plural: str
+    service: str = "contacts"
 
     def request(self, verb: str, **fields: Any) -> tuple[str, Any]:
         """(RPC name, request) of a standard method."""
@@ -54,7 +58,20 @@ KINDS = {
     "contact": Kind("contact", contact_pb2.Contact, store.contacts, contact_pb2, "contacts"),
     "company": Kind("company", company_pb2.Company, store.companies, company_pb2, "companies"),
     "request": Kind("request", request_pb2.Request, store.requests, request_pb2, "requests"),
+    "task": Kind("task", task_pb2.Task, tasks_store.tasks, task_pb2, "tasks", "tasks"),
 }
+
+
+class Stubs:
+    """The RPCs of all services with such records, called as one person."""
+
+    def __init__(self, person: Person) -> None:
+        self._stubs = [
+            person.stub(made, remote=False) for made in (grpc.ContactsServiceStub, TasksServiceStub)
+        ]
+
+    def __getattr__(self, rpc: str) -> Any:
+        return getattr(next(stub for stub in self._stubs if hasattr(stub, rpc)), rpc)
 
 
 @dataclass(frozen=True)
@@ -89,9 +106,7 @@ class Company:
         )
         admin = self.tenant.admin
         token = more.pop("token", "") or _token(self.tenant, self.viewer)
-        return Person(admin.installation, self.tenant.id, self.viewer, token).stub(
-            grpc.ContactsServiceStub, remote=False
-        )
+        return Stubs(Person(admin.installation, self.tenant.id, self.viewer, token))
 
     def reaches(self, scope: str | None, record: Record) -> bool:
         """The brute force."""
@@ -122,7 +137,7 @@ def _token(tenant: Tenant, user_id: str) -> str:
 
 @pytest.fixture(scope="module")
 async def crm() -> AsyncIterator[Installation]:
-    async with installation(["contacts"]) as running:
+    async with installation(["contacts", "tasks"], past=False) as running:
         yield running
 
 
@@ -146,7 +161,7 @@ async def company(crm: Installation) -> Company:
 
     async def seed(tx: Tx) -> None:
         for name, kind in KINDS.items():
-            for record in records[name]:
+            for record in records[name] if kind.service == tx.runtime.service.name else ():
                 message = kind.message(
                     id=record.id, owner_id=record.owner, department_id=record.department
                 )
@@ -155,7 +170,8 @@ async def company(crm: Installation) -> Company:
                 if name == "request":
                     tx.emit(events_pb2.RequestReceived(request=message))
 
-    await crm.process.runtimes["contacts"].run_system(tenant.id, Cause("setup"), seed)
+    for service in ("contacts", "tasks"):
+        await crm.process.runtimes[service].run_system(tenant.id, Cause("setup"), seed)
     then = Timestamp()
     then.FromDatetime(crm.process.clock.now())
     below = {home: {home, under}}

@@ -8,6 +8,9 @@ from tests.contract.descriptors import compiled, files, methods, resources
 from tools.contracts import rpcs, unexcused
 from tools.contracts.walk import uncommented
 
+_LADDERS = "crm.tasks.v1.LaddersService"
+_IMPORTS = "crm.tasks.v1.TaskImportsService"
+_NOTICES = "crm.notifications.v1.NoticesService"
 _IDENTITY = "crm.identity.v1.IdentityService"
 _STATES_ITSELF = "repeating it changes nothing more, and its answer is kept nowhere: it holds or ends credentials"
 
@@ -207,6 +210,14 @@ def test_standard_methods_look_alike() -> None:
         f"{_IDENTITY}.CreateApiToken": "the answer carries the secret, which is shown this once and never stored",
         f"{_IDENTITY}.GetTenant": "there is one, the caller's",
         f"{_IDENTITY}.UpdateTenant": "there is one, the caller's",
+        f"{_LADDERS}.GetTaskSettings": "there is one, the caller's",
+        f"{_LADDERS}.UpdateTaskSettings": "there is one, the caller's",
+        **{
+            f"{_IMPORTS}.{name}": "/v1/imports is that of contacts"
+            for name in ("GetImport", "ListImports", "CreateImport", "UpdateImport")
+        },
+        f"{_NOTICES}.GetNoticePreferences": "there is one, the caller's",
+        f"{_NOTICES}.UpdateNoticePreferences": "there is one, the caller's",
     }
 
     assert unexcused(rpcs.standard_shapes(methods(), resources()), excuses) == []

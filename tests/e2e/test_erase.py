@@ -3,12 +3,32 @@
 import io
 import json
 import zipfile
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
+from chassis import erasure
 from chassis.testing.events import eventually
+from crm.common.v1 import privacy_pb2
 from tests.e2e.company import Company, grants, ok, phone, refused
+from tests.service.gateway.conftest import Crm, running
 
 SURNAME = "Brzozowiczowna"
+
+
+def answering() -> list[str]:
+    """Every service that keeps something of persons."""
+    return sorted(erasure.answering("report", privacy_pb2.ErasureReport))
+
+
+@pytest.fixture(scope="module")
+async def crm() -> AsyncIterator[Crm]:
+    """An installation in which all of them run."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CRM_SIGNUP", "1")
+        async with running((*answering(), "gateway")) as made:
+            yield made
 
 
 async def over(company: Company, name: str) -> dict[str, Any]:
@@ -39,32 +59,38 @@ async def test_a_person_gets_her_data_and_is_erased(company: Company) -> None:
         )
     )
 
+    call = ok(
+        await http.post("/v1/tasks", json={"subject": f"Call {SURNAME}", "contactId": person["id"]})
+    )
+
     started = ok(
         await http.post(f"/v1/contacts/{person['id']}:exportPersonalData", json={"waitS": 60})
     )
     archive = (await over(company, started["name"]))["response"]
-    assert (archive["services"], archive.get("missingServices", [])) == (
-        ["contacts", "identity"],
-        [],
-    )
+    services = answering()
+    assert (archive["services"], archive.get("missingServices", [])) == (services, [])
     content = (await http.get(f"/v1/files/{archive['fileId']}")).content
     with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        assert opened.namelist() == ["contacts.json", "identity.json"]
+        assert sorted(opened.namelist()) == [f"{name}.json" for name in services]
+        tasks = json.loads(opened.read("tasks.json"))["tasks"]
+        assert call["id"] in [task["id"] for task in tasks]
         assert [note["text"] for note in json.loads(opened.read("contacts.json"))["notes"]] == [
             f"{SURNAME} likes tea"
         ]
         assert "audit_entries" in json.loads(opened.read("identity.json"))
 
     preview = ok(await http.get(f"/v1/contacts/{person['id']}:previewErasure"))
-    assert preview["services"] == ["contacts", "identity"]
+    assert preview["services"] == services
     body = {"reason": "asked by letter", "confirmation": preview["confirmation"]}
-    erasure = ok(await http.post(f"/v1/contacts/{person['id']}:erase", json=body))
-    everything = {"since": "CONTACTS:0,IDENTITY:0,GATEWAY:0"}
+    begun = ok(await http.post(f"/v1/contacts/{person['id']}:erase", json=body))
+    streams = ["gateway", *services]
+    everything = {"since": ",".join(f"{name.upper()}:0" for name in streams)}
 
     async def is_swept() -> bool:
-        """The rows are gone, identity has confirmed, and no stream knows her; a large database is rewritten at night."""
-        told = ok(await http.get(f"/v1/erasures/{erasure['id']}"))
-        if "identity" not in [each["service"] for each in told.get("confirmations", [])]:
+        """The rows are gone, the others have confirmed, and no stream knows her; a large database is rewritten at night."""
+        told = ok(await http.get(f"/v1/erasures/{begun['id']}"))
+        confirmed = {each["service"] for each in told.get("confirmations", [])}
+        if not {"identity", "tasks"} <= confirmed:
             return False
         replay = await http.get(
             "/v1/events", params=everything, headers={"accept": "application/json"}
@@ -80,6 +106,8 @@ async def test_a_person_gets_her_data_and_is_erased(company: Company) -> None:
         "/v1/requests",
         "/v1/timeline",
         "/v1/operations/contacts",
+        "/v1/tasks",
+        f"/v1/tasks/{call['id']}/history",
         "/v1/erasures",
     ):
         assert SURNAME not in (await http.get(path)).text, path
@@ -88,6 +116,12 @@ async def test_a_person_gets_her_data_and_is_erased(company: Company) -> None:
         "CHANNEL_FORM",
         "",
         "",
+    )
+    bare = ok(await http.get(f"/v1/tasks/{call['id']}"))
+    assert (bare["state"], "subject" in bare, "contactId" in bare) == (
+        "STATE_CANCELLED",
+        False,
+        False,
     )
     audited = ok(await http.get("/v1/audit", params={"objectId": person["id"]}))["entries"]
     assert sorted(entry["kind"] for entry in audited) == ["erasure", "personal_data_export"]

@@ -95,6 +95,27 @@ async def owners(firm: Company, plural: str) -> dict[str, str]:
     return {row["id"]: row.get("ownerId", "") for row in page[plural]}
 
 
+async def task(firm: Company, owner_id: str, **fields: Any) -> str:
+    made = ok(
+        await firm.admin.http.post(
+            "/v1/tasks", json={"subject": "Call back", "ownerId": owner_id, **fields}
+        )
+    )
+    return str(made["id"])
+
+
+async def read_task(firm: Company, id: str) -> dict[str, Any]:
+    return ok(await firm.admin.http.get(f"/v1/tasks/{id}"))
+
+
+async def open_tasks(firm: Company, owner_id: str) -> set[str]:
+    wanted = {"filter": f'owner_id = "{owner_id}" AND state = OPEN', "pageSize": 200}
+    return {
+        one["id"]
+        for one in ok(await firm.admin.http.get("/v1/tasks", params=wanted)).get("tasks", [])
+    }
+
+
 def shares(one: dict[str, Any], object: str) -> dict[str, int]:
     """Who gets how many records of this kind."""
     (part,) = [part for part in one["parts"] if part["service"] == "contacts"]
@@ -110,6 +131,16 @@ async def test_an_employee_quits_and_nothing_of_his_is_forgotten(firm: Company) 
     contacts = {(await firm.contact(ownerId=leaver.id))["id"] for _ in range(6)}
     requests = {await request(firm, leaver.id) for _ in range(3)}
     before = await owners(firm, "contacts")
+    steps = [{"afterMinutes": 0, "whom": "WHOM_OWNER"}]
+    ok(
+        await firm.admin.http.post(
+            "/v1/ladders", json={"name": "Late", "clock": "CLOCK_DEADLINE", "steps": steps}
+        )
+    )
+    late = await task(firm, leaver.id, dueTime=told(await now(firm) + timedelta(days=10)))
+    tasks = {late, *[await task(firm, leaver.id) for _ in range(3)]}
+    finished = await task(firm, leaver.id)
+    ok(await leaver.http.post(f"/v1/tasks/{finished}:complete", json={}))
 
     # The preview says what would go to whom, and changes nothing.
     one = await propose(firm, leaver.id, kind="KIND_LEAVER", rules=[{"departmentId": sales}])
@@ -132,11 +163,16 @@ async def test_an_employee_quits_and_nothing_of_his_is_forgotten(firm: Company) 
 
     assert await becomes(status, 401, "the leaver's session has ended", 5) < 5
     done = await reaches(firm, one["id"], "DONE")
-    assert [part.get("leftCount", "0") for part in done["parts"]] == ["0", "0"]
+    assert {part.get("leftCount", "0") for part in done["parts"]} == {"0"}
+    assert {"contacts", "identity", "tasks"} <= {part["service"] for part in done["parts"]}
     assert Counter((await owners(firm, "contacts")).values()) == {heir.id: 3, other.id: 3}
     assert leaver.id not in (await owners(firm, "requests")).values()
     department = ok(await firm.admin.http.get(path))
     assert (department["headId"], department.get("deputyId", "")) == (heir.id, "")
+    assert await open_tasks(firm, leaver.id) == set()
+    heirs = {(await read_task(firm, id))["ownerId"] for id in tasks}
+    assert heirs == {heir.id, other.id}
+    assert (await read_task(firm, finished))["ownerId"] == leaver.id
     history = ok(await firm.admin.http.get(f"/v1/contacts/{min(contacts)}/history"))["revisions"][0]
     assert history["cause"] == {"kind": "handover", "id": one["id"]}
 
@@ -148,15 +184,48 @@ async def test_an_employee_quits_and_nothing_of_his_is_forgotten(firm: Company) 
         )
     )
     await advance(firm, timedelta(days=29))
+
+    async def told_by_the_ladder() -> list[str]:
+        """The deadline of the task passed while the heir had it: its ladder tells him."""
+        (run,) = ok(await firm.admin.http.get(f"/v1/tasks/{late}/ladder"))["runs"]
+        return [each["userId"] for each in run["steps"][0].get("told", [])]
+
+    now_his = (await read_task(firm, late))["ownerId"]
+    await becomes(told_by_the_ladder, [now_his], "the ladder has told who has the task now")
     ok(await firm.admin.http.post(f"/v1/handovers/{one['id']}:revert", json={}))
     back = await reaches(firm, one["id"], "RETURNED")
     assert await owners(firm, "contacts") == before
+    assert tasks <= await open_tasks(firm, leaver.id)
     (part,) = [part for part in back["parts"] if part["service"] == "contacts"]
     assert [(kept["id"], kept["reason"]) for kept in part["kept"]] == [
         (given_on, "REASON_MOVED_ON")
     ]
     assert (await firm.signed_in(leaver.email)).id == leaver.id
     assert ok(await firm.admin.http.get(path))["headId"] == leaver.id
+
+
+async def test_who_is_seen_to_own_records_is_not_deactivated_before_they_are_handed_over(
+    firm: Company,
+) -> None:
+    leaver, heir = [await salesperson(firm) for _ in range(2)]
+    contacts = {(await firm.contact(ownerId=leaver.id))["id"] for _ in range(2)}
+    one = await propose(firm, leaver.id, kind="KIND_LEAVER", rules=[{"userIds": [heir.id]}])
+    path, before = f"/v1/users/{leaver.id}", await owners(firm, "contacts")
+    user = ok(await firm.admin.http.get(path))
+
+    problem = refused(
+        await firm.admin.http.post(f"{path}:deactivate", json={}), 422, "USER_OWNS_RECORDS"
+    )
+
+    assert one["id"] in str(problem)
+    assert "contact" in str(problem)
+    assert "2" in problem["detail"]
+    assert ok(await firm.admin.http.get(path)) == user
+    assert await owners(firm, "contacts") == before
+    assert (await leaver.http.get("/v1/contacts")).status_code == 200
+    ok(await firm.admin.http.post(f"/v1/handovers/{one['id']}:confirm", json={}))
+    await reaches(firm, one["id"], "DONE")
+    assert {(await owners(firm, "contacts"))[id] for id in contacts} == {heir.id}
 
 
 async def test_after_thirty_days_it_stays(firm: Company) -> None:
@@ -192,6 +261,7 @@ async def test_an_employee_falls_ill_for_two_weeks_and_everything_returns_by_its
     ill, colleague, second = [await salesperson(firm) for _ in range(3)]
     contact = (await firm.contact(ownerId=ill.id))["id"]
     todo, done = [await request(firm, ill.id) for _ in range(2)]
+    call, called = [await task(firm, ill.id) for _ in range(2)]
     start = await now(firm)
     plan = {
         "kind": "KIND_SICK",
@@ -226,6 +296,9 @@ async def test_an_employee_falls_ill_for_two_weeks_and_everything_returns_by_its
     assert (user["awayFrom"], user["awayUntil"]) == (absence["startTime"], absence["endTime"])
     assert (await owners(firm, "contacts"))[contact] == second.id
     assert (await owners(firm, "requests")) == {todo: second.id, done: second.id}
+    assert {(await read_task(firm, id))["ownerId"] for id in (call, called)} == {second.id}
+    ok(await second.http.post(f"/v1/tasks/{called}:complete", json={}))
+    new = await task(firm, ill.id)  # given to him by name: it waits for him
     closing = {"reason": "CLOSE_REASON_DUPLICATE"}
     ok(await second.http.post(f"/v1/requests/{done}:close", json=closing))
 
@@ -234,6 +307,9 @@ async def test_an_employee_falls_ill_for_two_weeks_and_everything_returns_by_its
     await reaches(firm, one["id"], "RETURNED")
     assert (await owners(firm, "contacts"))[contact] == ill.id
     assert (await owners(firm, "requests")) == {todo: ill.id, done: second.id}
+    assert [(await read_task(firm, id))["ownerId"] for id in (call, called, new)] == [
+        ill.id, second.id, ill.id,
+    ]  # fmt: skip
     user = ok(await firm.admin.http.get(f"/v1/users/{ill.id}"))
     assert "awayFrom" not in user
     assert ok(await firm.admin.http.get(f"/v1/absences/{absence['id']}"))["state"] == "STATE_ENDED"

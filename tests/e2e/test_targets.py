@@ -1,69 +1,40 @@
 """`python -m chassis --target=...`: the same program as every role, over PostgreSQL and NATS that somebody else started."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
 
+from chassis.service import names
 from chassis.testing.events import eventually
-from chassis.testing.servers import ISSUER_SEED, NatsServer, PostgresServer, free_port, scratch
+from chassis.testing.servers import free_port
+from tests.e2e.bare_servers import BareServers, bare_servers
 from tests.e2e.company import Company, Person, client, ok, signed_up
 from tests.e2e.outside import reading
 from tests.e2e.runtime.harness import CHECKOUT
 from tests.service.gateway.sse import opened
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 SETUP_TOKEN = "only-once"
 TOPOLOGIES = {
-    "each service alone": ("identity", "contacts", "gateway"),
+    "each service alone": tuple(names()),
     "a pair and the gateway": ("identity,contacts", "gateway"),
-    "all in one": ("all",),
 }
 
 
-@dataclass
-class Servers:
-    """PostgreSQL and NATS outside of any installation, migrated once."""
-
-    environment: dict[str, str]
-    data: Path
-
-
 @pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    with scratch() as folder:
-        for name in ("postgres", "nats", "data"):
-            (folder / name).mkdir()
-            (folder / name).chmod(0o755)
-        postgres, nats = (
-            PostgresServer(folder / "postgres"),
-            NatsServer(folder / "nats", issuer_seed=ISSUER_SEED),
-        )
-        with postgres, nats:
-            quiet = {
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("CRM_", "PG", "DEMO"))
-            }
-            environment = quiet | {
-                "CRM_POSTGRES_URL": postgres.url(),
-                "CRM_NATS_URL": nats.url(),
-                "CRM_SECRET": "0" * 64,
-                "CRM_NATS_CALLOUT_SEED": ISSUER_SEED,
-                "CRM_SETUP_TOKEN": SETUP_TOKEN,
-                "CRM_SIGNUP": "1",
-                "CRM_DATA_DIR": str(folder / "data"),
-            }
-            command = [sys.executable, "-m", "chassis", "migrate"]
-            subprocess.run(command, env=environment, cwd=CHECKOUT, check=True, timeout=120)
-            yield Servers(environment, folder / "data")
+async def servers() -> AsyncIterator[BareServers]:
+    async with bare_servers(names()[:-1]) as made:  # the gateway owns no database
+        made.environment |= {"CRM_SETUP_TOKEN": SETUP_TOKEN, "CRM_SIGNUP": "1"}
+        with made.postgres, made.nats:
+            yield made
 
 
 @dataclass
@@ -100,7 +71,7 @@ class Parts:
 
 
 @contextmanager
-def running(servers: Servers, targets: tuple[str, ...]) -> Iterator[Parts]:
+def running(servers: BareServers, targets: tuple[str, ...]) -> Iterator[Parts]:
     """One process for each target, told where the others are."""
     services = [
         name for target in targets for name in target.split(",") if name not in ("all", "gateway")
@@ -117,7 +88,7 @@ def running(servers: Servers, targets: tuple[str, ...]) -> Iterator[Parts]:
             ports = {"CRM_PORT": str(http), "CRM_GRPC_PORT": str(grpc[target] if services else 0)}
             ports |= {} if faces else {"CRM_METRICS_PORT": str(port)}
             parts.probes[target] = f"http://127.0.0.1:{port}"
-            with (servers.data / f"{target}.log").open("ab") as log:
+            with (servers.folder / f"{target}.log").open("ab") as log:
                 parts.processes[target] = subprocess.Popen(
                     [sys.executable, "-m", "chassis", f"--target={target}"],
                     env=servers.environment | told | ports, cwd=CHECKOUT, stdout=log, stderr=log,
@@ -131,7 +102,7 @@ def running(servers: Servers, targets: tuple[str, ...]) -> Iterator[Parts]:
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-async def test_every_role_serves_and_drains(servers: Servers, topology: str) -> None:
+async def test_every_role_serves_and_drains(servers: BareServers, topology: str) -> None:
     with running(servers, TOPOLOGIES[topology]) as parts:
         await parts.ready()
         async with signed_up(parts.url) as company:
@@ -189,16 +160,25 @@ async def refuses(url: str) -> bool:
     return False
 
 
-async def test_the_first_company_is_set_up_once(servers: Servers) -> None:
+async def test_all_in_one_is_set_up_once_serves_and_drains(servers: BareServers) -> None:
     with running(servers, ("all",)) as parts:
         await parts.ready()
         async with signed_up(parts.url, SETUP_TOKEN) as company:
             assert ok(await company.admin.http.get("/v1/me"))["tenant"]["name"] == "Okna"
-        async with client(parts.url) as http:
-            again = await http.post("/v1/setup", json={
-                "token": SETUP_TOKEN,
-                "company": {"name": "B", "country": "PL", "currency": "PLN", "language": "pl", "timeZone": "Europe/Warsaw"},
-                "administrator": {"email": "eve@example.com", "password": "kaca-jendela-9", "name": "Eve"},
-            })  # fmt: skip
-            assert again.status_code in (409, 422), again.text
-        assert await parts.drained() == {"all": 0}
+            await is_set_up(parts.url)
+            await work(company)
+            slow, codes = await asyncio.gather(slow_request(parts, company.admin), parts.drained())
+
+    assert slow["givenName"] == "Last"
+    assert codes == {"all": 0}
+
+
+async def is_set_up(url: str) -> None:
+    """The token has been used: nobody founds another company with it."""
+    async with client(url) as http:
+        again = await http.post("/v1/setup", json={
+            "token": SETUP_TOKEN,
+            "company": {"name": "B", "country": "PL", "currency": "PLN", "language": "pl", "timeZone": "Europe/Warsaw"},
+            "administrator": {"email": "eve@example.com", "password": "kaca-jendela-9", "name": "Eve"},
+        })  # fmt: skip
+    assert again.status_code in (409, 422), again.text

@@ -114,6 +114,19 @@ class Adapter(Protocol):
         """id -> why a record that the import made must stay: who refers to it since. Records that the same undo deletes
         do not count."""
 
+    async def undone(self, tx: Tx) -> None:
+        """Whatever the service does once an undo has written everything."""
+
+    async def survivors(
+        self, tx: Tx, resource: "Resource[Any]", ids: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Of records that the resource's link refers to: id of one that went into another -> the id under which it lives now."""
+
+    async def former(
+        self, tx: Tx, resource: "Resource[Any]", keys: Sequence[str]
+    ) -> Mapping[str, bytes]:
+        """Key -> the doc of the record into which its last holder went; only keys that outlive a merge."""
+
     # -- files ---------------------------------------------------------------------------------
 
     def read_cards(self, path: Path, encoding: str) -> Iterator[list[str]]:
@@ -121,6 +134,14 @@ class Adapter(Protocol):
 
     def export_columns(self, custom: Iterable[Any]) -> list[str]:
         """The names of a file's columns: targets, so that an import understands them."""
+
+    columns_beside: Sequence[str]
+    """Further columns, written only where they are named: what is kept beside the record, which no import sets."""
+
+    async def beside(
+        self, tx: Tx, ids: Sequence[str], columns: Sequence[str]
+    ) -> Mapping[str, Mapping[str, list[str]]]:
+        """id -> column -> cells of those of `columns` that stand beside the record, as far as the caller may see them."""
 
     def cells(
         self, message: Any, names: Mapping[str, Mapping[str, str]]

@@ -83,6 +83,10 @@ class Book:
         for resource, keys in wanted.values():
             for doc in await self.adapter.holders(tx, resource, list(keys)):
                 self._know(resource, doc, keys)
+            free = [key for key in keys if _key(resource, key) not in self.holders]
+            for key, doc in (await self.adapter.former(tx, resource, free)).items():
+                self._know(resource, doc, {})
+                self.holders[_key(resource, key)] = str(resource.message.FromString(doc).id)
         if planned:
             named = [_key(r, key) for r, keys in wanted.values() for key in keys]
             await self._open_planned(tx, import_id, named)

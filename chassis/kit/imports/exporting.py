@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chassis import errors
 from chassis.call import Cause
 from chassis.errors import Violation
-from chassis.kit import listing, showing
+from chassis.kit import exported, listing, showing
 from chassis.kit.imports import files
 from chassis.kit.imports.adapter import Adapter
 from chassis.tx import Draws, Tx
@@ -43,9 +43,10 @@ def _checked(tx: Tx, adapter: Adapter, request: Any, page_token: str = "") -> li
 
 
 def _columns(tx: Tx, adapter: Adapter, request: Any) -> list[str]:
-    """The columns asked for; without any, all that the caller may see."""
+    """The columns asked for; without any, all that the caller may see and an import understands."""
     custom = tx.runtime.schemas.known(tx.tenant, adapter.resource).fields
-    offered = adapter.export_columns(custom.values())
+    usual = adapter.export_columns(custom.values())
+    offered = [*usual, *adapter.columns_beside]
     if unknown := [c for c in request.columns if c not in offered]:
         raise UnknownColumn(
             f"{adapter.plural} have no column {unknown[0]!r}; they have {', '.join(offered)}",
@@ -55,7 +56,9 @@ def _columns(tx: Tx, adapter: Adapter, request: Any) -> list[str]:
     concealed = {c for c in offered if c in hidden or c.partition(".")[0] in hidden}
     if named := [c for c in request.columns if c in concealed]:
         raise showing.FieldHidden(adapter.resource.object, named)
-    return list(request.columns) or [c for c in offered if c not in concealed]
+    beside = [c for c in request.columns if c in adapter.columns_beside]
+    showing.refuse_unreadable(tx, adapter.resource, beside)
+    return list(request.columns) or [c for c in usual if c not in concealed]
 
 
 async def export(run: "OperationRun", runtime: "Runtime", adapter: Adapter) -> Any:
@@ -69,9 +72,12 @@ async def export(run: "OperationRun", runtime: "Runtime", adapter: Adapter) -> A
         file_id = await files.put_pages(
             runtime, run.tenant, run.actor.user_id, form, adapter.plural, columns, pages
         )
-        await run.progress(
-            asker.written, asker.written, position={"file_id": file_id, "records": asker.written}
-        )
+        run.done = run.total = asker.written
+
+        async def tell(tx: Tx) -> None:
+            exported.tell(tx, run, adapter.resource, columns, asker.written)
+
+        await run.write(tell, position={"file_id": file_id, "records": asker.written})
     return common_pb2.ListedFile(
         file_id=run.position["file_id"], record_count=run.position["records"]
     )
@@ -137,8 +143,9 @@ def _page(
         if cards:
             found.extend([adapter.card(message, names)] for message in messages)
             return found, following
+        beside = await adapter.beside(tx, [message.id for message in messages], columns)
         for message in messages:
-            cells = adapter.cells(message, names)
+            cells = {**adapter.cells(message, names), **beside.get(message.id, {})}
             found.append(["; ".join(cells.get(column, ())) for column in columns])
         return found, following
 

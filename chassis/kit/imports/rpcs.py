@@ -7,7 +7,7 @@ from chassis import errors
 from chassis.errors import Violation
 from chassis.handlers import Servicer, operation, reads, writes
 from chassis.kit import showing
-from chassis.kit.imports import exporting, planning, running, store, undo
+from chassis.kit.imports import exporting, forgetting, planning, running, store, undo
 from chassis.kit.imports.adapter import Adapter, ImportBusy, ImportWrongState, MappingInvalid
 from chassis.kit.imports.preparing import Job
 from chassis.kit.page_token import PageTokenError
@@ -236,6 +236,7 @@ async def _idle_check(tx: Tx, imported: pb.Import) -> None:
 
 async def _idle(tx: Tx, imports: "Resource[pb.Import]", id: str, *, action: str = "") -> pb.Import:
     imported = await imports.get(tx, id, action=action)
+    forgetting.check_kept(imported)
     await _idle_check(tx, imported)
     return imported
 

@@ -165,11 +165,17 @@ async def _taken(job: Job, tx: Tx, resource: "Resource[Any]", batch: _Batch) -> 
 
 
 async def _relink(job: Job, tx: Tx, resource: "Resource[Any]", entries: Sequence[Entry]) -> bool:
-    """Lets records refer to what took the place of records that were decided anew; true if any does."""
+    """Lets records refer to what took the place of records that were decided anew or merged since; true if any does."""
     name, relinked = job.adapter.links.get(resource.name, ""), False
-    moved = await store.moved_records(tx, job.id) if name else {}
-    for entry in entries if name else ():
+    linked = [entry for entry in entries if name and entry.link]
+    if not linked:
+        return False
+    moved = await store.moved_records(tx, job.id)
+    targets = {moved.get(entry.link, entry.link) for entry in linked}
+    living = await job.adapter.survivors(tx, resource, sorted(targets))
+    for entry in linked:
         target = moved.get(entry.link, entry.link)
+        target = living.get(target, target)
         if getattr(entry.message, name) != target:
             setattr(entry.message, name, target)
             relinked = True

@@ -215,6 +215,11 @@ _CLEAR = {
     )
     for table in ("import_rows", "import_records", "import_keys")
 }  # fmt: skip
+_IMPORT_DOCS = _sql(
+    "SELECT i.doc, EXISTS (SELECT FROM import_rows w WHERE w.tenant_id = i.tenant_id AND w.import_id = i.id)"
+    " OR EXISTS (SELECT FROM import_records r WHERE r.tenant_id = i.tenant_id AND r.import_id = i.id) AS has_lines"
+    " FROM imports i WHERE i.tenant_id = :tenant_id AND i.delete_time IS NULL"
+)
 _FORGET_ROWS = _sql(
     "UPDATE import_rows SET cells = '{}', reason = '' WHERE tenant_id = :tenant_id"
     " AND record_id = ANY(CAST(:ids AS uuid[]))",
@@ -372,6 +377,11 @@ async def sample_rows(tx: Tx, import_id: str) -> list[Any]:
 async def clear(tx: Tx, import_id: str, tables: Sequence[str] = tuple(_CLEAR)) -> int:
     """Removes some of what an earlier plan kept; 0 when nothing is left."""
     return sum([await tx.execute(_CLEAR[table], import_id=import_id) for table in tables])
+
+
+async def import_docs(tx: Tx) -> list[tuple[bytes, bool]]:
+    """Every living import, and whether lines or records of it are kept."""
+    return [(row["doc"], row["has_lines"]) for row in await tx.fetch(_IMPORT_DOCS)]
 
 
 async def forget(tx: Tx, record_ids: Sequence[str]) -> None:

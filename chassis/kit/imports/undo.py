@@ -1,4 +1,8 @@
-"""The undo: what the import made is deleted, what it overwrote restored; what was touched since is left and listed."""
+"""The undo: what the import made is deleted, what it overwrote restored; what was touched since is left and listed.
+
+Histories and events of the records say cause import, as those of the run do: housekeeping of the import, which consumers take
+as such, and not a fact about each record. That it was undone the import itself tells.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +12,6 @@ from sqlalchemy import BigInteger, Uuid, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import codec
-from chassis.call import Cause
 from chassis.db.statement import Statement
 from chassis.kit import bulk, custom
 from chassis.kit.imports import store
@@ -55,8 +58,6 @@ async def undo(job: Job, *, preview: bool) -> None:
 
 
 async def _step(job: Job, rows: Sequence[Any], before: int, *, preview: bool) -> None:
-    cause = Cause("undo", job.id)
-
     async def step(tx: Tx) -> None:
         for resource in reversed(job.adapter.resources):
             mine = [row for row in rows if row["object"] == resource.name]
@@ -65,7 +66,7 @@ async def _step(job: Job, rows: Sequence[Any], before: int, *, preview: bool) ->
             verdicts = await _judge(job, tx, resource, mine)
             writes = [v.write for v in verdicts if v.write is not None]
             if not preview and writes:
-                outcome = await bulk.write(tx, resource, writes, actor=job.actor, cause=cause)
+                outcome = await bulk.write(tx, resource, writes, actor=job.actor, cause=job.cause)
                 if outcome.lost:
                     raise Conflict
                 await job.adapter.written(tx, resource, [(w.message, w.old_doc) for w in writes])
@@ -79,21 +80,30 @@ async def _judge(
 ) -> list[_Verdict]:
     ids = [str(row["record_id"]) for row in rows]
     now = {str(r["id"]): r["doc"] for r in await resource.rows(tx, ids)}
-    versions = [(id, v) for id, row in zip(ids, rows, strict=True) for v in _versions(row)]
-    past = await _docs_at(tx, resource, versions)
+    present = {id: resource.message.FromString(doc) for id, doc in now.items()}
+    wanted = [
+        (id, v)
+        for id, row in zip(ids, rows, strict=True)
+        for v in (row["base_version"], row["written_version"])
+        if v and id in now and present[id].etag != str(v)  # most are what the import wrote
+    ]
+    past = await _docs_at(tx, resource, wanted) if wanted else {}
     made = [id for id, row in zip(ids, rows, strict=True) if not row["base_version"] and id in now]
     referred = await job.adapter.referred(tx, resource, made, job.id) if made else {}
     verdicts, rights = [], job.rights
     for id, row in zip(ids, rows, strict=True):
-        doc = now.get(id, b"")
-        current = resource.message.FromString(doc)
-        written = past.get((id, row["written_version"]), b"")
-        if not doc:
-            verdict = _gone(id, row)
-        elif not rights.reaches(resource.object, "update", *resource.scope_of_message(current)):
+        if id not in now:
+            verdicts.append(_gone(id, row))
+            continue
+        doc, current = now[id], present[id]
+        untouched = current.etag == str(row["written_version"])
+        written = doc if untouched else past.get((id, row["written_version"]), b"")
+        base = past.get((id, row["base_version"]), b"")
+        if not rights.reaches(resource.object, "update", *resource.scope_of_message(current)):
             verdict = _Verdict(id, store.LEFT, f"you may not change this {resource.object}")
+        elif not written or (row["base_version"] and not base):
+            verdict = _Verdict(id, store.LEFT, "its earlier version is not kept any more")
         elif row["base_version"]:
-            base = past.get((id, row["base_version"]), b"")
             verdict = _restored(resource, id, base, written, doc)
         elif reason := _edited(resource, written, doc) or referred.get(id, ""):
             verdict = _Verdict(id, store.LEFT, reason)
@@ -102,10 +112,6 @@ async def _judge(
             verdict = _Verdict(id, store.DELETED, "", bulk.Write(current, doc, "deleted"))
         verdicts.append(verdict)
     return verdicts
-
-
-def _versions(row: Any) -> list[int]:
-    return [v for v in (row["base_version"], row["written_version"]) if v]
 
 
 def _gone(id: str, row: Any) -> _Verdict:
@@ -117,6 +123,8 @@ def _gone(id: str, row: Any) -> _Verdict:
 
 def _edited(resource: "Resource[Any]", written: bytes, doc: bytes) -> str:
     """Which fields were edited since the import; empty if none."""
+    if doc == written:
+        return ""
     message = resource.message
     paths = codec.changed_paths(message.FromString(written), message.FromString(doc))
     named = [path for path in paths if path not in _OWN]
@@ -169,6 +177,7 @@ async def _finish(job: Job, *, preview: bool) -> None:
         if preview:
             return
         imported.state = pb.Import.STATE_UNDONE
+        await job.adapter.undone(tx)
         if imported.custom_field_ids and not imported.undo.left:
             await _drop_custom_fields(tx, imported)
 

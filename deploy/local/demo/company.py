@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from deploy.local.demo import people
+from deploy.local.demo import people, tasks
 from deploy.local.demo.client import Client, Refused
 
 CONTACTS, COMPANIES = 200, 60
@@ -23,7 +23,8 @@ def create(url: str, setup_token: str, data_dir: Path) -> None:
     colleagues = _people(admin, passwords)
     catalogue = _catalogue(admin)
     form = _form(admin, colleagues)
-    _customers(admin, colleagues, catalogue)
+    contacts = _customers(admin, colleagues, catalogue)
+    tasks.create(admin, colleagues, contacts)
     tries = [
         f"open the form a customer sees:   {url}/forms/{form['key']}",
         f"post it with curl:               curl -X POST {url}/v1/public/forms/{form['key']} -H 'content-type: application/json'"
@@ -184,7 +185,8 @@ def _form(admin: Client, colleagues: dict[str, dict[str, Any]]) -> dict[str, Any
 
 def _customers(
     admin: Client, colleagues: dict[str, dict[str, Any]], catalogue: dict[str, list[str]]
-) -> None:
+) -> list[dict[str, Any]]:
+    """Companies and the contacts that are returned."""
     chance = random.Random(23)
     owners = [colleagues[c.email]["id"] for c in people.COLLEAGUES if c.role == "Salesperson"]
     firms = [{**firm, "ownerId": chance.choice(owners)} for firm in people.companies(COMPANIES)]
@@ -216,7 +218,7 @@ def _customers(
                 person["sourceId"] = chance.choice(catalogue["sources"])
             person["custom"] = {"window_count": chance.randrange(1, 20)}
             persons.append(person)
-        list(
+        return list(
             pool.map(
                 lambda n: admin.post("/v1/contacts", persons[n], f"demo-contact-{n}"),
                 range(len(persons)),

@@ -9,7 +9,6 @@ from chassis.handlers import Servicer, reads, writes
 from chassis.tx import Tx
 from crm.contacts.v1 import card_facts_pb2 as pb
 from services.contacts import facts, store
-from services.contacts.rules import card_facts as rules
 
 
 class CardFactsRpcs(Servicer):
@@ -50,7 +49,7 @@ async def _one(tx: Tx, object: str, id: str) -> pb.CardFacts:
     if not await resource.rows(tx, [now.get(id, id)]):
         raise resource.not_found(id)
     (row,) = await store.card_facts.rows(tx, object, [now.get(id, id)])
-    return _shown(tx, object, row)
+    return facts.shown(tx, object, row)
 
 
 async def _several(tx: Tx, object: str, ids: Sequence[str]) -> pb.BatchGetFactsResponse:
@@ -66,24 +65,7 @@ async def _several(tx: Tx, object: str, ids: Sequence[str]) -> pb.BatchGetFactsR
     answer = pb.BatchGetFactsResponse()
     for id in asked:
         if now[id] in rows:
-            answer.facts.append(_shown(tx, object, rows[now[id]]))
+            answer.facts.append(facts.shown(tx, object, rows[now[id]]))
         else:
             answer.missing_ids.append(id)
     return answer
-
-
-def _shown(tx: Tx, object: str, row: Any) -> pb.CardFacts:
-    found = pb.CardFacts.FromString(row["facts"])
-    setattr(found, f"{object}_id", str(row["id"]))
-    hidden, readable = tx.rights.hidden(object), tx.rights.readable
-    allowed = None if readable is None else readable.get(object, frozenset())
-
-    def is_hidden(path: str) -> bool:
-        if any(path == h or path.startswith(f"{h}.") for h in hidden):
-            return True
-        return allowed is not None and not any(
-            path == a or path.startswith(f"{a}.") for a in allowed
-        )
-
-    rules.without_hidden(found, is_hidden)
-    return found

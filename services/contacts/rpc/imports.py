@@ -4,6 +4,7 @@ from google.longrunning import operations_pb2
 
 from chassis.handlers import Servicer, writes
 from chassis.kit.imports import exporting
+from chassis.kit.imports.forgetting import forgets
 from chassis.kit.imports.rpcs import import_rpcs, operations
 from chassis.tx import Tx
 from crm.contacts.v1 import imports_service_pb2 as pb
@@ -30,3 +31,4 @@ class ImportsRpcs(import_rpcs(store.imports, ADAPTERS), Servicer):  # type: igno
 
 
 IMPORT_OPERATIONS = operations(store.imports, ADAPTERS)
+forget_imports = forgets(store.imports)

@@ -161,8 +161,8 @@ async def _preview(tx: Tx, object: str, request: Any) -> pb.MergePreview:
             if value is not None:
                 field.options.add(id=part.id, value=codec.from_json(orjson.dumps(value), Value))
     getattr(preview, object).CopyFrom(result)
-    for kind, count in sorted((await records.load_referring(object, group.merged_ids)).items()):
-        preview.moved.add(object=kind, count=count)
+    for kind, ids in sorted((await records.referring(object, group.merged_ids)).items()):
+        preview.moved.add(object=kind, count=len(ids))
     return preview
 
 

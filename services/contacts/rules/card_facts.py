@@ -86,6 +86,19 @@ def _place(contact: pb.LastContact) -> tuple[int, int, str]:
     return contact.time.seconds, contact.time.nanos, contact.event_id
 
 
+Arrivals = tuple[party_pb2.Touch, party_pb2.Touch]
+"""The first touch of somebody's first request that has one, and the last touch of the last such request."""
+
+
+def set_arrivals(facts: pb.CardFacts, arrivals: Arrivals | None) -> None:
+    """Sets which advertisements, links or searches brought somebody; None: nothing is known of it any more."""
+    facts.ClearField("first_touch")
+    facts.ClearField("last_touch")
+    if arrivals is not None:
+        facts.first_touch.CopyFrom(arrivals[0])
+        facts.last_touch.CopyFrom(arrivals[1])
+
+
 # -- deals, cases and bills ----------------------------------------------------------------------------
 
 

@@ -18,7 +18,9 @@ def normalise_contact(
 ) -> None:
     """Brings a contact into the form in which it is kept, or refuses with everything that is wrong."""
     for field in ("given_name", "family_name", "display_name", "salutation", "position"):
-        setattr(contact, field, " ".join(getattr(contact, field).split()))
+        text = getattr(contact, field)
+        if text and (clean := " ".join(text.split())) != text:
+            setattr(contact, field, clean)
     wrong = parties.normalise(contact, region=region, old=old)
     if contact.HasField("birthday"):
         _check_birthday(contact, today, wrong)

@@ -14,19 +14,20 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    cast,
     func,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.tx import Tx
 from crm.contacts.v1 import card_facts_pb2 as pb
 from crm.contacts.v1 import request_pb2
-from services.contacts.rules.card_facts import Item
+from services.contacts.rules.card_facts import Arrivals, Item
 from services.contacts.store import fact_columns
 from services.contacts.store.parties import PARTIES
 from services.contacts.store.reception import requests
@@ -69,7 +70,8 @@ def _locking(object: str) -> Statement:
 
 def _writing(object: str) -> Statement:
     table = PARTIES[object].table
-    new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in fact_columns.NAMES}
+    names = fact_columns.NAMES[object]
+    new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
     which = and_(table.c.tenant_id == _TENANT, table.c.id == bindparam("party_id", type_=Uuid))
     return Statement(update(table).where(which).values(new))
 
@@ -96,7 +98,8 @@ async def for_update(tx: Tx, object: str, ids: Sequence[str]) -> dict[str, pb.Ca
 
 async def write(tx: Tx, object: str, id: str, facts: pb.CardFacts, currency: str) -> None:
     """Writes the facts of one record; its version and etag stay."""
-    new = {f"new_{name}": value for name, value in fact_columns.values(facts, currency).items()}
+    values = fact_columns.values(facts, currency)
+    new = {f"new_{name}": values[name] for name in fact_columns.NAMES[object]}
     await tx.execute(_WRITE[object], party_id=id, **new)
 
 
@@ -135,10 +138,13 @@ OPEN = [
 def _counting(object: str) -> Statement:
     end = _R[_END[object]]
     latest = func.array_agg(aggregate_order_by(_R.id, _R.create_time.desc(), _R.id.desc()))
+    brought = cast(_R.json, JSONB).has_key("firstTouch")
+    first = func.array_agg(aggregate_order_by(_R.id, _R.create_time, _R.id))
     return Statement(
         select(
             end.label("party_id"), func.count().filter(_R.state == _OPEN_STATES.any_()).label("open"),
             func.max(_R.create_time).label("last_time"), latest[1].label("last_id"),
+            first.filter(brought)[1].label("first_brought_id"), latest.filter(brought)[1].label("last_brought_id"),
         )
         .where(_R.tenant_id == _TENANT, end == _IDS.any_(), _R.delete_time.is_(None), _R.close_reason != _SPAM)
         .group_by(end)
@@ -149,11 +155,34 @@ _COUNT = {object: _counting(object) for object in PARTIES}
 
 
 async def requests_of(tx: Tx, object: str, ids: Sequence[str]) -> dict[str, Record]:
-    """(open, last_time, last_id) of the requests of each record that has any; spam does not count."""
+    """(open, last_time, last_id) of the requests of each record that has any, and the first and last of them that have touches;
+    spam does not count."""
     found = await tx.fetch(
         _COUNT[object], ids=list(ids), open_states=OPEN, spam=_State.CLOSE_REASON_SPAM
     )
     return {str(row["party_id"]): row for row in found}
+
+
+_TOUCHED = Statement(select(_R.id, _R.doc).where(_R.tenant_id == _TENANT, _R.id == _IDS.any_()))
+
+
+async def arrivals_of(tx: Tx, object: str, requests: Mapping[str, Record]) -> dict[str, Arrivals]:
+    """The touches of each contact whose requests have any, by what `requests_of` returned.
+
+    Of a company none: its requests are those of many people, and what led one of them here is his.
+    """
+    ends = {
+        id: (str(row["first_brought_id"]), str(row["last_brought_id"]))
+        for id, row in requests.items()
+        if object == "contact" and row["first_brought_id"]
+    }
+    if not ends:
+        return {}
+    rows = await tx.fetch(_TOUCHED, ids=sorted({id for pair in ends.values() for id in pair}))
+    by_id = {str(row["id"]): request_pb2.Request.FromString(row["doc"]) for row in rows}
+    return {
+        id: (by_id[first].first_touch, by_id[last].last_touch) for id, (first, last) in ends.items()
+    }
 
 
 _LAST_TOUCHES = Statement(

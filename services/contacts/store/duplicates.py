@@ -1,6 +1,7 @@
 """Suspected pairs. Plain rows: everything but what somebody decided can be found again by a scan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 from asyncpg import Record
@@ -156,7 +157,12 @@ async def clear(tx: Tx, object: str, ids: Sequence[str], pairs: Sequence[Pair]) 
     )
 
 
-_BETWEEN = and_(_D.low_id == func.any(_IDS), _D.high_id == func.any(_IDS))
+_BETWEEN = tuple_(_D.low_id, _D.high_id).in_(
+    select(
+        func.unnest(bindparam("low_ids", type_=ARRAY(Uuid))),
+        func.unnest(bindparam("high_ids", type_=ARRAY(Uuid))),
+    )
+)
 _TOUCHING = or_(_D.low_id == func.any(_IDS), _D.high_id == func.any(_IDS))
 
 
@@ -171,9 +177,11 @@ def _moving(which: Any, old: int, new: int) -> Statement:
 _MARK_MERGED, _REOPEN_MERGED = _moving(_BETWEEN, OPEN, MERGED), _moving(_TOUCHING, MERGED, OPEN)
 
 
-async def mark_merged(tx: Tx, object: str, ids: Sequence[str]) -> None:
-    """The open pairs among these records are merged."""
-    await tx.execute(_MARK_MERGED, object=object, ids=list(ids))
+async def mark_merged(tx: Tx, object: str, groups: Iterable[Sequence[str]]) -> None:
+    """The open pairs within each of these groups of records are merged."""
+    pairs = [pair for group in groups for pair in combinations(sorted(group), 2)]
+    lows, highs = [low for low, _ in pairs], [high for _, high in pairs]
+    await tx.execute(_MARK_MERGED, object=object, low_ids=lows, high_ids=highs)
 
 
 async def reopen_merged(tx: Tx, object: str, ids: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from chassis.kit.bulk import array_text
 from chassis.kit.imports.store import declare
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
+from services.contacts.store import merges
 from services.contacts.store.catalogues import labels, needs, sources
 from services.contacts.store.parties import PARTIES, companies, contacts
 from services.contacts.store.schema import metadata
@@ -74,6 +75,37 @@ async def holders_of_keys(tx: Tx, resource: Resource[Any], keys: Iterable[str]) 
         rows = await tx.fetch(_HOLDERS[resource.name, kind], keys=sorted(kept))
         found |= dict.fromkeys(row["doc"] for row in rows)
     return list(found)
+
+
+# Dead records have ids of other systems too: only those that went into another are asked for.
+_FORMER = {
+    resource.name: Statement(
+        text(
+            f"SELECT p.id, v.doc FROM merged_parties p JOIN {resource.name}_of_tenant v ON v.tenant_id = p.tenant_id"
+            " AND v.id = p.id WHERE p.tenant_id = :tenant_id AND p.object = :object"
+            " AND v.external_keys && CAST(:keys AS text[])"
+        ).bindparams(_TENANT, bindparam("object"), _KEYS)
+    )
+    for resource in PARTIES.values()
+}
+
+
+async def former_holders(tx: Tx, resource: Resource[Any], keys: Iterable[str]) -> dict[str, bytes]:
+    """`ext:system/id` of records that went into others -> the doc of who survived, if he lives."""
+    wanted = {key.partition(":")[2]: key for key in keys}
+    rows = await tx.fetch(_FORMER[resource.name], object=resource.object, keys=sorted(wanted))
+    if not rows:
+        return {}
+    into = await merges.survivors(tx, resource.object, [str(row["id"]) for row in rows])
+    living = await resource.rows(tx, sorted(set(into.values())))
+    docs = {str(row["id"]): row["doc"] for row in living}
+    found: dict[str, bytes] = {}
+    for row in rows:
+        survivor = into.get(str(row["id"]), "")
+        for e in resource.message.FromString(row["doc"]).external_ids:
+            if (key := wanted.get(f"{e.system}/{e.id}")) and survivor in docs:
+                found[key] = docs[survivor]
+    return found
 
 
 # -- names of catalogues ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from asyncpg import Record
 from sqlalchemy import (
     BigInteger,
@@ -22,12 +23,12 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.bulk import array_text
 from chassis.tx import Tx
 from crm.contacts.v1 import merge_pb2
 from services.contacts.store.schema import Moment, metadata, view_of
@@ -105,27 +106,36 @@ _FIRST_ID, _LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-fff
 # -- who survived --------------------------------------------------------------------------------------
 
 
-def _recursive(sql: str, *names: str) -> Statement:
-    return Statement(
-        text(sql).bindparams(*(bindparam(n) for n in ("tenant_id", "object", "ids", *names)))
-    )
+_TYPES: dict[str, Any] = {"actor": JSONB, "now": Moment}
+
+
+def _sql(sql: str, *names: str) -> Statement:
+    binds = (bindparam(name, type_=_TYPES.get(name)) for name in ("tenant_id", *names))
+    return Statement(text(sql).bindparams(*binds))
 
 
 # A merge never makes a cycle (the rows of both are locked), so both walks end.
-_SURVIVORS = _recursive(
+_SURVIVORS = _sql(
     "WITH RECURSIVE up(id, survivor_id, depth) AS ("
     " SELECT id, survivor_id, 1 FROM merged_parties WHERE tenant_id = :tenant_id AND object = :object"
     " AND id = any(CAST(:ids AS uuid[]))"
     " UNION ALL SELECT up.id, m.survivor_id, up.depth + 1 FROM up JOIN merged_parties m"
     " ON m.tenant_id = :tenant_id AND m.object = :object AND m.id = up.survivor_id)"
-    " SELECT DISTINCT ON (id) id, survivor_id FROM up ORDER BY id, depth DESC"
-)
-_FAMILY = _recursive(
+    " SELECT DISTINCT ON (id) id, survivor_id FROM up ORDER BY id, depth DESC",
+    "object", "ids",
+)  # fmt: skip
+_FAMILY = _sql(
     "WITH RECURSIVE down(id, survivor_id) AS ("
     " SELECT member, CAST(NULL AS uuid) FROM unnest(CAST(:ids AS uuid[])) AS member"
     " UNION SELECT m.id, m.survivor_id FROM down JOIN merged_parties m"
     " ON m.tenant_id = :tenant_id AND m.object = :object AND m.survivor_id = down.id)"
-    " SELECT id, survivor_id FROM down"
+    " SELECT id, survivor_id FROM down",
+    "object", "ids",
+)  # fmt: skip
+_LOCK = _sql(
+    "SELECT pg_advisory_xact_lock(hashtextextended(:tenant_id || '/subject/' || id, 0))"
+    " FROM unnest(CAST(:ids AS text[])) AS id",
+    "ids",
 )
 
 
@@ -149,20 +159,30 @@ async def family(tx: Tx, object: str, ids: Iterable[str]) -> dict[str, str]:
     return {id: found.get(id, "") for id in [*wanted, *found]}
 
 
+async def lock_subjects(tx: Tx, ids: Iterable[str]) -> None:
+    """Takes the locks under which something is written down about these records, as `tx.lock` takes one, in one order."""
+    await tx.begin()
+    await tx.fetch(_LOCK, ids=sorted(set(ids)))
+
+
 # -- rows of merges ------------------------------------------------------------------------------------
 
-_NAMES = tuple(c.name for c in merges.columns if c.name != "tenant_id")
-_INSERT = Statement(
-    upsert(merges).values({c.name: bindparam(c.name, type_=c.type) for c in merges.columns})
-)
-_SAVE = Statement(
-    update(merges)
-    .where(_M.tenant_id == _TENANT, _M.id == bindparam("merge_id", type_=Uuid))
-    .values(
-        state=bindparam("new_state", type_=SmallInteger), before=bindparam("new_before", type_=LargeBinary),
-        after=bindparam("new_after", type_=LargeBinary), undo_time=bindparam("new_undo_time", type_=Moment),
-        kept=bindparam("new_kept", type_=LargeBinary),
-    )
+# All of a step in one statement. `merged` are arrays as text: arrays of arrays cannot be unnested into rows.
+_INSERT = _sql(
+    "INSERT INTO merges (tenant_id, id, object, survivor_id, merged_ids, position, state, choices, before, after, batch_id,"
+    " actor, create_time) SELECT CAST(:tenant_id AS uuid), n.id, :object, n.survivor_id, CAST(n.merged AS uuid[]), n.position,"
+    f" {int(DONE)}, CAST(n.choices AS jsonb), n.before, n.after, CAST(:batch_id AS uuid), CAST(:actor AS jsonb), :now"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:survivor_ids AS uuid[]), CAST(:merged AS text[]), CAST(:positions AS integer[]),"
+    " CAST(:choices AS text[]), CAST(:befores AS bytea[]), CAST(:afters AS bytea[]))"
+    " AS n(id, survivor_id, merged, position, choices, before, after)",
+    "object", "batch_id", "actor", "now", "ids", "survivor_ids", "merged", "positions", "choices", "befores", "afters",
+)  # fmt: skip
+_SAVE = _sql(
+    "UPDATE merges m SET state = n.state, before = n.before, after = n.after, undo_time = n.undo_time, kept = n.kept"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS smallint[]), CAST(:befores AS bytea[]), CAST(:afters AS bytea[]),"
+    " CAST(:undo_times AS timestamptz[]), CAST(:kepts AS bytea[])) AS n(id, state, before, after, undo_time, kept)"
+    " WHERE m.tenant_id = :tenant_id AND m.id = n.id",
+    "ids", "states", "befores", "afters", "undo_times", "kepts",
 )  # fmt: skip
 _BY_ID = Statement(select(merges).where(_M.tenant_id == _TENANT, _M.id == func.any(_IDS)))
 _STANDING = Statement(
@@ -218,22 +238,28 @@ def _row(row: Record) -> MergeRow:
 
 
 async def add_merges(tx: Tx, rows: Sequence[MergeRow]) -> None:
-    """Keeps new merges, and from now on leads the merged ids to their survivors."""
-    for each in rows:
-        values = {name: getattr(each, name) for name in _NAMES}
-        await tx.execute(_INSERT, **{**values, "batch_id": each.batch_id or None})
+    """Keeps new merges of one moment and operation, and from now on leads the merged ids to their survivors."""
+    first = rows[0]
+    await tx.execute(
+        _INSERT, object=first.object, batch_id=first.batch_id or None, actor=first.actor, now=first.create_time,
+        ids=[row.id for row in rows], survivor_ids=[row.survivor_id for row in rows],
+        merged=[array_text(row.merged_ids) for row in rows], positions=[row.position for row in rows],
+        choices=[orjson.dumps(row.choices).decode() for row in rows],
+        befores=[row.before for row in rows], afters=[row.after for row in rows],
+    )  # fmt: skip
     pairs = [(row.id, id, row.survivor_id) for row in rows for id in row.merged_ids]
     merge_ids, ids, survivor_ids = ([pair[at] for pair in pairs] for at in range(3))
     await tx.execute(
-        _ALIASES, object=rows[0].object, merge_ids=merge_ids, ids=ids, survivor_ids=survivor_ids
+        _ALIASES, object=first.object, merge_ids=merge_ids, ids=ids, survivor_ids=survivor_ids
     )
 
 
-async def save_merge(tx: Tx, row: MergeRow) -> None:
-    """Keeps what an undo changed in a merge: its own state, or what a later merge is based on."""
+async def save_merges(tx: Tx, rows: Iterable[MergeRow]) -> None:
+    """Keeps what an undo changed in merges: their own state, or what a later merge is based on."""
+    saved = list(rows)
     await tx.execute(
-        _SAVE, merge_id=row.id, new_state=row.state, new_before=row.before, new_after=row.after,
-        new_undo_time=row.undo_time, new_kept=row.kept,
+        _SAVE, ids=[row.id for row in saved], states=[row.state for row in saved], befores=[row.before for row in saved],
+        afters=[row.after for row in saved], undo_times=[row.undo_time for row in saved], kepts=[row.kept for row in saved],
     )  # fmt: skip
 
 

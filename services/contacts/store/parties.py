@@ -1,6 +1,8 @@
 """Contacts and companies: what of them is searched, sorted and matched, and their ids in other systems."""
 
+from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -60,35 +62,41 @@ def _party_columns() -> list[Column[Any]]:
     ]  # fmt: skip
 
 
-def _party_values(party: Party, name: str, name_key: str, more: list[str]) -> dict[str, Any]:
-    """The values of those columns; `more` are further texts to search."""
+_word_key = lru_cache(maxsize=20_000)(search_key)
+"""The key of a text that many records share: a name, a position, a city."""
+
+
+def _joined(keys: Iterable[str]) -> str:
+    """The search key of texts beside each other, out of the key of each: no character's folding minds its neighbours."""
+    return " ".join(filter(None, keys))
+
+
+def _party_values(party: Party, name: str, name_key: str, more: Iterable[str]) -> dict[str, Any]:
+    """The values of those columns; `name` and `more` are the search keys of its name and of further texts to search."""
     digits = list(dict.fromkeys(phone_digits(phone.number) for phone in party.phones))
     emails = [email.address for email in party.emails]
-    texts = [
-        name,
-        *more,
-        *emails,
-        *digits,
-        *(e.id for e in party.external_ids),
-        *(t.number for t in party.tax_numbers),
-    ]
-    end = party.referrer.WhichOneof("target")
+    external, tax_numbers = party.external_ids, [tax.number for tax in party.tax_numbers]
+    searched = [*map(search_key, emails), *digits]
+    searched += map(search_key, (*(e.id for e in external), *tax_numbers))
+    search_open = _joined([name, *more])
+    end = party.referrer.WhichOneof("target") if party.HasField("referrer") else None
+    next_day = days.day_of(party.next_contact_date) if party.HasField("next_contact_date") else None
     return {
         "owner_id": reference(party.owner_id),
         "department_id": reference(party.department_id),
         "follower_ids": list(party.follower_ids),
         "name_key": name_key,
-        "name_search": search_key(name),
-        "search": search_key(" ".join(texts)),
-        "search_open": search_key(" ".join([name, *more])),
+        "name_search": name,
+        "search": _joined([search_open, *searched]),
+        "search_open": search_open,
         "phone_digits": digits,
         "email_addresses": emails,
-        "external_keys": [key for e in party.external_ids for key in (f"{e.system}/{e.id}", e.id)],
+        "external_keys": [key for e in external for key in (f"{e.system}/{e.id}", e.id)],
         "label_ids": list(party.label_ids),
         "need_ids": [need.need_id for need in party.needs],
-        "tax_numbers": [tax.number for tax in party.tax_numbers],
+        "tax_numbers": tax_numbers,
         "roles": [party_pb2.PartyRole.Name(role) for role in party.party_roles],
-        "cities": [search_key(address.city) for address in party.addresses if address.city],
+        "cities": [_word_key(address.city) for address in party.addresses if address.city],
         "countries": [address.country for address in party.addresses if address.country],
         "lifecycle_stage": party.lifecycle_stage,
         "preferred_channel": party.preferred_channel,
@@ -96,7 +104,7 @@ def _party_values(party: Party, name: str, name_key: str, more: list[str]) -> di
         "time_zone": party.time_zone,
         "source_id": reference(party.source_id),
         "referrer_id": getattr(party.referrer, end) if end else None,
-        "next_contact_date": days.day_of(party.next_contact_date) or _NEVER,
+        "next_contact_date": next_day or _NEVER,
     }
 
 
@@ -126,7 +134,6 @@ _PARTY_FIELDS = {
     "source_id": Field("source_id", "uuid"),
     "referrer": Field("referrer_id", "uuid"),
     "next_contact_date": Field("next_contact_date", "date", sentinel=_NEVER, sortable=True),
-    **fact_columns.FIELDS,
 }
 
 
@@ -153,18 +160,21 @@ def _party_indexes(table: str) -> list[Index]:
 
 
 def _contact_values(contact: contact_pb2.Contact) -> dict[str, Any]:
-    name = contact.display_name
-    both = names.display(contact.given_name, contact.family_name)
-    sorted_by = names.sort_text(contact.given_name, contact.family_name, name)
-    born = contact.birthday
+    name, given_name, family_name = contact.display_name, contact.given_name, contact.family_name
+    given, family = _word_key(given_name), _word_key(family_name)
+    both = _joined([given, family])
+    is_usual = name == names.display(given_name, family_name)
+    name_search = both if is_usual else search_key(name)
+    sorted_by = sort_key(names.sort_text(given_name, family_name, name))
+    born = contact.birthday if contact.HasField("birthday") else None
     return {
-        **_party_values(contact, name, sort_key(sorted_by), [both] if both != name else []),
-        "given_name": search_key(contact.given_name),
-        "family_name": search_key(contact.family_name),
-        "position": search_key(contact.position),
+        **_party_values(contact, name_search, sorted_by, [] if is_usual else [both]),
+        "given_name": given,
+        "family_name": family,
+        "position": _word_key(contact.position),
         "company_id": reference(contact.company_id),
-        "birthday": date(born.year, born.month, born.day) if born.year else None,
-        "birth_day": born.month * 100 + born.day,
+        "birthday": date(born.year, born.month, born.day) if born and born.year else None,
+        "birth_day": born.month * 100 + born.day if born else 0,
     }
 
 
@@ -179,9 +189,11 @@ contacts = Resource(
         Column("birth_day", SmallInteger, nullable=False),
     ],
     values=_contact_values,
-    items=[*_party_indexes("contacts"), Index("ix_contacts_company", "tenant_id", "company_id"), *fact_columns.columns()],
+    items=[*_party_indexes("contacts"), Index("ix_contacts_company", "tenant_id", "company_id"), *fact_columns.columns("contact"),
+           *fact_columns.touch_indexes("contacts")],
     fields={
         **_PARTY_FIELDS,
+        **fact_columns.FIELDS["contact"],
         "display_name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
         "given_name": Field("given_name", "text", fold=search_key, sentinel=""),
         "family_name": Field("family_name", "text", fold=search_key, sentinel=""),
@@ -197,12 +209,11 @@ contacts = Resource(
 
 
 def _company_values(company: company_pb2.Company) -> dict[str, Any]:
+    more = map(search_key, [company.legal_name, *company.domains])
     return {
-        **_party_values(
-            company, company.name, sort_key(company.name), [company.legal_name, *company.domains]
-        ),
+        **_party_values(company, search_key(company.name), sort_key(company.name), more),
         "domains": list(company.domains),
-        "industry": search_key(company.industry),
+        "industry": _word_key(company.industry),
         "employee_count": company.employee_count,
     }
 
@@ -217,9 +228,10 @@ companies = Resource(
         Column("employee_count", Integer, nullable=False),
     ],
     values=_company_values,
-    items=[*_party_indexes("companies"), *fact_columns.columns()],
+    items=[*_party_indexes("companies"), *fact_columns.columns("company")],
     fields={
         **_PARTY_FIELDS,
+        **fact_columns.FIELDS["company"],
         "name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
         "domains": Field("domains", "text_array", fold=str.lower),
         "industry": Field("industry", "text", fold=search_key, sentinel=""),
@@ -284,10 +296,8 @@ async def claim_external_ids(tx: Tx, object: str, party: Party) -> None:
     await release_external_ids(tx, object, party.id)
     if not party.external_ids:
         return
-    pairs = {
-        "systems": [e.system for e in party.external_ids],
-        "ids": [e.id for e in party.external_ids],
-    }
+    ids = party.external_ids
+    pairs: Any = {"systems": [e.system for e in ids], "ids": [e.id for e in ids]}
     claimed = await tx.execute(_CLAIM, object=object, holder_id=party.id, **pairs)
     if claimed != len(party.external_ids):
         row = await tx.fetchrow(_TAKEN, object=object, holder_id=party.id, **pairs)
@@ -337,12 +347,8 @@ async def claim_many(tx: Tx, object: str, parties: list[Any]) -> set[tuple[str, 
         return set()
     holder_ids, systems, ids = zip(*sorted(wanted), strict=True)
     rows = await tx.fetch(
-        _CLAIM_MANY,
-        object=object,
-        systems=list(systems),
-        ids=list(ids),
-        holder_ids=list(holder_ids),
-    )
+        _CLAIM_MANY, object=object, systems=list(systems), ids=list(ids), holder_ids=list(holder_ids)
+    )  # fmt: skip
     return wanted - {(str(row["holder_id"]), row["system"], row["external_id"]) for row in rows}
 
 

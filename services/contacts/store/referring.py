@@ -1,6 +1,6 @@
 """Who refers to contacts and companies, and the references that merges led to who survived. Plain rows without history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -22,12 +22,12 @@ from sqlalchemy import (
     text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.bulk import array_text
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from services.contacts.rules.references import Displaced
+from services.contacts.rules.references import Displaced, targets
 from services.contacts.store.parties import PARTIES
 from services.contacts.store.schema import Moment, metadata, view_of
 
@@ -89,7 +89,8 @@ def _referring(object: str, to: str, *, since: bool = False) -> Statement | None
     if since:
         mine.append(view.c.create_time > bindparam("since", type_=Moment))
     limit = bindparam("page_limit", type_=BigInteger)
-    return Statement(select(view.c.id).where(*mine, or_(*ends)).order_by(view.c.id).limit(limit))
+    columns = [view.c.id, view.c.create_time, view.c.doc] if since else [view.c.id]
+    return Statement(select(*columns).where(*mine, or_(*ends)).order_by(view.c.id).limit(limit))
 
 
 async def referring_ids(tx: Tx, object: str, to: str, ids: Sequence[str]) -> list[str]:
@@ -102,14 +103,23 @@ async def referring_ids(tx: Tx, object: str, to: str, ids: Sequence[str]) -> lis
     return [str(row["id"]) for row in rows]
 
 
-async def added_since(tx: Tx, object: str, to: str, id: str, moment: datetime) -> list[str]:
-    """The living records of `object` that refer to this contact (or company) and were made after the moment."""
+async def added_since(tx: Tx, object: str, to: str, since: Mapping[str, datetime]) -> list[str]:
+    """The living records of `object` that refer to one of these contacts (or companies) and were made after its moment."""
     statement = _referring(object, to, since=True)
     if statement is None:
         return []
-    texts = {"texts": [id]} if object in PARTIES else {}
-    rows = await tx.fetch(statement, ids=[id], since=moment, page_limit=MOST_NAMED, **texts)
-    return [str(row["id"]) for row in rows]
+    ids, message_class = sorted(since), resources()[object].message
+    rows = await tx.fetch(
+        statement, ids=ids, since=min(since.values()), page_limit=MOST_NAMED * len(ids),
+        **({"texts": ids} if object in PARTIES else {}),
+    )  # fmt: skip
+    found = []
+    for row in rows:
+        ends = targets(object, message_class.FromString(row["doc"]))
+        moments = [since[id] for end, id in ends if end == to and id in since]
+        if moments and row["create_time"] > min(moments):
+            found.append(str(row["id"]))
+    return found
 
 
 @cache
@@ -165,19 +175,23 @@ _FORGET = Statement(
         _D.tenant_id == _TENANT, _D.object == _OBJECT, _D.record_id == func.any(_IDS)
     )
 )
+# Targets are arrays as text: arrays of arrays cannot be unnested into rows.
 _KEEP = Statement(
-    upsert(displaced_references).values(
-        {c.name: bindparam(c.name, type_=c.type) for c in displaced_references.columns}
-    )
-)
+    text(
+        "INSERT INTO displaced_references (tenant_id, object, record_id, field, origin, settled, targets)"
+        " SELECT CAST(:tenant_id AS uuid), :object, n.record_id, n.field, n.origin, n.settled, CAST(n.targets AS uuid[])"
+        " FROM unnest(CAST(:ids AS uuid[]), CAST(:fields AS text[]), CAST(:origins AS bytea[]), CAST(:settled AS bytea[]),"
+        " CAST(:targets AS text[])) AS n(record_id, field, origin, settled, targets)"
+    ).bindparams(*map(bindparam, ("tenant_id", "object", "ids", "fields", "origins", "settled", "targets")))
+)  # fmt: skip
 
 
 async def displaced_of(tx: Tx, object: str, ids: Iterable[str]) -> dict[str, list[Displaced]]:
     """Record -> its displaced fields; records without any are left out."""
     found: dict[str, list[Displaced]] = {}
     for row in await tx.fetch(_OF_RECORDS, object=object, ids=sorted(set(ids))):
-        targets = tuple(str(id) for id in row["targets"])
-        each = Displaced(row["field"], row["origin"], row["settled"], targets)
+        ends = tuple(str(id) for id in row["targets"])
+        each = Displaced(row["field"], row["origin"], row["settled"], ends)
         found.setdefault(str(row["record_id"]), []).append(each)
     return found
 
@@ -193,9 +207,10 @@ async def displaced_to(tx: Tx, ids: Iterable[str]) -> dict[str, set[str]]:
 async def replace_displaced(tx: Tx, object: str, by_record: dict[str, list[Displaced]]) -> None:
     """Makes exactly these the displaced fields of these records."""
     await tx.execute(_FORGET, object=object, ids=sorted(by_record))
-    for record_id, fields in by_record.items():
-        for each in fields:
-            await tx.execute(
-                _KEEP, object=object, record_id=record_id, field=each.field, origin=each.origin,
-                settled=each.settled, targets=list(each.targets),
-            )  # fmt: skip
+    rows = [(id, each) for id, fields in by_record.items() for each in fields]
+    if rows:
+        await tx.execute(
+            _KEEP, object=object, ids=[id for id, _ in rows], fields=[each.field for _, each in rows],
+            origins=[each.origin for _, each in rows], settled=[each.settled for _, each in rows],
+            targets=[array_text(each.targets) for _, each in rows],
+        )  # fmt: skip

@@ -54,6 +54,7 @@ from services.identity.errors.handovers import (
     HandoverStateWrong,
     HandoverUnderWay,
     RecipientNotActive,
+    UserLeadsDepartments,
     UserOwnsRecords,
 )
 
@@ -105,6 +106,7 @@ __all__ = [
     "SetupTokenWrong",
     "SignUpClosed",
     "TooManyAttempts",
+    "UserLeadsDepartments",
     "UserOwnsRecords",
     "UserStateWrong",
     "ValueInvalid",

@@ -86,6 +86,18 @@ class DepartmentWithoutHead(errors.FailedPrecondition):
         )
 
 
+class UserLeadsDepartments(errors.FailedPrecondition):
+    reason = "USER_LEADS_DEPARTMENTS"
+
+    def __init__(self, led: dict[str, str]) -> None:
+        told = ", ".join(f"{name} ({id})" for id, name in led.items())
+        super().__init__(
+            f"the user heads {told}; hand over with POST /v1/handovers, which names new heads, give the departments"
+            " another head first, or deactivate him with force",
+            [Violation("force", f"is not set, and {told} would lose the head")],
+        )
+
+
 class HandoverRevertLate(errors.FailedPrecondition):
     reason = "HANDOVER_REVERT_LATE"
 

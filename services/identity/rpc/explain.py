@@ -40,7 +40,7 @@ class Explain(Servicer):
             request.api_token_id,
             ended,
         )
-        return explaining.answer(tx.directory, rights, question)
+        return explaining.answer(tx.directory, rights, question, tx.now)
 
     @reads
     async def ListAccess(self, request: pb.ListAccessRequest, tx: Tx) -> pb.ListAccessResponse:
@@ -58,7 +58,7 @@ class Explain(Servicer):
                 page.next_page_token = page.explanations[-1].user_id
                 break
             question = Question(user_id, request.object, request.action, record)
-            page.explanations.append(explaining.answer(tx.directory, rights, question))
+            page.explanations.append(explaining.answer(tx.directory, rights, question, tx.now))
         return page
 
 

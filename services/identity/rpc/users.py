@@ -14,6 +14,7 @@ from services.identity import (
     directory_entries,
     errors,
     handover_rules,
+    handovers,
     rules,
     saving,
     signing_in,
@@ -109,6 +110,13 @@ async def reactivate(tx: Tx, user: pb.User) -> None:
     tx.emit(events_pb2.UserReactivated(user=user))
 
 
+async def _refuse_with_departments(tx: Tx, user: pb.User) -> None:
+    """UserLeadsDepartments if he heads some: they would have nobody, and nobody would notice."""
+    led = await store.led_departments(tx, user.id)
+    if headed := {d.id: d.name for d in led if d.head_id == user.id}:
+        raise errors.UserLeadsDepartments(headed)
+
+
 async def _refuse_with_records(tx: Tx, user: pb.User) -> None:
     """UserOwnsRecords if a preview of a handover has shown that he owns some."""
     for handover in await store.handovers_under_way(tx, user.id):
@@ -143,8 +151,11 @@ class Users(standard(store.users, on_save=check_user), Servicer):  # type: ignor
         if user.id == tx.actor.user_id:
             raise errors.NotYourself
         if not request.force:
+            await _refuse_with_departments(tx, user)
             await _refuse_with_records(tx, user)
         await deactivate(tx, user)
+        if not request.force:
+            await handovers.propose_for(tx, user)
         return user
 
     @writes

@@ -20,8 +20,10 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     tuple_,
+    update,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -91,6 +93,16 @@ _ADD_ADDRESS = Statement(insert(addresses).values(_row(addresses)))
 _FORGET = Statement(
     delete(addresses).where(addresses.c.tenant_id == _TENANT, addresses.c.time < _NOW)
 )
+# What has ended, or could not be refreshed any more: a session that lives shows its owner from where it was opened.
+_FORGET_SESSIONS = Statement(
+    update(sessions)
+    .values(peer="", user_agent="")
+    .where(
+        sessions.c.tenant_id == _TENANT,
+        func.least(sessions.c.revoke_time, sessions.c.expire_time) < _NOW,
+        or_(sessions.c.peer != "", sessions.c.user_agent != ""),
+    )
+)
 _SESSION_ADDRESS = Statement(
     select(sessions.c.peer).where(
         sessions.c.tenant_id == _TENANT, sessions.c.id == bindparam("id", type_=Uuid)
@@ -143,8 +155,8 @@ async def audit_entries_before(
 
 
 async def forget_addresses(tx: Tx, before: datetime) -> int:
-    """Takes away the addresses of entries from before then; returns how many."""
-    return await tx.execute(_FORGET, now=before)
+    """Takes away the addresses of entries from before then, and of sessions that ended before; returns how many."""
+    return await tx.execute(_FORGET, now=before) + await tx.execute(_FORGET_SESSIONS, now=before)
 
 
 async def session_address(tx: Tx, session_id: str) -> str:

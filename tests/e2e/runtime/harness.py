@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.e2e.bare_servers import quiet_environment
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 DEADLINE_S = 60.0
 T = TypeVar("T")
@@ -90,12 +92,7 @@ class Runtime:
             "CRM_PROCESSES": "1",
             "DEMO": "0",
         }
-        quiet = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("CRM_", "DEMO", "PG"))
-        }
-        return quiet | told | {"PYTHONUNBUFFERED": "1"} | self.settings
+        return quiet_environment() | told | {"PYTHONUNBUFFERED": "1"} | self.settings
 
     def command(self, *words: str) -> list[str]:
         return [*self.before, self.python, "-m", "tests.e2e.runtime.supervise", *words]

@@ -16,6 +16,8 @@ from deploy.local.nats import connect_once
 from tests.e2e.runtime.conftest import MakeRuntime
 from tests.e2e.runtime.harness import Runtime, processes_of
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 TABLES = """
     CREATE TABLE contacts (
         id uuid PRIMARY KEY DEFAULT uuidv7(), name text, doc bytea, facts jsonb, at timestamptz,

@@ -13,6 +13,8 @@ import pytest
 from deploy.local.children import Child, Identity, Process, end_leftover, run_to_end
 from tests.e2e.runtime.harness import until
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 SAY_READY = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); "
 PATIENT = SAY_READY + "import signal; signal.pause()"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + PATIENT

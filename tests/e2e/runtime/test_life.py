@@ -21,6 +21,8 @@ import pytest
 from tests.e2e.runtime.conftest import MakeRuntime
 from tests.e2e.runtime.harness import Runtime, alive, processes_of, until
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 
 def sql(url: str, statement: str, database: str = "postgres") -> list[Any]:
     async def run() -> list[Any]:

@@ -19,6 +19,8 @@ from tests.e2e.runtime.test_backup import (
     stream_contents,
 )
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 _CRM = r"SELECT datname FROM pg_database WHERE datname LIKE 'crm\_%' ORDER BY 1"
 
 

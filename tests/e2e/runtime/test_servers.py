@@ -22,6 +22,8 @@ from deploy.local.errors import Refusal
 from deploy.local.nats import ACCOUNT, connect_once
 from tests.e2e.runtime.harness import Runtime
 
+pytestmark = pytest.mark.large  # starts whole installations
+
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:

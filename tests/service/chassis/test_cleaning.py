@@ -90,6 +90,27 @@ async def test_what_an_older_transaction_still_sees_is_waited_for(
     assert found_in(server.data) == []
 
 
+async def test_two_at_a_time_do_not_hold_each_other_up(server: servers.PostgresServer) -> None:
+    """Who waits for his turn must not keep the moment at which he began to wait: rows deleted since would stay."""
+    await run(server, MAINTAINER)
+    await run(server, PEOPLE.partition("DELETE")[0])
+    url = server.url(user="tidy")
+    reader = await asyncpg.connect(server.url())
+    await reader.execute("BEGIN; LOCK TABLE people IN ACCESS SHARE MODE")  # the first waits here
+    began = asyncio.get_running_loop().time()
+    both = [asyncio.create_task(cleaning.clean(url)) for _ in range(2)]
+    done, _ = await asyncio.wait(both, timeout=1.5)
+    assert not done
+    await run(server, "DELETE FROM people")
+    await reader.close()
+
+    cleaned = await asyncio.wait_for(asyncio.gather(*both), timeout=30)
+
+    assert [each.remains for each in cleaned] == [[], []]
+    assert found_in(server.data) == []
+    assert asyncio.get_running_loop().time() - began < cleaning._PATIENCE_S / 4
+
+
 async def test_without_the_rights_it_says_what_remains(server: servers.PostgresServer) -> None:
     await run(server, "CREATE ROLE tidy LOGIN")
     await run(server, PEOPLE)

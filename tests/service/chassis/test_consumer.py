@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from chassis import errors
 from chassis.events import dead_letters
 from chassis.events.consumer import Consumers
 from chassis.events.nats import Nats
-from chassis.events.outbox import Wake
+from chassis.events.outbox import CAUSE_HEADER, Wake
 from chassis.events.relay import Relay
 from chassis.running import run_event
 from chassis.testing import servers
@@ -97,6 +98,29 @@ async def test_one_that_fails_does_not_cost_those_that_shared_its_turn_a_try(ben
     assert sorted(await bench.effects()) == sorted(f"r{n}:{n}" for n in range(40) if n != 7)
     assert len(letters) == 1
     assert max(count for number, count in tries.items() if number != 7) == 2
+
+
+async def test_an_event_of_an_ignored_cause_is_acknowledged_unread(bench: Bench) -> None:
+    consumer = replace(consumer_of(bench.event), ignores=frozenset({"import"}))
+    async with nats_connection() as nats:
+        for number in range(3):
+            await bench.put("r", number)
+        header = "headers || jsonb_build_object($2::text, $3::text)"
+        sql = f"UPDATE outbox SET headers = {header} WHERE body LIKE $1"
+        await bench.connection.execute(sql, '%"number":0%', CAUSE_HEADER, "import")
+        await bench.connection.execute(sql, '%"number":1%', CAUSE_HEADER, "rpc")
+        await bench.connection.execute(
+            "UPDATE outbox SET body = 'no event' WHERE headers ->> $1 = 'import'", CAUSE_HEADER
+        )
+
+        async with leading(bench.url, *works(nats, bench.url, bench.service, consumer)):
+            await eventually(lambda: bench.has(2), "2 effects")
+            await eventually(lambda: all_acknowledged(nats, bench, consumer), "acknowledged")
+        letters = [letter async for letter in dead_letters.find(nats, bench.service)]
+
+    assert await bench.effects() == ["r:1", "r:2"]
+    assert letters == []
+    assert await bench.connection.fetchval("SELECT count(*) FROM inbox") == 2
 
 
 async def test_an_event_published_twice_has_one_effect(bench: Bench) -> None:

@@ -53,7 +53,7 @@ FIELDS = {
     "amount": Field("amount", "decimal"),
     "create_time": Field("create_time", "timestamp"),
     "born": Field("born", "date"),
-    "due": Field("due", "date", sentinel=date.max),
+    "due": Field("due", "date", sentinel=date.max, sparse=("due", "'9999-12-31'::date")),
     "active": Field("active", "bool"),
     "owner_id": Field("owner_id", "uuid"),
     "state": Field("state", "enum", enum={"OPEN": 1, "WON": 2, "LOST": 3}),

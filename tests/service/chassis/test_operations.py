@@ -22,11 +22,18 @@ from sqlalchemy import bindparam, text
 from chassis import errors
 from chassis.call import Cause
 from chassis.db.statement import Statement
+from chassis.events.nats import Nats
 from chassis.operation_runs import Body, OperationRun, OperationRuns
 from chassis.operations import OperationOver, Operations
 from chassis.running import run_system
 from chassis.testing import servers
-from chassis.testing.events import background_database, eventually, leading, runtime_of
+from chassis.testing.events import (
+    background_database,
+    eventually,
+    leading,
+    nats_connection,
+    runtime_of,
+)
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2
 
@@ -45,13 +52,22 @@ REQUEST = common_pb2.Cause(kind="import", id="7")
 class Bench:
     """One service in one process."""
 
-    def __init__(self, url: str, body: Body, *, lease_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        body: Body,
+        *,
+        lease_s: float = 1.0,
+        nats: Nats | None = None,
+        **others: Body,
+    ) -> None:
         self.url = url
         runtime = runtime_of(url)
         self.run_system = functools.partial(run_system, runtime)
-        self.operations = Operations("test", frozenset({"import"}))
+        bodies = {"import": body, **others}
+        self.operations = Operations("test", frozenset(bodies))
         self.runs = OperationRuns(
-            "test", {"import": body}, self.run_system, self.fetch, lease_s=lease_s
+            "test", bodies, self.run_system, self.fetch, nats=nats, lease_s=lease_s
         )
         runtime.operation_runs = self.runs
 
@@ -62,9 +78,9 @@ class Bench:
         finally:
             await connection.close()
 
-    async def start(self) -> str:
+    async def start(self, kind: str = "import") -> str:
         started = await self.run_system(
-            TENANT, Cause("setup"), lambda tx: self.operations.start(tx, "import", REQUEST)
+            TENANT, Cause("setup"), lambda tx: self.operations.start(tx, kind, REQUEST)
         )
         self.runs.wake()
         return str(started.name.rpartition("/")[2])
@@ -155,6 +171,45 @@ async def test_many_workers_run_each_operation_once() -> None:
     assert sorted(await benches[0].effects(), key=int) == [
         str(n) for n in range(10) for _ in range(12)
     ]
+
+
+async def test_a_heap_of_one_kind_that_waits_leaves_a_worker_to_the_others() -> None:
+    at_work, go_on = list[str](), asyncio.Event()
+
+    async def waiting(run: OperationRun) -> None:
+        at_work.append(run.id)
+        await go_on.wait()
+
+    bench = Bench(background_database(), waiting, lease_s=20, quick=ten_steps)
+    async with working(bench):
+        heap = [await bench.start() for _ in range(6)]
+        await eventually(lambda: len(at_work) == 2, "two of the kind are at work")
+        await bench.ended(await bench.start("quick"))
+        assert len(at_work) == 2
+        go_on.set()
+        for id in heap:
+            await bench.ended(id)
+    assert sorted(at_work) == sorted(heap)
+
+
+async def test_what_a_busy_process_leaves_is_done_by_another_one() -> None:
+    url, at_work = background_database(), list[str]()
+
+    async def stuck(run: OperationRun) -> None:
+        at_work.append(run.id)
+        await asyncio.Event().wait()
+
+    async with nats_connection() as nats:
+        busy = Bench(url, stuck, lease_s=60, nats=nats)
+        idle = Bench(url, ten_steps, lease_s=60, nats=nats)
+        async with working(busy):
+            _ = [await busy.start() for _ in range(2)]
+            await eventually(lambda: len(at_work) == 2, "both are at work")
+            async with working(idle):
+                third = await busy.start()
+                async with leading(url, busy.runs.sweep):
+                    await eventually(lambda: idle.over(third), "done by the other")
+    assert await idle.effects() == [str(n) for n in range(10)]
 
 
 async def refusing(run: OperationRun) -> None:
@@ -273,6 +328,24 @@ async def test_a_worker_that_was_taken_over_can_write_nothing_more() -> None:
             await eventually(lambda: second.over(id), "done by the second")
             go_on.set()
     assert await second.effects() == [str(n) for n in range(10)]
+
+
+async def test_a_process_that_stood_still_does_not_take_over_from_itself() -> None:
+    runs, go_on = list[str](), asyncio.Event()
+
+    async def slow(run: OperationRun) -> None:
+        runs.append(run.id)
+        await go_on.wait()
+
+    bench = Bench(background_database(), slow, lease_s=60, quick=ten_steps)
+    async with working(bench):
+        id = await bench.start()
+        await eventually(lambda: runs == [id], "at work")
+        await bench.fetch("UPDATE operations SET heartbeat = now() - interval '1 hour'")
+        await bench.ended(await bench.start("quick"))  # a worker has looked for more since
+        go_on.set()
+        assert (await bench.ended(id)).HasField("response")
+    assert runs == [id]
 
 
 _WORKER = """

@@ -10,7 +10,7 @@ from tests.service.contacts.world import World
 
 @pytest_asyncio.fixture(scope="session")
 async def running() -> AsyncIterator[Installation]:
-    async with installation(["contacts"]) as made:
+    async with installation(["contacts"], past=False) as made:
         yield made
 
 

@@ -106,6 +106,12 @@ class Groups:
         assert len(found) == count, found
         return found
 
+    async def stored(self, name: str) -> list[dict[str, Any]]:
+        """The bodies of the tenant's events of this name that are in the stream."""
+        subject = f"crm.{self.world.tenant.id}.contacts.{name}"
+        js = self.world.running.process.nats.js
+        return [body for _, body in await _stored(js, subject)]
+
     async def of_contact(self, id: str) -> facts_pb.CardFacts:
         found: facts_pb.CardFacts = await self.facts.GetContactFacts(
             facts_pb.GetContactFactsRequest(id=id)

@@ -25,6 +25,7 @@ from crm.contacts.v1 import privacy_pb2 as pb
 from crm.contacts.v1.duplicates_service_pb2_grpc import DuplicatesServiceStub
 from crm.contacts.v1.notes_service_pb2_grpc import NotesServiceStub
 from crm.contacts.v1.privacy_service_pb2_grpc import PrivacyServiceStub
+from services.contacts import certificates
 from services.contacts.store import privacy
 from tests.service.contacts.world import Refused, World
 
@@ -146,7 +147,8 @@ async def test_nothing_is_left_in_tables_streams_and_answers(world: World, perso
         await world.admin.ListContactHistory(contact_pb2.ListContactHistoryRequest(id=person.id))
     ours, *others = sorted(erasure.confirmations, key=lambda each: each.service)
     assert (erasure.contact_id, erasure.reason) == (person.id, "asked by letter")
-    assert [*erasure.missing_services, *(each.service for each in others)] == ["identity"]
+    answering = [*erasure.missing_services, *(each.service for each in others)]
+    assert sorted(["contacts", *answering]) == certificates.who_answers()
     places = {place.name: place.count for place in ours.places}
     assert (
         places["contacts"],
@@ -200,7 +202,7 @@ async def test_others_keep_what_they_share_and_lose_the_reference(
     ]
     assert preview.confirmation == f"Hanna {SURNAME}"
     assert {place.name: place.count for place in preview.places}["notes"] == 1
-    assert list(preview.services) == ["contacts", "identity"]
+    assert list(preview.services) == certificates.who_answers()
     assert (await world.contact(wife.id)).phones[0].number == PHONE
     assert list((await world.contact(friend.id)).relations) == []
 

@@ -17,6 +17,7 @@ from crm.contacts.v1 import imports_service_pb2 as pb
 from crm.contacts.v1.party_pb2 import Phone
 from services.contacts import store
 from tests.service.contacts.files import OVERWRITE, Clerk, Import, Options, counts, state_of
+from tests.service.contacts.groups import Groups
 from tests.service.contacts.test_imports import firms, people
 from tests.service.contacts.test_imports_refused import IMPORTER
 from tests.service.contacts.world import Refused, World
@@ -293,3 +294,31 @@ async def test_the_tours_workbook_is_planned_run_imported_again_and_undone(
     assert undone.undo.left == 0
     assert await state_of(world) == before
     assert imports.Import.State.Name(undone.state) == "STATE_UNDONE"
+
+
+async def test_an_import_and_its_undo_tell_who_enters_and_leaves_segments(
+    world: World, clerk: Clerk
+) -> None:
+    groups = Groups(world)
+    bosses = await groups.create("position = boss")
+    chief = await world.contact(position="Boss", phones=[Phone(number="602222222")])
+    await groups.until_kept(bosses, chief.id)
+
+    done = await clerk.imported(LINES, options=Options(on_match=OVERWRITE))
+
+    ana = (await people(world))["Ana"]
+    assert await groups.kept(bosses) == {ana.id}  # in the transaction that wrote them
+    await clerk.undo(done)
+    assert await groups.kept(bosses) == {chief.id}
+    moves = [
+        (m["type"], m["contactId"], m["change"]["cause"]["kind"]) for m in await groups.moves(5)
+    ]
+    assert moves[0] == ("ContactEnteredSegment", chief.id, "event")
+    assert sorted(moves[1:]) == sorted(
+        [
+            ("ContactLeftSegment", chief.id, "import"),
+            ("ContactEnteredSegment", ana.id, "import"),
+            ("ContactLeftSegment", ana.id, "import"),
+            ("ContactEnteredSegment", chief.id, "import"),
+        ]
+    )

@@ -17,6 +17,8 @@ from crm.contacts.v1 import contact_pb2, note_pb2, operation_pb2, party_pb2, req
 from crm.contacts.v1 import privacy_pb2 as pb
 from crm.contacts.v1.notes_service_pb2_grpc import NotesServiceStub
 from crm.contacts.v1.privacy_service_pb2_grpc import PrivacyServiceStub
+from services.contacts import personal_data
+from tests.service.contacts.groups import Groups
 from tests.service.contacts.world import Refused, World
 
 Contact = contact_pb2.Contact
@@ -86,11 +88,14 @@ async def opened(world: World, file_id: str) -> zipfile.ZipFile:
 async def test_the_archive_holds_what_is_kept_and_names_who_is_missing(
     world: World, person: Contact
 ) -> None:
+    await Groups(world).until_facts(person.id, open_requests=1)
+
     archive = await exported(world, person.id, wait_s=1)
 
     # Another test's identity, in the same worker, may answer: then it is not missing.
     assert archive.services[0] == "contacts"
-    assert [*archive.services, *archive.missing_services] == ["contacts", "identity"]
+    answering = sorted(["contacts", *personal_data.who_answers()])
+    assert sorted([*archive.services, *archive.missing_services]) == answering
     content: dict[str, Any] = json.loads(
         (await opened(world, archive.file_id)).read("contacts.json")
     )
@@ -102,6 +107,7 @@ async def test_the_archive_holds_what_is_kept_and_names_who_is_missing(
     assert [each["text"] for each in content["requests"]] == ["two windows"]
     assert [each["text"] for each in content["notes"]] == ["likes tea"]
     assert "timeline" in content
+    assert [each["openRequests"] for each in content["card_facts"]] == [1]
     blob = await _blobs(world).get(world.tenant.id, archive.file_id)
     assert (blob.owner_id, blob.type) == (world.tenant.admin.id, "application/zip")
 

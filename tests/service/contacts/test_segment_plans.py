@@ -21,7 +21,13 @@ from tests.service.kit.test_list_plans import Crowd, indexes
 
 pytestmark = pytest.mark.large
 
-SORTS = ("last_contact_time", "open_requests")
+SORTS = ("last_contact_time", "last_in_time", "last_out_time", "last_request_time", "open_requests")  # fmt: skip
+TOUCHES = {
+    "facts.first_touch.utm_campaign = c7": "ix_contacts_first_touch",
+    "facts.first_touch.utm_source = s7 AND facts.first_touch.utm_medium = none": "ix_contacts_first_touch",
+    "facts.last_touch.utm_campaign = c7 OR facts.last_touch.utm_campaign = c8": "ix_contacts_last_touch",
+    "facts.last_touch.click_ids:x7": "ix_contacts_last_touch_clicks",
+}
 
 
 @pytest_asyncio.fixture
@@ -42,6 +48,11 @@ async def _fill(raw: asyncpg.Connection, tenant_id: str) -> None:
     await _insert(raw, tenant_id, "contacts", {
         "owner_id": owner, "fact_last_contact_time": "now() - n * interval '1 hour'", "fact_open_requests": "n % 5",
         "fact_last_purchase_time": "now() - n * interval '1 day'", "fact_revenue": "n", "id": "md5(n::text)::uuid",
+        **{f"fact_last_{n}_time": "now() - n * interval '1 hour'" for n in ("in", "out", "request")},
+        **{f"fact_{t}_touch_time": "CASE WHEN n % 4 = 0 THEN now() ELSE '1970-01-01 00:00:00+00' END" for t in ("first", "last")},
+        **{f"fact_{t}_touch_utm_campaign": "CASE WHEN n % 4 = 0 THEN 'c' || n % 900 ELSE '' END" for t in ("first", "last")},
+        **{f"fact_{t}_touch_utm_source": "CASE WHEN n % 4 = 0 THEN 's' || n % 900 ELSE '' END" for t in ("first", "last")},
+        "fact_last_touch_click_ids": "CASE WHEN n % 4 = 0 THEN ARRAY['gclid', 'x' || n, 'gclid/x' || n] ELSE '{}'::text[] END",
     })  # fmt: skip
     await _insert(
         raw,
@@ -92,6 +103,17 @@ async def test_lists_and_segments_by_a_fact_read_its_index(crowded: World) -> No
     assert "Seq Scan" not in plans[0], plans[0]
 
 
+async def test_what_brought_somebody_is_found_by_an_index_of_those_whom_something_brought(
+    crowded: World,
+) -> None:
+    crowd = Crowd(crowded.running, crowded.tenant, [crowded.tenant.admin.id])
+    for asked, index in TOUCHES.items():
+        found = await crowd.plan("all", filter=asked)
+
+        assert index in indexes(found), found
+        assert "Seq Scan" not in found, found
+
+
 async def test_no_statement_of_facts_and_segments_reads_a_whole_table(crowded: World) -> None:
     rows = await crowded.running.rows(
         "contacts",
@@ -110,6 +132,7 @@ async def test_no_statement_of_facts_and_segments_reads_a_whole_table(crowded: W
             {"ids": ids, **spam},
             "ix_requests_company",
         ),
+        "arrivals": (card_facts._TOUCHED, {"ids": ids}, "requests_pkey"),
         "touches": (
             card_facts._LAST_TOUCHES,
             {"ids": ids, "types": ["crm.contacts.v1.RequestReceived"]},

@@ -30,11 +30,14 @@ class Crm:
 
 @contextlib.asynccontextmanager
 async def running(
-    names: tuple[str, ...] = ("identity", "contacts", "gateway"), **changes: Any
+    names: tuple[str, ...] = ("identity", "contacts", "gateway"),
+    *,
+    past: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[Crm]:
     """An installation of these services with HTTP on a free port."""
     port = free_port()
-    async with installation(names, port=port, **changes) as made:
+    async with installation(names, past=past, port=port, **changes) as made:
         yield Crm(made, f"http://127.0.0.1:{port}")
 
 

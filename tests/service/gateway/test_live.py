@@ -158,7 +158,7 @@ async def test_resume_over_a_restart_of_the_gateway_reads_the_streams(
             since = stream.id
         missed = [await contact(http) for _ in range(250)]
         async with (
-            running(("gateway",)) as fresh,
+            running(("gateway",), past=True) as fresh,
             fresh.client(tenant.admin.token) as again,
             opened(again, since) as stream,
         ):

@@ -202,7 +202,7 @@ async def crm(migrated: None) -> AsyncIterator[Installation]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CRM_SIGNUP", "1")
         environment.setenv("CRM_OIDC_PRIVATE", "1")  # the tests' providers are on 127.0.0.1
-        async with installation(["identity"]) as running:
+        async with installation(["identity"], past=False) as running:
             yield running
 
 

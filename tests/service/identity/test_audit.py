@@ -144,7 +144,7 @@ async def test_what_gives_power_is_accounted_for(company: Company) -> None:
     await person.stub(identity_grpc.IdentityServiceStub).ChangePassword(
         session_pb2.ChangePasswordRequest(old_password=PASSWORD, new_password="pintu-kayu-77")
     )
-    await company.stub.DeactivateUser(user_pb2.DeactivateUserRequest(id=user.id))
+    await company.stub.DeactivateUser(user_pb2.DeactivateUserRequest(id=user.id, force=True))
 
     head = await entries(company, object_id=department.id)
     assert [(e.kind, dict(e.details)) for e in head] == [
@@ -258,6 +258,29 @@ async def test_addresses_are_forgotten_after_their_time_entries_stay(company: Co
     after = await entries(company)
     assert not any(entry.address for entry in after)
     assert [entry.id for entry in after] == [entry.id for entry in before]
+
+
+async def test_where_an_ended_session_came_from_is_forgotten_after_its_time(
+    company: Company,
+) -> None:
+    runtime = company.crm.process.runtimes["identity"]
+    _, person = await company.joined()
+    (_, living) = await company.joined()
+    await person.stub(identity_grpc.IdentityServiceStub).Logout(session_pb2.LogoutRequest())
+    peers = "SELECT peer <> '' AS known FROM sessions WHERE tenant_id = $1 AND user_id = $2"
+
+    async def after(days: int) -> list[bool]:
+        async def later(tx: Tx) -> int:
+            tx._draws.now += timedelta(days=days)
+            return await auditing.forget_addresses(tx)
+
+        await runtime.run_system(company.id, Cause("timer"), later)
+        return [
+            (await company.rows(peers, company.id, one.id))[0]["known"] for one in (person, living)
+        ]
+
+    assert await after(89) == [True, True]
+    assert await after(91) == [False, True]
 
 
 async def test_what_a_service_tells_is_stored_once(company: Company) -> None:

@@ -11,7 +11,7 @@ from crm.common.v1 import handover_pb2 as common
 from crm.contacts.v1 import contact_pb2
 from crm.identity.v1 import api_token_pb2, department_pb2, handover_pb2, user_pb2
 from crm.identity.v1.handovers_service_pb2_grpc import HandoversServiceStub
-from tests.service.identity.conftest import sign_up
+from tests.service.identity.conftest import sign_up, until
 from tests.service.identity.handing_over import (
     Firm,
     Handover,
@@ -238,3 +238,63 @@ async def test_a_head_lends_within_the_department_and_deactivates_nobody(firm: F
             await firm.propose(stranger.id, by=as_head, **everything_to(head.id))
         with pytest.raises(errors.PermissionDenied):
             await firm.propose(ana.id, by=as_ana, **everything_to(head.id))
+
+
+# -- deactivated without a handover ---------------------------------------------------------------------------
+
+
+async def deactivated(firm: Firm, id: str, **values: Any) -> None:
+    await firm.company.stub.DeactivateUser(user_pb2.DeactivateUserRequest(id=id, **values))
+
+
+async def handovers_of(firm: Firm, user_id: str) -> list[Handover]:
+    request = handover_pb2.ListHandoversRequest(filter=f'owner_id = "{user_id}"')
+    return list((await firm.handovers.ListHandovers(request)).handovers)
+
+
+async def test_deactivating_an_owner_proposes_a_handover_to_who_stands_in(firm: Firm) -> None:
+    dewi, _ = await firm.company.joined()
+    ana, _ = await firm.company.joined(delegate_id=dewi.id)
+    contact = await firm.contact(ana.id)
+
+    await deactivated(firm, ana.id)
+
+    (one,) = await handovers_of(firm, ana.id)
+    assert (one.kind, one.after_deactivation) == (Handover.KIND_LEAVER, True)
+    assert [list(rule.user_ids) for rule in one.rules] == [[dewi.id]]
+    previewed = await firm.becomes(one.id, Handover.STATE_PREVIEWED)
+    assert counted(previewed) == {("contact", "owner_id"): {dewi.id: 1}}
+    assert await firm.owner("contacts", contact.id) == ana.id, "nothing moves unasked"
+    await firm.confirm(one.id)
+    assert await firm.owner("contacts", contact.id) == dewi.id
+
+
+async def test_the_proposal_for_somebody_who_owns_nothing_goes_by_itself(firm: Firm) -> None:
+    ana, _ = await firm.company.joined()
+    await deactivated(firm, ana.id)
+
+    async def gone() -> bool:
+        return not await handovers_of(firm, ana.id)
+
+    await until(gone)
+    user = await firm.company.stub.GetUser(user_pb2.GetUserRequest(id=ana.id))
+    assert user.state == user_pb2.USER_STATE_DEACTIVATED
+    await firm.company.event("HandoverDeleted")
+
+
+async def test_a_department_does_not_lose_its_head_unless_that_is_said(firm: Firm) -> None:
+    ana, _ = await firm.company.joined()
+    department = await new_department(firm, "Sales", head_id=ana.id)
+    async with firm.company.unchanged():
+        with pytest.raises(
+            errors.FailedPrecondition, match=r"Sales.*POST /v1/handovers"
+        ) as refused:
+            await deactivated(firm, ana.id)
+    assert refused.value.reason == "USER_LEADS_DEPARTMENTS"
+    assert department in refused.value.message
+
+    await deactivated(firm, ana.id, force=True)
+
+    user = await firm.company.stub.GetUser(user_pb2.GetUserRequest(id=ana.id))
+    assert user.state == user_pb2.USER_STATE_DEACTIVATED
+    assert await handovers_of(firm, ana.id) == []

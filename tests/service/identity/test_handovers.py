@@ -255,7 +255,10 @@ async def test_a_recipient_who_left_meanwhile_gets_nothing(firm: Firm) -> None:
     dewi, _ = await firm.company.joined()
     await firm.contact(ana.id)
     one = await firm.propose(ana.id, **everything_to(dewi.id))
-    await firm.company.stub.DeactivateUser(user_pb2.DeactivateUserRequest(id=dewi.id))
+    leaving = user_pb2.DeactivateUserRequest(
+        id=dewi.id, force=True
+    )  # without a handover of her own
+    await firm.company.stub.DeactivateUser(leaving)
     versions = await firm.versions()
     async with firm.company.unchanged():
         with pytest.raises(errors.FailedPrecondition) as refused:

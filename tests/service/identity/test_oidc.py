@@ -122,6 +122,30 @@ async def test_what_is_not_said_rightly_signs_nobody_in(
     await refused(company, one, LIES[lie][1])
 
 
+async def test_an_address_of_which_nothing_is_said_counts_where_the_company_trusts_the_provider(
+    company: Company, google: Provider
+) -> None:
+    domain = company.email.rpartition("@")[2]
+    one = await connected(company, google, trusts_email=True, allowed_domains=[domain])
+    google.person = {**known(company), "email_verified": False}
+    await refused(company, one, "EMAIL_NOT_VERIFIED")
+    google.person = _without(known(company), "email_verified") | {"email": "a@elsewhere.example"}
+    await refused(company, one, "PROVIDER_USER_UNKNOWN")
+
+    google.person = _without(known(company), "email_verified")
+
+    assert (await sign_in(company, one)).login.user.id == company.admin_id
+
+
+async def test_trusting_a_providers_addresses_needs_its_domains(
+    company: Company, google: Provider
+) -> None:
+    async with company.unchanged():
+        with pytest.raises(errors.InvalidArgument) as refusal:
+            await connected(company, google, trusts_email=True)
+    assert [v.field for v in refusal.value.violations] == ["allowed_domains"]
+
+
 @pytest.mark.parametrize("sign", [unsigned, signed_by_secret], ids=lambda s: s.__name__)
 async def test_a_token_without_the_providers_own_signature_signs_nobody_in(
     company: Company, google: Provider, sign: Any

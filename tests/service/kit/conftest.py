@@ -10,7 +10,7 @@ from tests.service.kit.support import Desk
 
 @pytest.fixture(scope="session")
 async def crm() -> AsyncIterator[Installation]:
-    async with installation(["contacts"]) as running:
+    async with installation(["contacts"], past=False) as running:
         yield running
 
 

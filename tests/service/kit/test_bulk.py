@@ -9,6 +9,8 @@ import pytest
 
 from chassis import errors
 from chassis.call import Actor, Cause
+from chassis.events import reading
+from chassis.events.outbox import CAUSE_HEADER
 from chassis.kit import bulk
 from chassis.testing.installation import Installation, Tenant
 from chassis.tx import Tx
@@ -63,6 +65,13 @@ async def row_of(crm: Installation, id: str) -> dict[str, Any]:
 _OWN = ("id", "createTime", "updateTime")
 
 
+async def causes_told(crm: Installation, tenant: Tenant, name: str) -> list[str]:
+    """The kinds of causes in the headers of the tenant's events of this name."""
+    subject = f"crm.{tenant.id}.contacts.{name}"
+    stored = reading.read(crm.process.nats, "CONTACTS", subjects=[subject])
+    return [(message.headers or {})[CAUSE_HEADER] async for message in stored]
+
+
 async def test_bulk_creation_leaves_the_row_the_version_and_the_event_of_a_single_one(
     crm: Installation, tenant: Tenant, desk: Desk, writer: Writer
 ) -> None:
@@ -85,6 +94,7 @@ async def test_bulk_creation_leaves_the_row_the_version_and_the_event_of_a_singl
         (await crm.rows("contacts", "SELECT json FROM contacts WHERE id = $1", mine.id))[0]["json"]
     )
     assert two["change"]["cause"] == {"kind": "import", "id": "the-import"}
+    assert await causes_told(crm, tenant, "ContactCreated") == ["rpc", "import"]
     assert two["change"]["actor"] == one["change"]["actor"]
     assert (two["change"]["version"], two["change"].keys()) == ("1", one["change"].keys())
 

@@ -2,14 +2,17 @@
 
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chassis.explaining import Explained, Record, Why, explain, grants_of, hidden_by
 from chassis.rights import SCOPES, Rights
+from chassis.stand_in import cover_at
 from chassis.tenant_view import TenantView
 
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 CASES = 1000
 CONTACTS = "/crm.contacts.v1.ContactsService"
 FEATURE_OF = {
@@ -39,13 +42,17 @@ class Firm:
     users: dict[str, dict[str, Any]]
     roles: dict[str, list[dict[str, str]]]
     off: set[str]
+    leaders: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Department -> head, deputy."""
     hidden: dict[str, set[str]] = field(default_factory=dict)
 
     def view(self) -> TenantView:
         view = TenantView("t")
         view.put("tenant", "t", {"features_off": sorted(self.off)})
         for id, parent in self.parents.items():
-            view.put("department", id, {"name": id, "parent_id": parent})
+            head, deputy = self.leaders[id]
+            entry = {"name": id, "parent_id": parent, "head_id": head, "deputy_id": deputy}
+            view.put("department", id, entry)
         for id, grants in self.roles.items():
             view.put("role", id, {"name": id, "grants": grants, "hidden": sorted(self.hidden[id])})
         for id, user in self.users.items():
@@ -58,6 +65,31 @@ class Firm:
                 return True
             department = self.parents.get(department, "")
         return False
+
+    def is_away(self, user: str) -> bool:
+        return any(
+            a["from"] <= NOW.timestamp() < a["until"]
+            for a in self.users.get(user, {}).get("absences", ())
+        )
+
+    def acts_for(self, user: str) -> str:
+        """Who of the delegates, one after the other, then deputy, head and heads above is there."""
+        asked: list[str] = []
+        delegate = user
+        while delegate and delegate not in asked:
+            asked.append(delegate)
+            away = list(self.users.get(delegate, {}).get("absences", ()))
+            delegate = away[0]["delegate_id"] if away and self.is_away(delegate) else ""
+        department = self.users[user]["department_id"]
+        if department:
+            asked.append(self.leaders[department][1])
+        while department:
+            asked.append(self.leaders[department][0])
+            department = self.parents[department]
+        there = [
+            u for u in asked if u in self.users and self.users[u]["state"] == "active" and not self.is_away(u)
+        ]  # fmt: skip
+        return there[0] if there else ""
 
     def widest(self, grants: list[dict[str, str]], object: str, action: str) -> int:
         """0 for nothing, 1 to 4 for the scopes."""
@@ -82,7 +114,8 @@ class Case:
     methods: tuple[str, ...]
 
     def rights(self, view: TenantView) -> Rights:
-        rights = Rights.of_user(view, self.user, methods=self.methods)
+        covers = cover_at(view, NOW).absent.get(self.user, ())
+        rights = Rights.of_user(view, self.user, methods=self.methods, covers=covers)
         return rights if self.token is None else rights.limited(self.token)
 
 
@@ -102,6 +135,14 @@ def made(chance: random.Random) -> Case:
     firm = Firm(
         parents, users, roles, set(chance.sample(["contacts", "requests"], chance.choice([0, 0, 0, 1])))
     )  # fmt: skip
+    for user in users.values():
+        if chance.random() < 0.4:
+            begins = NOW.timestamp() + chance.choice([-50, -50, 50])
+            user["absences"] = [
+                {"id": "a", "from": begins, "until": begins + 90, "delegate_id": chance.choice(["", *users])}
+            ]  # fmt: skip
+    somebody = ["", *users]
+    firm.leaders = {d: (chance.choice(somebody), chance.choice(somebody)) for d in departments}
     firm.hidden = {
         id: set(chance.sample(["contact.a", "contact.b", "company.a"], 2)) for id in roles
     }
@@ -171,6 +212,12 @@ def brute_force(case: Case) -> Explained:
             theirs = firm.users[record.owner_id]["department_id"]
             if within(theirs):
                 return Explained(Why.COLLEAGUE, action, path=path(theirs))
+        if reach and action in ("read", "update") and firm.is_away(record.owner_id):
+            owner = record.owner_id
+            of_owner = firm.widest(firm.grants(owner), object, action)
+            active = firm.users[owner]["state"] == "active"
+            if active and of_owner and firm.acts_for(owner) == case.user:
+                return Explained(Why.STAND_IN, action)
         if reach and not record.owner_id and within(record.department_id):
             return Explained(Why.QUEUE, action, path=path(record.department_id))
         if reach and action == "read" and case.user in record.follower_ids:

@@ -331,3 +331,34 @@ def test_whatever_is_read_compiles_or_is_refused(text: str) -> None:
     assert set(statement.params) == set(result.params)
     assert list(result.params) == [f"f{number}" for number in range(len(result.params))]
     hash(result.shape)
+
+
+SPARSE = {
+    "campaign": Field("code", "text", sentinel="", sparse=("due", "'9999-12-31'::date")),
+    "clicks": Field("labels", "text_array", sparse=("due", "'9999-12-31'::date")),
+    "due": Field("due", "date", sentinel=date.max, sparse=("due", "'9999-12-31'::date")),
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("campaign = spring", True),
+        ("campaign = spr*", True),
+        ("campaign:*", True),
+        ("campaign = a OR campaign = b", True),
+        ("clicks:gclid", True),
+        ("clicks:a OR clicks:b", True),
+        ("due < 2026-01-31", True),
+        ('campaign = ""', False),
+        ('campaign = "" OR campaign = a', False),
+        ("campaign != spring", False),
+        ("campaign != *", False),
+    ],
+)
+def test_who_asks_for_a_value_says_that_the_rows_are_in_the_sparse_index(
+    written: str, says: bool
+) -> None:
+    compiled = compile_filter(parse(written), SPARSE, {})
+    told = str(sa.select(sa.true()).where(compiled.clause(TABLE.c)).compile(dialect=DIALECT))
+    assert ("due != '9999-12-31'::date" in told) is says, told

@@ -144,11 +144,31 @@ def test_facts_lead_a_stage_forward_only() -> None:
 def test_columns_of_nothing_are_their_defaults() -> None:
     found = fact_columns.values(pb.CardFacts(), "PLN")
 
-    assert found.keys() == set(fact_columns.NAMES)
-    defaults = {c.name: str(c.server_default.arg) for c in fact_columns.columns()}  # type: ignore[union-attr]
+    assert found.keys() == set(fact_columns.NAMES["contact"])
+    assert set(fact_columns.NAMES["company"]) == {n for n in found if "_touch_" not in n}
+    defaults = {c.name: str(c.server_default.arg) for c in fact_columns.columns("contact")}  # type: ignore[union-attr]
     assert {n: defaults[n] for n, v in found.items() if v != b"" and not str(v).startswith("1970")} == {
-        n: str(v) for n, v in found.items() if v != b"" and not str(v).startswith("1970")
+        n: "'{}'" if v == [] else str(v) for n, v in found.items() if v != b"" and not str(v).startswith("1970")
     }  # fmt: skip
+
+
+def test_columns_hold_touches_as_they_are_looked_for() -> None:
+    touch = party_pb2.Touch(
+        utm_source="Google",
+        landing_page="https://Okna.example/" + "x" * 2_000,
+        click_ids={"gclid": "AbC"},
+    )
+    facts = pb.CardFacts()
+    rules.set_arrivals(facts, (touch, party_pb2.Touch(utm_campaign="Spring")))
+
+    found = fact_columns.values(facts, "PLN")
+
+    assert found["fact_first_touch_utm_source"] == "google"
+    assert len(found["fact_first_touch_landing_page"]) == 1_000
+    assert found["fact_first_touch_click_ids"] == ["gclid", "AbC", "gclid/AbC"]
+    assert found["fact_last_touch_utm_campaign"] == "spring"
+    rules.set_arrivals(facts, None)
+    assert facts == pb.CardFacts()
 
 
 def test_columns_hold_the_amounts_in_the_tenants_currency() -> None:

@@ -1,7 +1,6 @@
 """What identity's records may say."""
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,24 +56,14 @@ def test_every_wrong_value_of_a_user_is_named_at_once() -> None:
         [hours(1, "09:00", "12:00"), hours(1, "11:00", "17:00"), hours(3, "17:00", "09:00")]
     )
     user.hourly_cost.currency, user.hourly_cost.amount = "PLN", "-1"
-    user.away_until.FromSeconds(10)
     with pytest.raises(errors.ValueInvalid) as refusal:
         rules.user(user)
     assert [v.field for v in refusal.value.violations] == [
         "working_hours",
         "working_hours",
-        "away_from",
         "delegate_id",
         "hourly_cost.amount",
     ]
-
-
-def test_an_absence_ends_after_it_begins() -> None:
-    user = user_pb2.User(
-        email="a@b.pl", name="A", away_from=Timestamp(seconds=20), away_until=Timestamp(seconds=20)
-    )
-    with pytest.raises(errors.ValueInvalid, match="away_until must be after away_from"):
-        rules.user(user)
 
 
 def test_unknown_references_are_named_by_field() -> None:

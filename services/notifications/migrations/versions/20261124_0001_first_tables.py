@@ -1,0 +1,11 @@
+"""Make the tables: notice rules, notices, preferences, deliveries, guards, and the chassis's plumbing."""
+
+from chassis.db.migrations_env import execute_file
+
+revision = "20261124_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Everything of the first version."""
+    execute_file(__file__)

@@ -64,6 +64,12 @@ async def test_a_copy_is_built_from_nothing_by_republish(company: Company) -> No
     changed_one = next(iter(contacts))
     await changed(company, changed_one, 2)
     contacts[changed_one] = 3
+
+    async def told() -> bool:
+        card = f"/v1/contacts/{changed_one}/timeline"
+        return len(ok(await company.admin.http.get(card))["entries"]) == 3
+
+    await eventually(told, "what was done before is published", 30)
     access = (await company.token(nats=True, natsStart="NATS_START_NEW"))["nats"]
 
     async with reading(access) as reader:

@@ -41,7 +41,7 @@ lint: setup gen ## Check style, types and the house rules
 	@$(python) -m tools.docs --check
 
 test: setup gen ## Run unit, service, contract and end-to-end tests, in parallel
-	@$(pytest) $(parallel) -m 'not large' tests/e2e tests/service tests/contract tests/unit $(ARGS)
+	@$(pytest) $(parallel) -o faulthandler_timeout=300 -m 'not large' tests/e2e tests/service tests/contract tests/unit $(ARGS)
 
 large: setup gen ## Run the tests that fill tables (plans), try many cases or start whole installations
 	@$(pytest) $(parallel) -m large tests/e2e tests/service tests/contract $(ARGS)

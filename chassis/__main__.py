@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(
                 f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}"
             )
-        uvloop.run(serve(settings, [services.load(name) for name in names]))
+        uvloop.run(serve(settings, _loaded(names)))
     except (SettingError, OSError) as error:
         return _refused(error)
     except ExceptionGroup as group:  # what goes wrong while serving comes in a group
@@ -69,6 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _refused(expected)
     return 0
+
+
+def _loaded(names: Sequence[str]) -> list[services.Service]:
+    """The manifests of these services, with all that they import."""
+    # Imports leave little garbage and 200,000 objects that live as long as the process: looking through them again and again is
+    # a fifth of the imports' time, and later stops the process for a tenth of a second each time.
+    gc.disable()
+    try:
+        return [services.load(name) for name in names]
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _refused(error: Exception) -> int:

@@ -7,6 +7,8 @@ A service is told ids: the erased record's and those of what stood on it. What t
     the service's stream and its dead letters the messages removed by sequence, their bytes overwritten by the server
     the database's files                      rewritten (chassis.db.cleaning)
 
+erasure_part.py is the frame in which a service does so.
+
 A message tells of a record if it is about it (`ce-subject`), or if it names it at its top or at the top of the record that it
 carries. One that only refers, deeper inside, tells of somebody else and stays. So do messages that the erasure itself made.
 
@@ -14,9 +16,11 @@ Everything here may be done twice: an operation that was killed begins its step 
 """
 
 import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -32,7 +36,9 @@ from chassis.db import cleaning
 from chassis.db.statement import Statement
 from chassis.events.nats import Nats, dead_stream_of, stream_of
 from chassis.events.reading import read
+from chassis.handlers import on
 from chassis.waits import first_of
+from crm.common.v1 import privacy_pb2
 
 if TYPE_CHECKING:
     from chassis.operation_runs import OperationRun
@@ -48,6 +54,7 @@ Counts = dict[str, int]
 UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOOK_S = 0.2
 _YIELD = 200
+_NIGHT = time(2, 0)  # UTC, as old versions go
 
 
 async def runtime_of(run: "OperationRun") -> "Runtime":
@@ -233,6 +240,28 @@ async def until_published(runtime: "Runtime", tenant: str) -> None:
         await first_of(asyncio.Event(), timeout_s=_LOOK_S)
 
 
+async def sweep(
+    run: "OperationRun",
+    ids: Collection[str],
+    *,
+    operations: Sequence[str] = (),
+    also: Tells | None = None,
+) -> Counts:
+    """Empties what is stored of requests, and removes the messages of the service's stream that tell of one of the ids.
+
+    `operations` are emptied whatever they hold; `also` says of a message whether it is to go although it tells of none of them.
+    """
+    runtime = await runtime_of(run)
+    counts = await run.write(lambda tx: empty_plumbing(tx, ids, keep=run.id, operations=operations))
+    await until_published(runtime, run.tenant)
+
+    def tells(headers: Mapping[str, str], body: bytes) -> bool:
+        return tells_of(headers, body, ids) or (also is not None and also(headers, body))
+
+    await added(counts, erase_streams(runtime.nats, run.tenant, [runtime.service.name], tells))
+    return counts
+
+
 # -- the database's files ------------------------------------------------------------------------------
 
 
@@ -241,9 +270,18 @@ async def clean_at_once(runtime: "Runtime") -> bool:
     return await cleaning.is_small(runtime.background_url)
 
 
-async def clean_database(runtime: "Runtime") -> cleaning.Cleaned:
-    """Overwrites what the service's deleted rows left in the files of its database."""
-    return await cleaning.clean(runtime.background_url)
+def tonight(now: datetime) -> datetime:
+    """When a larger one is rewritten next."""
+    day = now.date() + timedelta(days=1 if now.time() >= _NIGHT else 0)
+    return datetime.combine(day, _NIGHT, UTC)
+
+
+def cleaning_turn(runtime: "Runtime") -> AbstractAsyncContextManager[cleaning.Clean]:
+    """`async with cleaning_turn(runtime) as clean`: nobody else's `clean()` rewrites the service's database meanwhile.
+
+    Who looks within his turn for whatever waits for it, and confirms all of that, spares the others theirs.
+    """
+    return cleaning.turn(runtime.background_url)
 
 
 # -- who must answer -----------------------------------------------------------------------------------
@@ -257,6 +295,40 @@ def answering(field: str, part: type[Any]) -> dict[str, str]:
         if (found := event.fields_by_name.get(field)) is not None
         and found.message_type is part.DESCRIPTOR
     }
+
+
+def answer_of(package: str, field: str, part: type[Any]) -> type[Any]:
+    """The event by which the service of this package answers; LookupError if it declares none."""
+    name = answering(field, part).get(contracts.service_of(package))
+    if name is None:
+        raise LookupError(
+            f"{package} declares no event with a field {field} of {part.DESCRIPTOR.full_name}; declare the one by which it answers"
+        )
+    return _message(name)
+
+
+def hearing(
+    field: str, part: type[Any], body: Callable[[Any, "Tx"], Awaitable[None]], *, durable: str
+) -> list[Callable[..., Any]]:
+    """Consumers of the events by which services answer, one for each, named `<durable>-<service>`."""
+    return [
+        on(_message(name), durable=f"{durable}-{service}")(functools.partial(body))
+        for service, name in answering(field, part).items()
+    ]
+
+
+def _message(name: str) -> type[Any]:
+    message = contracts.message_class(name)
+    assert message is not None, "it was found among the contracts"
+    return message
+
+
+# -- counts --------------------------------------------------------------------------------------------
+
+
+def places(counts: Mapping[str, int]) -> list[privacy_pb2.ErasedPlace]:
+    """The counts as they are told."""
+    return [privacy_pb2.ErasedPlace(name=name, count=n) for name, n in sorted(counts.items())]
 
 
 async def added(one: Counts, more: Mapping[str, int] | Awaitable[Mapping[str, int]]) -> None:

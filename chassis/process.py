@@ -4,6 +4,7 @@ SIGTERM: not ready -> no new RPCs and events -> what runs is finished -> connect
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -22,8 +23,10 @@ from chassis.events import inbox
 from chassis.events.consumer import Consumers
 from chassis.events.leader import Leader
 from chassis.events.nats import Nats
+from chassis.events.precedence import Precedence
 from chassis.events.relay import Relay
 from chassis.handlers import consumer_of
+from chassis.hours import free_days
 from chassis.kit import retention
 from chassis.metrics_http import MetricsHttp
 from chassis.rpc.channel import Channel, InProcessChannel, RemoteChannel
@@ -47,6 +50,7 @@ class Process:
         )  # no RPC runs any more: the relay may end, nothing is committed after it
         self.pools = Pools(settings.connections)
         self.nats = Nats(settings.nats_url, f"akrab-{settings.process}")
+        self.precedence = Precedence()
         self.directory = Directory(self.nats)
         self.clock: Clock = TestClock(self.directory) if settings.test_clock else Clock()
         self.authentication = Authentication(self.directory, self.clock)
@@ -113,6 +117,7 @@ class Process:
             self.ready = True
             log.info("ready", extra={"services": ",".join(self.runtimes)})
             on_ready()
+            group.create_task(asyncio.to_thread(free_days.load))
             await self.stop.wait()
             await self._drain()
             if own:
@@ -178,7 +183,7 @@ class Process:
         """The loops of which a database has one: relay, consumers, timers, operations, cleaning."""
         service = runtime.service
         works: list[Callable[..., Awaitable[None]]] = [
-            Relay(self.nats, runtime.wake, service.name).run,
+            Relay(self.nats, runtime.wake, service.name, precedence=self.precedence).run,
             inbox.purge,
             purge_answers,
             runtime.timers.run,
@@ -188,7 +193,12 @@ class Process:
         marked = [consumer_of(body) for body in service.consumers]
         if marked:
             consumers = Consumers(
-                self.nats, service.name, marked, runtime.run_event, many=runtime.run_events
+                self.nats,
+                service.name,
+                marked,
+                runtime.run_event,
+                many=runtime.run_events,
+                precedence=self.precedence,
             )
             works.append(consumers.run)
         return works
@@ -202,7 +212,8 @@ async def serve(settings: Settings, services: Sequence[Service]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop.set)
     try:
-        await process.run()
+        # What was made until now stays for good too (see __main__): codecs, routes, prepared connections.
+        await process.run(gc.freeze)
     except starting.ServerRefused as refusal:
         raise SystemExit(f"akrab: {refusal}") from None  # exit code 1
     finally:

@@ -19,7 +19,6 @@ from chassis.events.turns import Batch
 from chassis.features import check_feature
 from chassis.handlers import Rpc, Servicer
 from chassis.kit.save import (
-    ANSWER_LIFE,
     INSERT_ANSWER,
     Conflict,
     Key,
@@ -242,15 +241,7 @@ async def _finish(tx: Tx, key: Key | None, answer: bytes) -> None:
     else:
         await tx.begin()
         if key is not None:
-            arguments = [
-                tx.tenant,
-                key.actor,
-                key.method,
-                key.request_id,
-                key.request_hash,
-                answer,
-                tx.now + ANSWER_LIFE,
-            ]
+            arguments = [tx.tenant, *key.row(answer, tx.now)]
             if await tx.run_sql(INSERT_ANSWER, arguments, "fetchval") is None:
                 raise Replayed
         if recorded:

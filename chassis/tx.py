@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from chassis.kit.facts import Republished, Save
     from chassis.runtime import Runtime
 
+# One after the other, as `unnest` gives them; counted, so that no rows travel.
+_LOCK = (
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(key, 0))) FROM unnest($1::text[]) AS key"
+)
+
 Constraints = Mapping[str, errors.CrmError | Callable[[str], errors.CrmError]]
 
 
@@ -221,14 +226,14 @@ class Tx:
             self._transaction = connection.raw.transaction()
             await self._transaction.start()
 
-    async def lock(self, key: str) -> None:
-        """Waits until no other transaction holds this key in this tenant; held until the end."""
+    async def lock(self, *keys: str) -> None:
+        """Waits until no other transaction holds any of these keys in this tenant; held until the end.
+
+        Several are taken in the order of their text, so that two who lock them together never wait for each other.
+        """
         await self.begin()
-        await self.run_sql(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            [f"{self.tenant}/{key}"],
-            "execute",
-        )
+        wanted = [f"{self.tenant}/{key}" for key in sorted(set(keys))]
+        await self.run_sql(_LOCK, [wanted], "execute")
 
     # -- recording ------------------------------------------------------------------------------
 

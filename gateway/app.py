@@ -75,25 +75,34 @@ class App:
         if exchange.method not in ("GET", "HEAD"):
             raw = await exchange.body(self.edge.settings.body_timeout_s)
         binding = target if isinstance(target, Binding) else _chosen(target, exchange, raw)
-        authorization = "" if binding.method.public else self.sessions.authorization(exchange)
+        try:
+            authorization = "" if binding.method.public else self.sessions.authorization(exchange)
+        except errors.Unauthenticated as error:
+            return self._refused(error, binding, exchange)
         raw = self.sessions.fill(binding, exchange, raw)
         request = transcode.request_bytes(binding, variables, exchange, raw)
         metadata = self.calls.metadata(exchange, authorization)
         try:
             answer, trailing = await self.calls.json(binding.method, request, metadata)
         except errors.CrmError as error:
-            response = problems.problem(told(error, binding), exchange)
-            response.headers += self.sessions.ended(binding, exchange, error)
-            return response
+            return self._refused(told(error, binding), binding, exchange)
         response = _answered(exchange, answer, trailing.get("crm-etag", ""))
         self.sessions.keep(binding, exchange, response)
+        return response
+
+    def _refused(self, error: errors.CrmError, binding: Binding, exchange: Exchange) -> Response:
+        response = problems.problem(error, exchange)
+        response.headers += self.sessions.ended(binding, exchange, error)
         return response
 
 
 def told(error: errors.CrmError, binding: Binding) -> errors.CrmError:
     """The refusal with its fields named as this method's JSON names them."""
     error.violations = tuple(
-        errors.Violation(transcode.field_of(v.field, binding.body), v.description)
+        errors.Violation(
+            transcode.field_of(v.field, binding.body, binding.method.input.DESCRIPTOR),
+            v.description,
+        )
         for v in error.violations
     )
     return error

@@ -22,15 +22,16 @@ from gateway.files import Files
 from gateway.live.endpoint import Events
 from gateway.live.hub import Hub
 from gateway.oidc import ProviderSignIn
-from gateway.public import calendars
+from gateway.public import calendars, payment_webhooks
 from gateway.public.data import DataPages
 from gateway.public.forms import Forms
+from gateway.public.quotes import QuotePages
 from gateway.public.visits import Visits, publisher
 from gateway.routes import Binding, Table
 from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.views import card, day, explain, search
+from gateway.views import board, card, day, explain, move, open_deal, orders, search
 
 
 class ViewingNotHere(errors.PermissionDenied):
@@ -100,7 +101,16 @@ def assemble(runtime: Runtime) -> Face:
     table.add("GET", explain.WHO_PATH, explain.Who(calls, sessions))
     table.add("GET", day.MY_PATH, day.MyDay(calls, sessions))
     table.add("GET", day.DEPARTMENT_PATH, day.DepartmentDay(calls, sessions))
+    table.add("GET", board.PATH, board.Board(calls, sessions, table))
     table.add("GET", search.PATH, search.Search(calls, sessions))
+    opening = open_deal.OpenDeal(calls, sessions, settings.body_timeout_s)
+    table.add("POST", open_deal.PATH, opening)
+    table.add("POST", orders.PATH, orders.Orders(calls, sessions, settings.body_timeout_s))
+    table.replace(
+        "POST",
+        move.PATH,
+        lambda target: move.Move(target, calls, sessions, settings.body_timeout_s),
+    )
     table.add(
         "GET",
         "/v1/events",
@@ -112,7 +122,9 @@ def assemble(runtime: Runtime) -> Face:
     forms = Forms(calls, edge)
     forms.bind(table, app.call)
     DataPages(calls, edge).bind(table, app.call)
+    QuotePages(calls, edge).bind(table, app.call)
     calendars.bind(table, app.call)
+    payment_webhooks.bind(table, calls, settings.body_timeout_s)
     Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
     docs.bind(table, lambda: openapi.document(table), _asyncapi)
     _bind_probes(table, runtime)

@@ -5,9 +5,10 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from chassis import codec, telemetry
+from chassis import codec, errors, telemetry
 from chassis.contracts import Method
 from chassis.rpc.channel import Channel
+from chassis.settings import SettingError
 from gateway.exchange import Exchange
 
 VIEW_AS = b"x-view-as"
@@ -62,8 +63,15 @@ class Calls:
         """The answer as JSON bytes with its trailing metadata; raises the CrmError of the refusal."""
         channel = self._ways.get(method.service)
         if channel is None:
-            channel = self._ways[method.service] = self._channels.channel(method.service)
+            channel = self._ways[method.service] = self._way(method.service)
         answer, trailing = await channel.unary(method.full_name, request, metadata, self._timeout_s)
         if trailing.get("crm-content") != "json":
             answer = codec.to_json(method.output.FromString(answer))
         return answer, trailing
+
+    def _way(self, service: str) -> Channel:
+        """The channel to a service; NotFound where the installation runs without it."""
+        try:
+            return self._channels.channel(service)
+        except SettingError:
+            raise errors.NotFound(f"this installation runs without {service}") from None

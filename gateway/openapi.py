@@ -7,6 +7,7 @@ import orjson
 from chassis import contracts
 from crm.options.v1 import options_pb2
 from gateway import schemas
+from gateway.openapi_boards import BOARDS
 from gateway.openapi_pages import PAGES
 from gateway.routes import Binding, Shared, Table, parse_template
 from gateway.schemas import Schemas
@@ -68,7 +69,7 @@ def document(table: Table) -> bytes:
         operation = _operation(binding, components, _shared(table, binding))
         operation["operationId"] = name if numbers[name] == 1 else f"{name}_{numbers[name]}"
         paths.setdefault(path, {})[verb] = operation
-    for path, operations in PAGES.items():
+    for path, operations in (PAGES | BOARDS).items():
         paths.setdefault(path, {}).update(operations)
     return orjson.dumps(_frame(paths, components))
 

@@ -2,86 +2,9 @@
 
 from typing import Any
 
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-_DEFAULT = {"default": {"$ref": "#/components/responses/Problem"}}
-_OBJECT = {"type": "object"}
+from gateway.openapi_parts import DEFAULT, ID, OBJECT, answer, query
+from gateway.openapi_views import VIEWS
 
-
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "200": {"description": description, "content": {"application/json": {"schema": schema}}},
-        **_DEFAULT,
-    }
-
-
-def _query(
-    name: str, description: str, schema: dict[str, Any], *, required: bool = False
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": required,
-        "description": description,
-        "schema": schema,
-    }
-
-
-_UNAVAILABLE = {
-    "type": "array",
-    "items": {"type": "string"},
-    "description": "Services that are down; what they own is missing from this answer.",
-}
-_LIST = {"type": "array", "items": _OBJECT}
-
-_CARD = {
-    "type": "object",
-    "properties": {
-        "contact": _OBJECT,
-        "company": _OBJECT,
-        "facts": _OBJECT,
-        "timeline": _LIST,
-        "requests": _LIST,
-        "openTasks": _LIST,
-        "unavailable": _UNAVAILABLE,
-    },
-}
-_MY_DAY = {
-    "allOf": [
-        {"$ref": "#/components/schemas/tasks.Day"},
-        {
-            "type": "object",
-            "properties": {
-                "contacts": _LIST,
-                "companies": _LIST,
-                "agreements": _LIST,
-                "unavailable": _UNAVAILABLE,
-            },
-        },
-    ]
-}
-_DEPARTMENT_DAY = {
-    "allOf": [
-        {"$ref": "#/components/schemas/tasks.DepartmentDay"},
-        {
-            "type": "object",
-            "properties": {
-                "contacts": _LIST,
-                "companies": _LIST,
-                "users": _LIST,
-                "unavailable": _UNAVAILABLE,
-            },
-        },
-    ]
-}
-_FOUND = {
-    "type": "object",
-    "properties": {
-        "contacts": _LIST,
-        "companies": _LIST,
-        "requests": _LIST,
-        "unavailable": _UNAVAILABLE,
-    },
-}
 _EVENT = {
     "type": "object",
     "properties": {
@@ -94,7 +17,7 @@ _EVENT = {
         "time": {"type": "string", "format": "date-time"},
         "kind": {"type": "string"},
         "subject": {"type": "string", "description": "The id of the record."},
-        "data": _OBJECT,
+        "data": OBJECT,
     },
 }
 _FILE = {
@@ -113,125 +36,58 @@ _BYTES = {
         "schema": {"type": "string", "contentMediaType": "application/octet-stream"}
     }
 }
-_IN = _query(
+_IN = query(
     "in",
     "The record that holds the file, e.g. contacts/<id>; without it only the uploader may read.",
     {"type": "string", "pattern": "^[a-zA-Z]+/[0-9a-f-]{36}$"},
 )
 
-_UUID = {"type": "string", "format": "uuid"}
-_WORD = {"type": "string", "pattern": "^[a-z][a-z0-9_]*$", "maxLength": 40}
-_RIGHT = (
-    _query("object", "The kind of record as in grants, e.g. contact.", _WORD, required=True),
-    _query("action", "What would be done, e.g. read.", _WORD, required=True),
-    _query("recordId", "The record; absent asks about such records in general.", _UUID),
-)
-_EXPLANATION = {
+_PAYMENT_EVENT = {
     "type": "object",
+    "required": ["id", "type", "amount", "currency", "reference", "time"],
     "properties": {
-        "userId": _UUID,
-        "userName": {"type": "string"},
-        "object": {"type": "string"},
-        "action": {"type": "string"},
-        "recordId": _UUID,
-        "allowed": {"type": "boolean"},
-        "reason": {"type": "string", "examples": ["ACCESS_REASON_COLLEAGUE"]},
-        "text": {"type": "string", "description": "The same in a sentence."},
-        "decidedBy": {"type": "string"},
-        "scope": {"type": "string"},
-        "grants": _LIST,
-        "departmentPath": _LIST,
-        "standsIn": {"type": "boolean"},
-        "feature": {"type": "string"},
-        "hiddenFields": _LIST,
-        "readableFields": {"type": "array", "items": {"type": "string"}},
+        "id": {
+            "type": "string",
+            "description": "The provider's id of the event; each is taken once.",
+        },
+        "type": {"enum": ["payment.received", "payment.refunded"]},
+        "amount": {"type": "string", "examples": ["1234.50"]},
+        "currency": {"type": "string", "examples": ["PLN"]},
+        "reference": {
+            "type": "string",
+            "description": "The provider's name of the payment; a refund has that of what it pays back.",
+        },
+        "time": {"type": "string", "format": "date-time"},
+        "invoice_number": {"type": "string", "description": "What it pays, in any spelling."},
+        "payer_name": {"type": "string"},
     },
 }
 
 PAGES: dict[str, dict[str, Any]] = {
-    "/v1/contacts/{id}/card": {
-        "get": {
-            "operationId": "Gateway_ContactCard",
-            "tags": ["contacts"],
-            "summary": "A contact's whole screen in one call",
-            "parameters": [_ID],
-            "responses": _json("The card.", _CARD),
-        }
-    },
-    "/v1/me/day": {
-        "get": {
-            "operationId": "Gateway_MyDay",
-            "tags": ["tasks"],
-            "summary": "What the caller has to do today, with names",
+    **VIEWS,
+    "/v1/public/webhooks/payments/{key}": {
+        "post": {
+            "operationId": "PaymentProvidersService_TakePaymentEvent",
+            "tags": ["public"],
+            "summary": "Takes what a payment provider tells of a payment",
+            "description": "Signed with the provider's secret over the body byte by byte; a signature is good for 5 minutes.",
+            "security": [],
             "parameters": [
-                _query("pageSize", "How many.", {"type": "integer", "minimum": 0, "maximum": 200}),
-                _query(
-                    "pageToken", "Where the last page ended.", {"type": "string", "maxLength": 4000}
-                ),
-            ],
-            "responses": _json("The day.", _MY_DAY),
-        }
-    },
-    "/v1/departments/{id}/day": {
-        "get": {
-            "operationId": "Gateway_DepartmentDay",
-            "tags": ["tasks"],
-            "summary": "What is late and due in a department, with names",
-            "parameters": [_ID],
-            "responses": _json("The day.", _DEPARTMENT_DAY),
-        }
-    },
-    "/v1/search": {
-        "get": {
-            "operationId": "Gateway_Search",
-            "tags": ["search"],
-            "summary": "Finds contacts, companies and requests",
-            "parameters": [
-                _query(
-                    "q",
-                    "Part of a name, phone, e-mail or company.",
-                    {"type": "string", "minLength": 1, "maxLength": 200},
-                    required=True,
-                )
-            ],
-            "responses": _json("Up to ten of each.", _FOUND),
-        }
-    },
-    "/v1/explain": {
-        "get": {
-            "operationId": "Gateway_Explain",
-            "tags": ["explain"],
-            "summary": "Why somebody may or may not do something",
-            "description": "The role, grant, scope, department path or switch that decides. About others it needs user.explain.",
-            "parameters": [
-                _query("userId", "The user; oneself if absent.", _UUID),
-                _query("apiTokenId", "An API token of the user.", _UUID),
-                *_RIGHT,
-            ],
-            "responses": _json("The explanation.", _EXPLANATION),
-        }
-    },
-    "/v1/explain:who": {
-        "get": {
-            "operationId": "Gateway_ExplainWho",
-            "tags": ["explain"],
-            "summary": "Who may do something, each with the reason",
-            "parameters": [
-                *_RIGHT,
-                _query("pageSize", "How many.", {"type": "integer", "minimum": 0, "maximum": 200}),
-                _query(
-                    "pageToken", "Where the last page ended.", {"type": "string", "maxLength": 4000}
-                ),
-            ],
-            "responses": _json(
-                "A page of users.",
+                {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
                 {
-                    "type": "object",
-                    "properties": {
-                        "explanations": {"type": "array", "items": _EXPLANATION},
-                        "nextPageToken": {"type": "string"},
-                    },
+                    "name": "Akrab-Signature",
+                    "in": "header",
+                    "required": True,
+                    "description": 't=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>" in hex>',
+                    "schema": {"type": "string"},
                 },
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _PAYMENT_EVENT}},
+            },
+            "responses": answer(
+                "Taken.", {"type": "object", "properties": {"paymentId": {"type": "string"}}}
             ),
         }
     },
@@ -242,22 +98,22 @@ PAGES: dict[str, dict[str, Any]] = {
             "summary": "What happens, as it happens",
             "description": "Server-Sent Events; with `Accept: application/json` one page of what happened since `since`.",
             "parameters": [
-                _query(
+                query(
                     "since",
                     "Where to resume; the same as Last-Event-ID.",
                     {"type": "string", "maxLength": 1000},
                 ),
-                _query(
+                query(
                     "types",
                     "Only these event types, comma-separated.",
                     {"type": "string", "maxLength": 2000},
                 ),
-                _query(
+                query(
                     "kinds",
                     "Only these kinds, comma-separated.",
                     {"type": "string", "maxLength": 500},
                 ),
-                _query(
+                query(
                     "pageSize",
                     "How many events a page has.",
                     {"type": "integer", "minimum": 1, "maximum": 200},
@@ -283,7 +139,7 @@ PAGES: dict[str, dict[str, Any]] = {
                         },
                     },
                 },
-                **_DEFAULT,
+                **DEFAULT,
             },
         }
     },
@@ -293,9 +149,7 @@ PAGES: dict[str, dict[str, Any]] = {
             "tags": ["files"],
             "summary": "Uploads a file",
             "description": "The raw bytes with their Content-Type and `?name=`, or multipart/form-data with one file.",
-            "parameters": [
-                _query("name", "The file's name.", {"type": "string", "maxLength": 255})
-            ],
+            "parameters": [query("name", "The file's name.", {"type": "string", "maxLength": 255})],
             "requestBody": {
                 "required": True,
                 "content": {
@@ -314,7 +168,7 @@ PAGES: dict[str, dict[str, Any]] = {
                     },
                 },
             },
-            "responses": _json("The file.", _FILE),
+            "responses": answer("The file.", _FILE),
         }
     },
     "/v1/auth/oidc/{key}": {
@@ -324,13 +178,13 @@ PAGES: dict[str, dict[str, Any]] = {
             "summary": "Leads a browser to a company's identity provider",
             "parameters": [
                 {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
-                _query(
+                query(
                     "returnPath",
                     "The page to open afterwards, a path of this installation.",
                     {"type": "string", "maxLength": 1000},
                 ),
             ],
-            "responses": {"303": {"description": "To the provider's page."}, **_DEFAULT},
+            "responses": {"303": {"description": "To the provider's page."}, **DEFAULT},
         }
     },
     "/v1/auth/oidc/callback": {
@@ -339,14 +193,14 @@ PAGES: dict[str, dict[str, Any]] = {
             "tags": ["auth"],
             "summary": "Where the provider sends the browser back; sets the cookies of the session",
             "parameters": [
-                _query("state", "Which sign-in.", {"type": "string"}, required=True),
-                _query("code", "The authorization code.", {"type": "string"}),
-                _query("iss", "The issuer, as RFC 9207 says.", {"type": "string"}),
-                _query("error", "Why the provider refused.", {"type": "string"}),
+                query("state", "Which sign-in.", {"type": "string"}, required=True),
+                query("code", "The authorization code.", {"type": "string"}),
+                query("iss", "The issuer, as RFC 9207 says.", {"type": "string"}),
+                query("error", "Why the provider refused.", {"type": "string"}),
             ],
             "responses": {
                 "303": {"description": "To the page that was asked for; a challenge follows #."},
-                **_DEFAULT,
+                **DEFAULT,
             },
         }
     },
@@ -356,7 +210,7 @@ PAGES: dict[str, dict[str, Any]] = {
             "tags": ["files"],
             "summary": "Reads a file, or a range of it",
             "parameters": [
-                _ID,
+                ID,
                 _IN,
                 {"name": "Range", "in": "header", "schema": {"type": "string"}},
             ],
@@ -369,15 +223,15 @@ PAGES: dict[str, dict[str, Any]] = {
                     "description": "Part of the bytes.",
                     "content": {"*/*": {"schema": {"type": "string"}}},
                 },
-                **_DEFAULT,
+                **DEFAULT,
             },
         },
         "delete": {
             "operationId": "Gateway_DeleteFile",
             "tags": ["files"],
             "summary": "Deletes a file that no record holds; only its uploader may",
-            "parameters": [_ID],
-            "responses": _json("Gone.", _OBJECT),
+            "parameters": [ID],
+            "responses": answer("Gone.", OBJECT),
         },
     },
 }

@@ -3,13 +3,19 @@
 A browser that sends the header X-CSRF (any value: no other site can set it without our consent) gets its tokens as HttpOnly
 cookies instead of in the body. From then on its reads need nothing, and its unsafe requests need X-CSRF again. A bearer
 token always wins over the cookie. The services know nothing of cookies.
+
+Whoever signs out expects it at once, and the directory brings the news to the services a moment later: so the process that
+carried the sign-out refuses the session itself from then on.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from chassis import errors
+from chassis.authentication import ACCESS_TOKEN_LIFE_S, SessionEnded, unproven_claims
 from gateway.edge import ACCESS_COOKIE
 from gateway.exchange import Exchange, Header, Response
 from gateway.routes import Binding
@@ -35,14 +41,48 @@ class CsrfMissing(errors.PermissionDenied):
     reason = "CSRF_HEADER_MISSING"
 
 
+class Ended:
+    """The sessions that ended through this process, for as long as an access token of theirs may live."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[str, float] = {}  # in the order in which they are forgotten
+
+    def note(self, authorization: str) -> None:
+        """The session of a token that a service has just accepted is over."""
+        now = self._clock()
+        while self._until and self._until[oldest := next(iter(self._until))] <= now:
+            del self._until[oldest]
+        if session_id := _session_of(authorization):
+            self._until.setdefault(session_id, now + ACCESS_TOKEN_LIFE_S)
+
+    def check(self, authorization: str) -> None:
+        """SessionEnded for a token of such a session."""
+        if self._until and _session_of(authorization) in self._until:
+            raise SessionEnded
+
+
+def _session_of(authorization: str) -> str:
+    return str(unproven_claims(authorization.partition(" ")[2]).get("sid", ""))
+
+
 class Sessions:
     """Cookies in and out; `secure` marks them for https only."""
 
     def __init__(self, *, secure: bool) -> None:
         self._secure = secure
+        self.over = Ended()
 
     def authorization(self, exchange: Exchange) -> str:
-        """The Authorization value for the services, empty without credentials; CsrfMissing for a change by cookie alone."""
+        """The Authorization value for the services, empty without credentials.
+
+        CsrfMissing for a change by cookie alone, SessionEnded for a session that signed out through this process.
+        """
+        authorization = self._sent(exchange)
+        self.over.check(authorization)
+        return authorization
+
+    def _sent(self, exchange: Exchange) -> str:
         bearer = exchange.headers.get(b"authorization")
         if bearer is not None:
             return bearer.decode("latin-1")
@@ -65,9 +105,10 @@ class Sessions:
         return orjson.dumps({"refreshToken": token})
 
     def keep(self, binding: Binding, exchange: Exchange, response: Response) -> None:
-        """Moves the tokens of a successful sign-in from the body into cookies, or clears them after signing out."""
+        """Moves the tokens of a successful sign-in from the body into cookies; after signing out clears them and ends the session."""
         name = binding.method.full_name
         if name in (_LOGOUT, _LOGOUT_EVERYWHERE):
+            self.over.note(self._sent(exchange))
             response.headers += self.cleared()
         elif name in (_LOGIN, _REFRESH, _VERIFY, _FINISH) and CSRF_HEADER in exchange.headers:
             answer = orjson.loads(response.body)

@@ -114,29 +114,45 @@ def from_json(value: dict[str, Any], message_class: type[Message], body_field: s
     try:
         return codec.from_json(value, message_class)
     except codec.DecodeError as error:
-        raise refused(error, body_field) from None
+        raise refused(error, body_field, message_class.DESCRIPTOR) from None
 
 
-def refused(error: codec.DecodeError, body_field: str = "") -> errors.InvalidArgument:
+def refused(
+    error: codec.DecodeError, body_field: str = "", request: Descriptor | None = None
+) -> errors.InvalidArgument:
     """The codec's violations as a refusal."""
-    found = [Violation(field_of(v.field, body_field), v.description) for v in error.violations]
+    found = [
+        Violation(field_of(v.field, body_field, request), v.description) for v in error.violations
+    ]
     first = found[0]
     return errors.InvalidArgument(f"{first.field or 'the body'}: {first.description}", found)
 
 
-def field_of(path: str, body_field: str) -> str:
+def field_of(path: str, body_field: str, request: Descriptor | None = None) -> str:
     """A violation's path as the HTTP caller knows it: JSON names, and without the request message around the body."""
     parts = path.split(".")
+    body = request.fields_by_name.get(body_field) if request is not None else None
+    inside = body.message_type if body is not None else request
     if (
         body_field not in ("", "*")
         and len(parts) > 1
         and parts[0] in (body_field, camel(body_field))
     ):
         parts = parts[1:]
-    if "custom" in parts:  # behind it are the tenant's own keys
-        at = parts.index("custom") + 1
-        return ".".join([*map(camel, parts[:at]), *parts[at:]])
-    return ".".join(map(camel, parts))
+    names = _names(parts, inside)
+    return ".".join([*map(camel, parts[:names]), *parts[names:]])
+
+
+def _names(parts: list[str], inside: Descriptor | None) -> int:
+    """How many of the parts are names of fields: behind a map's name are keys that somebody has chosen."""
+    for count, part in enumerate(parts, start=1):
+        name = part.partition("[")[0]
+        field = inside.fields_by_name.get(name) if inside is not None else None
+        inside = field.message_type if field is not None else None
+        is_map = inside is not None and inside.GetOptions().map_entry
+        if is_map or name == "custom":
+            return count
+    return len(parts)
 
 
 @lru_cache(4096)

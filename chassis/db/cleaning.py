@@ -7,8 +7,10 @@ segments of the log that are kept for reuse are filled with zeros. The role that
 """
 
 import asyncio
+import functools
 import re
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,25 +67,39 @@ async def is_small(url: str) -> bool:
         await connection.close()
 
 
+Clean = Callable[[], Awaitable[Cleaned]]
+
+
 async def clean(url: str) -> Cleaned:
     """Writes every table of the database anew, then overwrites the log's old segments; waits for who uses them.
 
     Raises what the driver raises if the server is lost; then it is to be done again.
     """
+    async with turn(url) as clean_it:
+        return await clean_it()
+
+
+@asynccontextmanager
+async def turn(url: str) -> AsyncIterator[Clean]:
+    """Waits until no other cleaning of the database is under way, and keeps others waiting until the end of the block."""
     connection = await connect(url, "akrab cleaning")
-    cleaned, notices = Cleaned(), list[str]()
-    connection.add_log_listener(lambda _, message: notices.append(_words(message)))
     try:
         await connection.execute("SET statement_timeout = 0")
         await _our_turn(connection)
-        await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
-        for row in await connection.fetch(_TABLES):
-            await _rewrite(connection, row["name"], "FULL, ANALYZE, VERBOSE", notices, cleaned)
-        await _forget_statistics(connection, cleaned)
-        await _rewrite(connection, _STATISTICS, "FULL, VERBOSE", notices, cleaned)
-        await _overwrite_log(connection, cleaned)
+        yield functools.partial(_clean, connection)
     finally:
         await connection.close()
+
+
+async def _clean(connection: asyncpg.Connection) -> Cleaned:
+    cleaned, notices = Cleaned(), list[str]()
+    connection.add_log_listener(lambda _, message: notices.append(_words(message)))
+    await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+    for row in await connection.fetch(_TABLES):
+        await _rewrite(connection, row["name"], "FULL, ANALYZE, VERBOSE", notices, cleaned)
+    await _forget_statistics(connection, cleaned)
+    await _rewrite(connection, _STATISTICS, "FULL, VERBOSE", notices, cleaned)
+    await _overwrite_log(connection, cleaned)
     return cleaned
 
 

@@ -13,15 +13,35 @@ _DIALECT = dialect()
 
 
 class Statement:
-    """A compiled statement: `sql` with $1, $2 ... and the bind names in their order; literals are defaults."""
+    """A statement, compiled when it is first used: `sql` with $1, $2 ... and the bind names in their order; literals are defaults.
 
-    __slots__ = ("_known", "defaults", "names", "needs_tenant", "sql")
+    A program has about a thousand of them: compiling all when they are imported would be a quarter of its start.
+    """
+
+    __slots__ = ("_element", "_known", "defaults", "names", "needs_tenant", "sql")
+
+    sql: str
+    names: tuple[str, ...]
+    defaults: dict[str, Any]
+    needs_tenant: bool
+    _known: frozenset[str]
 
     def __init__(self, element: ClauseElement) -> None:
+        self._element: ClauseElement | None = element
+
+    def __getattr__(self, name: str) -> Any:
+        """Called only for what is not there yet; from then on the attributes cost nothing more."""
+        if name not in self.__slots__ or self._element is None:
+            raise AttributeError(name)
+        self._compile(self._element)
+        self._element = None
+        return getattr(self, name)
+
+    def _compile(self, element: ClauseElement) -> None:
         compiled = element.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
         self.sql = str(compiled)
-        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
-        self.defaults: dict[str, Any] = {k: v for k, v in compiled.params.items() if v is not None}
+        self.names = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self.defaults = {k: v for k, v in compiled.params.items() if v is not None}
         self._known = frozenset(self.names)
         self.needs_tenant = "tenant_id" in self._known
 

@@ -32,6 +32,7 @@ from chassis.events.lanes import Lanes
 from chassis.events.leader import Lease
 from chassis.events.nats import Nats, ending, stream_of
 from chassis.events.outbox import CAUSE_HEADER
+from chassis.events.precedence import Precedence
 from chassis.events.pull import Pull
 from chassis.events.turns import Batch, Turns, not_its_fault
 from chassis.tx import EventMeta, Tx
@@ -40,9 +41,8 @@ from chassis.waits import first_of
 log = logging.getLogger(__name__)
 
 RETRY_DELAYS_S = (1.0, 5.0, 30.0, 120.0, 600.0)  # six tries
-SIDE_BY_SIDE = (
-    4  # of one consumer: each takes a database connection from the process's budget while it runs
-)
+SIDE_BY_SIDE = 4
+"""Turns of one consumer: each takes a database connection from the process's budget while it runs."""
 _PROGRESS_S = 10.0  # a third of the ack wait
 _LONGEST_PAUSE_S = 5.0
 
@@ -91,17 +91,29 @@ class Consumers:
         *,
         many: BatchRunner | None = None,
         retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
+        precedence: Precedence | None = None,
     ) -> None:
+        self._nats, self._service = nats, service
         self._each = [
-            _Running(nats, service, consumer, runner, many, retry_delays_s)
+            _Running(nats, service, consumer, runner, many, retry_delays_s, precedence)
             for consumer in consumers
         ]
 
     async def run(self, lease: Lease, stop: asyncio.Event) -> None:
         """Consume until `stop`; then finish and acknowledge what is under way. Run it under the database's Leader."""
+        await self._ensure_streams(stop)
         async with asyncio.TaskGroup() as group:
             for running in self._each:
                 group.create_task(running.run(stop))
+
+    async def _ensure_streams(self, stop: asyncio.Event) -> None:
+        read = {publisher for running in self._each for publisher in running.publishers}
+        while not stop.is_set():
+            try:
+                return await self._nats.ensure_streams(sorted({self._service, *read}))
+            except (NatsError, JetStreamError, OSError, TimeoutError) as error:
+                log.warning("%s: streams: %s", self._service, type(error).__name__)
+                await first_of(stop, timeout_s=1.0)
 
 
 class _Running:
@@ -115,8 +127,10 @@ class _Running:
         runner: EventRunner,
         many: BatchRunner | None,
         retry_delays_s: Sequence[float],
+        precedence: Precedence | None,
     ) -> None:
         self._nats, self._service, self._consumer = nats, service, consumer
+        self._precedence = precedence
         self._one = functools.partial(runner, consumer.durable, consumer.body)
         self._many = functools.partial(many, consumer.durable, consumer.body) if many else None
         self._retry_delays_s = tuple(retry_delays_s)
@@ -131,12 +145,11 @@ class _Running:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pull from every stream that the consumer reads, until `stop`."""
-        await self._ensure_streams(stop)
         self._held.clear()  # of an earlier time as leader
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             lanes = Lanes(group)
-            self._turns = Turns(group, self._one, self._many, SIDE_BY_SIDE)
+            self._turns = Turns(group, self._one, self._many, SIDE_BY_SIDE, self._precedence)
             progress = group.create_task(self._report_progress(over))
             redrive = await self._nats.client.subscribe(
                 dead_letters.redrive_subject(self._consumer.durable),
@@ -144,7 +157,7 @@ class _Running:
             )
             try:
                 async with asyncio.TaskGroup() as pulls:
-                    for publisher in self._publishers():
+                    for publisher in self.publishers:
                         pulls.create_task(self._pull(publisher, lanes, stop))
                 await lanes.close()
             finally:
@@ -152,18 +165,12 @@ class _Running:
                 await ending(redrive.unsubscribe())
             await progress
 
-    def _publishers(self) -> Sequence[str]:
+    @property
+    def publishers(self) -> Sequence[str]:
+        """The services whose streams the consumer reads."""
         return (
             contracts.load_all() if self._consumer.services == ("*",) else self._consumer.services
         )
-
-    async def _ensure_streams(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                return await self._nats.ensure_streams([self._service, *self._publishers()])
-            except (NatsError, JetStreamError, OSError, TimeoutError) as error:
-                log.warning("%s: streams: %s", self._consumer.durable, type(error).__name__)
-                await first_of(stop, timeout_s=1.0)
 
     async def _pull(self, publisher: str, lanes: Lanes, stop: asyncio.Event) -> None:
         event = self._consumer.event

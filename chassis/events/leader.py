@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from chassis.db.pool import DRIVER_ERRORS, is_lost
 from chassis.waits import first_of
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,10 @@ _KEEPALIVES = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# What a leader writes through the lock's connection (published rows, old rows, timers put off) is merely done again if the server
+# forgets it in a crash, so no statement waits for the disk: the relay's next event would wait with it.
+_UNHURRIED = {"synchronous_commit": "off"}
+_LOST = (TimeoutError, *DRIVER_ERRORS)
 
 Work = Callable[["Lease", asyncio.Event], Awaitable[None]]
 
@@ -51,12 +55,9 @@ class Lease:
                     sql, *arguments, timeout=_QUERY_S
                 )
                 return rows
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.InterfaceError,
-                asyncpg.PostgresConnectionError,
-            ) as error:
+            except (TimeoutError, *DRIVER_ERRORS) as error:
+                if not is_lost(error):
+                    raise
                 raise LeaseLost(type(error).__name__) from error
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -101,7 +102,13 @@ class Leader:
                 await self._pause(stop)
                 if stop.is_set():
                     return
-            await self._lead(Lease(connection), works, stop)
+            # A TaskGroup that is cancelled while a work fails raises the failure alone, and one whose work fails counts as a cancellation
+            # of its task (Python 3.11). So the term has a task of its own, and ours tells whether we are to end: a leader that
+            # goes on when its process ends keeps half of it alive.
+            await asyncio.create_task(self._lead(Lease(connection), works, stop))
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
         finally:
             await _close(connection)
 
@@ -139,7 +146,9 @@ async def _as_coroutine(work: Work, lease: Lease, stop: asyncio.Event) -> None:
 async def connect(url: str) -> asyncpg.Connection:
     """A connection that both ends notice to be dead within about ten seconds."""
     connection = await asyncpg.connect(
-        url, timeout=5, server_settings={"application_name": "akrab leader", **_KEEPALIVES}
+        url,
+        timeout=5,
+        server_settings={"application_name": "akrab leader", **_KEEPALIVES, **_UNHURRIED},
     )
     endpoint = connection._transport.get_extra_info("socket")
     if endpoint is not None and endpoint.family != socket.AF_UNIX:

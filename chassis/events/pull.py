@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 ACK_WAIT_S = 30.0
 MAX_ACK_PENDING = 1000
+_AT_ONCE = (
+    64  # asked for in one request: so many may be handed on without anybody else having a turn
+)
 _EXPIRES_S = 15.0
 _SILENCE_S = _EXPIRES_S + 3.0  # a request that did not even expire was lost with a server
 _PAUSE_S = 0.5
@@ -130,7 +133,7 @@ class Pull:
 
     async def _request(self, inbox: str) -> None:
         self._over.clear()
-        self._expected, self._status = max(1, min(self._room, 256)), ""
+        self._expected, self._status = max(1, min(self._room, _AT_ONCE)), ""
         request = {"batch": self._expected, "expires": int(_EXPIRES_S * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._durable}"
         await self._nats.client.publish(subject, json.dumps(request).encode(), reply=inbox)

@@ -22,6 +22,7 @@ from chassis.defects import place_of
 from chassis.events.leader import Lease, LeaseLost
 from chassis.events.nats import Nats
 from chassis.events.outbox import Wake
+from chassis.events.precedence import Precedence
 from chassis.telemetry import OUTBOX_LAG, PUBLISHED
 from chassis.waits import first_of
 
@@ -33,12 +34,14 @@ _ACK_S = 5.0  # an election of a stream's leader took 5.2 s; what misses it is s
 _POLL_S = 1.0
 _LONGEST_PAUSE_S = 2.0
 
-_SELECT = """
+# One round trip takes away what was published and reads what follows. Both halves see the table as it was before, so the second
+# leaves out by number what the first deletes.
+_NEXT = """
+WITH published AS (DELETE FROM outbox WHERE seq = ANY($2::bigint[]))
 SELECT seq, subject, record, headers::text AS headers, body,
        extract(epoch FROM clock_timestamp() - created)::float8 AS age_s
-FROM outbox ORDER BY seq LIMIT $1
+FROM outbox WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1
 """
-_DELETE = "DELETE FROM outbox WHERE seq = ANY($1::bigint[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,55 +77,64 @@ def waves(rows: Sequence[Row]) -> Iterator[tuple[list[Row], set[str]]]:
 class Relay:
     """Empties the outbox of one service's database. Run it under the lock of that database's Leader."""
 
-    def __init__(self, nats: Nats, wake: Wake, service: str) -> None:
+    def __init__(
+        self, nats: Nats, wake: Wake, service: str, *, precedence: Precedence | None = None
+    ) -> None:
         self._nats, self._wake, self._service = nats, wake, service
+        self._precedence = precedence or Precedence()
         self._publisher = Publisher(nats)
+        self._published: list[int] = []
+        """What JetStream has and the outbox still holds."""
 
     async def run(self, lease: Lease, stop: asyncio.Event) -> None:
-        """Publish until `stop`; ends after the batch at hand."""
+        """Publish until `stop`; ends when what was published until then is deleted."""
+        self._published = []  # of an earlier term: who led since has repeated it
         await self._wake.listen()
-        pause_s = 0.0
         try:
-            while not stop.is_set():
-                self._wake.told.clear()
-                try:
-                    emptied = await self._publish_batch(lease)
-                    pause_s = 0.0
-                except LeaseLost:
-                    raise
-                except Exception as error:  # the relay must outlive whatever a batch meets
-                    pause_s = min(_LONGEST_PAUSE_S, pause_s * 2 or 0.1)
-                    log.warning(
-                        "%s: publishing failed, next try in %.1f s: %s",
-                        self._service,
-                        pause_s,
-                        place_of(error),
-                    )
-                    await first_of(stop, timeout_s=pause_s)
-                else:
-                    if emptied:
-                        await first_of(self._wake.told, stop, timeout_s=_POLL_S)
+            await self._run(lease, stop)
         finally:
+            self._precedence.claim(self, has_rows=False)
             await self._wake.unlisten()
 
-    async def _publish_batch(self, lease: Lease) -> bool:
-        """Publish and delete up to BATCH rows. True if none are left; raises if a row could not be published."""
-        records = await lease.fetch(_SELECT, BATCH)
+    async def _run(self, lease: Lease, stop: asyncio.Event) -> None:
+        pause_s = 0.0
+        while True:
+            self._wake.told.clear()
+            try:
+                rows = await self._next(lease)
+                if stop.is_set():
+                    return
+                self._precedence.claim(self, has_rows=bool(rows))
+                await self._publish(rows)
+                pause_s = 0.0
+            except LeaseLost:
+                raise
+            except Exception as error:  # the relay must outlive whatever a batch meets
+                self._precedence.claim(self, has_rows=False)
+                if stop.is_set():
+                    return
+                pause_s = min(_LONGEST_PAUSE_S, pause_s * 2 or 0.1)
+                log.warning(
+                    "%s: publishing failed, next try in %.1f s: %s",
+                    self._service,
+                    pause_s,
+                    place_of(error),
+                )
+                await first_of(stop, timeout_s=pause_s)
+            else:
+                if not rows:
+                    await first_of(self._wake.told, stop, timeout_s=_POLL_S)
+
+    async def _next(self, lease: Lease) -> list[Row]:
+        """Up to BATCH rows; those that were published before are deleted."""
+        records = await lease.fetch(_NEXT, BATCH, self._published)
+        PUBLISHED.labels(self._service).inc(len(self._published))
+        self._published = []
         OUTBOX_LAG.labels(self._service).set(records[0]["age_s"] if records else 0.0)
-        if not records:
-            return True
-        rows = [
+        return [
             Row(r["seq"], r["subject"], r["record"], orjson.loads(r["headers"]), r["body"].encode())
             for r in records
         ]
-        published, failure = await self._publish(rows)
-        if published:
-            await lease.fetch(_DELETE, published)
-            PUBLISHED.labels(self._service).inc(len(published))
-        if failure is not None:
-            await self._ensure_targets(rows)
-            raise failure
-        return len(records) < BATCH
 
     async def _ensure_targets(self, rows: Sequence[Row]) -> None:
         """Make the streams and buckets that the rows go to: it may be that NATS was emptied."""
@@ -130,18 +142,19 @@ class Relay:
         for bucket in {row.subject.split(".")[1] for row in rows if row.subject.startswith("$KV.")}:
             await self._nats.ensure_bucket(bucket)
 
-    async def _publish(self, rows: Sequence[Row]) -> tuple[list[int], BaseException | None]:
-        """The seqs that JetStream has, and the first failure."""
-        published: list[int] = []
+    async def _publish(self, rows: Sequence[Row]) -> None:
+        """Publish the rows; raises the first failure, when all that could be published is."""
         failure: BaseException | None = None
         for wave, failed in waves(rows):
             for row, result in zip(wave, await self._publisher.publish(wave), strict=True):
                 if result is None:
-                    published.append(row.seq)
+                    self._published.append(row.seq)
                 else:
                     failed.add(row.lane)
                     failure = failure or result
-        return published, failure
+        if failure is not None:
+            await self._ensure_targets(rows)
+            raise failure
 
 
 class Publisher:

@@ -3,9 +3,7 @@
 import functools
 from collections.abc import Mapping
 from datetime import date
-
-import holidays
-import holidays.countries  # all of them, now: a third of a second that no request should wait for
+from typing import Any
 
 _YEARS_REMEMBERED = (
     2_000  # of some hundred bytes each: several years of every region that tenants name
@@ -13,9 +11,22 @@ _YEARS_REMEMBERED = (
 
 
 @functools.cache
+def _package() -> Any:
+    import holidays
+    import holidays.countries  # all of them
+
+    return holidays
+
+
+def load() -> None:
+    """Imports the package, for up to a third of a second: in a thread after the start, so that nobody waits for it."""
+    _package()
+
+
+@functools.cache
 def known_countries() -> Mapping[str, tuple[str, ...]]:
     """Country (ISO 3166-1) -> its regions (ISO 3166-2 without the country's part) whose holidays are known."""
-    found = holidays.list_supported_countries(include_aliases=False)
+    found = _package().list_supported_countries(include_aliases=False)
     return {country: tuple(regions) for country, regions in found.items()}
 
 
@@ -31,7 +42,7 @@ def name_of(day: date, country: str, subdivision: str = "", language: str = "") 
 def _of_year(year: int, country: str, subdivision: str, language: str) -> Mapping[date, str]:
     try:
         return dict(
-            holidays.country_holidays(
+            _package().country_holidays(
                 country, subdiv=subdivision or None, years=year, language=language or None
             )
         )
@@ -50,4 +61,5 @@ def _language(country: str, wanted: str) -> str:
 
 @functools.cache
 def _localized() -> Mapping[str, list[str]]:
-    return holidays.list_localized_countries(include_aliases=False)
+    found: Mapping[str, list[str]] = _package().list_localized_countries(include_aliases=False)
+    return found

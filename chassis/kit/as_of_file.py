@@ -16,7 +16,7 @@ from chassis import codec, contracts, errors
 from chassis.call import Actor, Call, Cause
 from chassis.contracts import Method
 from chassis.errors import Violation
-from chassis.kit import as_of, listing, retention, showing
+from chassis.kit import as_of, exported, listing, retention, showing
 from chassis.kit.filter import predicate
 from chassis.kit.retention import AsOfOutOfReach
 from chassis.rights import Rights
@@ -107,11 +107,12 @@ async def _check_right(
 
 
 def bodies(runtime: "Runtime") -> dict[str, Any]:
-    """operation kind -> body, for every list that can look back."""
-    return {
-        _kind(resource): _body(runtime, resource, method)
-        for resource, method in lists_of(runtime).values()
-    }
+    """operation kind -> body, for every list that can look back; LookupError if the contract has no RecordsExported."""
+    found = {}
+    for resource, method in lists_of(runtime).values():
+        exported.event_of(resource)  # a service that cannot tell its audit does not start
+        found[_kind(resource)] = _body(runtime, resource, method)
+    return found
 
 
 def _body(runtime: "Runtime", resource: "Resource[Any]", method: Method) -> Any:
@@ -124,8 +125,15 @@ def _body(runtime: "Runtime", resource: "Resource[Any]", method: Method) -> Any:
                 run.tenant, file.lines(), type=TYPE, name=f"{resource.plural}-{then:%Y%m%dT%H%M%SZ}.jsonl",
                 owner_id=run.actor.user_id, max_bytes=MOST_BYTES,
             )  # fmt: skip
-            made = {"file_id": blob.id, "records": file.written}
-            await run.progress(file.written, file.written, position=made)
+            run.done = run.total = file.written
+            details = exported.details(
+                file.request, file.request.fields.paths, file.written, form="jsonl", as_of=f"{then:%Y-%m-%dT%H:%M:%SZ}"
+            )  # fmt: skip
+
+            async def tell(tx: Tx) -> None:
+                exported.tell(tx, run, resource, file.written, details)
+
+            await run.write(tell, position={"file_id": blob.id, "records": file.written})
         return pb.ListedFile(file_id=run.position["file_id"], record_count=run.position["records"])
 
     return list_as_of

@@ -1,9 +1,7 @@
 """Custom fields: the schema that a tenant adds to a resource, its checks, and what roles see of it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from sqlalchemy import Column, Index, MetaData, Text
 
 from chassis import codec, errors
 from chassis.errors import Violation
+from chassis.kit import custom_types
 from chassis.kit import files as kit_files
 from chassis.kit.filter import Field
 from chassis.tx import Tx
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 MOST_FIELDS = 100  # per resource and tenant: as many keys as a map in a request may have
-_DECIMAL = re.compile(
-    r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?"
-)  # what lists compare and any program reads
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class CustomFieldInvalid(errors.InvalidArgument):
@@ -193,7 +188,10 @@ async def check_values(
                     f"is unknown; the custom fields are {', '.join(schema.fields) or 'none'}",
                 )
             )
-        elif problem := _problem(field, value) or kit_files.problem(field, value, files):
+        elif problem := (
+            custom_types.problem(field.type, field.choices, codec.to_dict(value))
+            or kit_files.problem(field, value, files)
+        ):
             found.append(Violation(f"custom.{key}", problem))
     hidden = resource.hidden_custom(tx)  # what a role may not see it need not fill in
     for key, field in schema.fields.items():
@@ -214,67 +212,6 @@ def _is_empty(value: Value) -> bool:
     return given in (None, "", [])
 
 
-def _problem(field: pb.CustomField, value: Value) -> str:
-    """Why the value does not fit the field; empty if it does."""
-    given = codec.to_dict(value)
-    kind, shown = field.type, repr(given)[:60]
-    if kind == pb.CUSTOM_FIELD_TYPE_TEXT:
-        return (
-            ""
-            if isinstance(given, str) and len(given) <= 4000
-            else f"must be a text of at most 4000 characters, got {shown}"
-        )
-    if kind == pb.CUSTOM_FIELD_TYPE_NUMBER:
-        return "" if _is_whole(given) else f"must be a whole number, got {shown}"
-    if kind == pb.CUSTOM_FIELD_TYPE_DECIMAL:
-        return (
-            ""
-            if isinstance(given, str) and _DECIMAL.fullmatch(given)
-            else f"must be a decimal number as text, got {shown}"
-        )
-    if kind == pb.CUSTOM_FIELD_TYPE_DATE:
-        return (
-            ""
-            if isinstance(given, str) and _is_date(given)
-            else f"must be a date YYYY-MM-DD, got {shown}"
-        )
-    if kind == pb.CUSTOM_FIELD_TYPE_YES_NO:
-        return "" if isinstance(given, bool) else f"must be true or false, got {shown}"
-    if kind == pb.CUSTOM_FIELD_TYPE_CHOICE:
-        return (
-            ""
-            if isinstance(given, str) and given in field.choices
-            else f"must be one of {', '.join(field.choices)}, got {shown}"
-        )
-    if kind == pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE:
-        fits = isinstance(given, list) and all(
-            isinstance(g, str) and g in field.choices for g in given
-        )
-        return "" if fits else f"must be a list of {', '.join(field.choices)}, got {shown}"
-    return (
-        "" if isinstance(given, str) and _UUID.fullmatch(given) else f"must be an id, got {shown}"
-    )
-
-
-def _is_whole(given: Any) -> bool:
-    # Up to 2**53: beyond, JSON's numbers are not exact.
-    return (
-        isinstance(given, int | float)
-        and not isinstance(given, bool)
-        and abs(given) < 2**53
-        and given == int(given)
-    )
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return (
-            date.fromisoformat(text).isoformat() == text
-        )  # ISO 8601 has other spellings, which would not sort
-    except ValueError:
-        return False
-
-
 async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | None) -> None:
     """What a custom field's definition must satisfy; announces it, so that every process reads the schema again."""
     found = []
@@ -286,8 +223,7 @@ async def check_definition(tx: Tx, new: pb.CustomField, old: pb.CustomField | No
                 f"{new.resource!r} has no custom fields; {', '.join(sorted(known))} have",
             )
         )
-    choosing = new.type in (pb.CUSTOM_FIELD_TYPE_CHOICE, pb.CUSTOM_FIELD_TYPE_MULTI_CHOICE)
-    if choosing and not new.choices:
+    if new.type in custom_types.CHOOSING and not new.choices:
         found.append(Violation("choices", "is required for a choice"))
     if len(set(new.choices)) != len(new.choices):
         found.append(Violation("choices", "names a choice twice"))

@@ -1,13 +1,13 @@
-"""What an export tells the audit: who took out how many records, chosen by which fields, and never a value of them."""
+"""What an export tells the audit, and a list as of an instant that leaves a file: who took out how many records, chosen by
+which fields, and never a value of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chassis import contracts
 from chassis.kit.filter import fields_named, parse
 from chassis.tx import Tx
 from crm.common.v1 import audit_pb2
-from crm.common.v1 import imports_pb2 as pb
 
 if TYPE_CHECKING:
     from chassis.kit.resource import Resource
@@ -17,40 +17,46 @@ ACTION = "export"
 _MOST = 500  # characters of a detail, as AuditedAction allows
 
 
-def tell(
-    tx: Tx,
-    run: "OperationRun",
-    resource: "Resource[Any]",
-    columns: Sequence[str],
-    record_count: int,
-) -> None:
-    """Emits the service's own RecordsExported in the name of who asked; LookupError if its events.proto has none."""
+def event_of(resource: "Resource[Any]") -> type[Any]:
+    """The service's own RecordsExported; LookupError if its contract has none."""
     name = f"{resource.package}.RecordsExported"
     event = contracts.message_class(name)
     if event is None:
         raise LookupError(f"{name} is not declared, so the audit would not learn of exports")
+    return event
+
+
+def tell(
+    tx: Tx,
+    run: "OperationRun",
+    resource: "Resource[Any]",
+    record_count: int,
+    details: Mapping[str, str],
+) -> None:
+    """Emits the service's own RecordsExported in the name of who asked."""
     tx.actor = run.actor
     audited = audit_pb2.AuditedAction(
-        action=ACTION, object=resource.object, session_id=run.actor.session_id,
-        details=details(run.request, columns, record_count),
+        action=ACTION, object=resource.object, session_id=run.actor.session_id, details=details,
     )  # fmt: skip
     tx.emit(
-        event(
+        event_of(resource)(
             operation_id=run.id, object=resource.object, record_count=record_count, audited=audited
         )
     )
 
 
-def details(request: Any, columns: Sequence[str], record_count: int) -> dict[str, str]:
+def details(
+    request: Any, columns: Sequence[str], record_count: int, *, form: str, **more: str
+) -> dict[str, str]:
     """Rows, format, columns and the names of the fields in the filter: its values, and words that were searched, may be a
     person's."""
-    form = request.format or pb.FILE_FORMAT_CSV
     found = {
         "rows": str(record_count),
-        "format": pb.FileFormat.Name(form).removeprefix("FILE_FORMAT_").lower(),
+        "format": form,
         "columns": _shortened(columns),
         "filtered_by": _shortened(sorted(fields_named(parse(request.filter)))),
         "searched": "yes" if request.q else "",
+        **more,
     }
     return {key: value for key, value in found.items() if value}
 

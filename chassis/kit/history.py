@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from chassis import codec, errors
 from chassis.db.statement import Statement
 from chassis.errors import Violation
-from chassis.kit.page_token import PageTokenError, PageTokens
+from chassis.kit.page_token import PageTokens
 from chassis.kit.retention import check_reach
 from chassis.kit.showing import hidden_of, limited
 from chassis.times import to_datetime, to_timestamp
@@ -89,12 +89,7 @@ async def revisions(
             "page_size must be 1 to 200", [Violation("page_size", f"{size} is out of range")]
         )
     if request.page_token:
-        try:
-            below = tokens.read(request.page_token, shape=identity).values[0]  # type: ignore[assignment]
-        except PageTokenError as error:
-            raise errors.InvalidArgument(
-                str(error), [Violation("page_token", str(error))]
-            ) from None
+        below = tokens.read(request.page_token, shape=identity).values[0]  # type: ignore[assignment]
     rows = await tx.fetch(resource.of_history.page, id=request.id, below=below, page_limit=size + 1)
     hidden = hidden_of(tx, resource)
     found = []

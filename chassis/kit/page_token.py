@@ -17,6 +17,8 @@ from uuid import UUID
 
 import orjson
 
+from chassis import errors
+
 Value: TypeAlias = str | int | bool | Decimal | datetime | date | UUID | None
 
 _TAG_BYTES = 16  # 128 bits: forging stays hopeless, and the token stays short in a URL
@@ -24,14 +26,15 @@ _LONGEST = 8192  # four sort keys of 200 characters of four bytes fit; longer is
 _SHORTEST_SECRET = 32
 
 
-class PageTokenError(ValueError):
+class PageTokenError(errors.InvalidArgument):
     """The token was not made by this list."""
 
     def __init__(self) -> None:
-        super().__init__(
+        told = (
             "page_token does not belong to this list with this filter, order_by and q;"
             " start again without page_token"
         )
+        super().__init__(told, [errors.Violation("page_token", told)])
 
 
 @dataclass(frozen=True, slots=True)

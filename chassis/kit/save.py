@@ -6,7 +6,7 @@ somebody else was faster, and the body runs again. Anything more is a transactio
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -46,6 +46,17 @@ class Key:
     method: str
     request_id: str
     request_hash: bytes
+
+    def row(self, answer: bytes, now: datetime) -> list[Any]:
+        """What the answer's row has besides the tenant, in the order of INSERT_ANSWER."""
+        return [
+            self.actor,
+            self.method,
+            self.request_id,
+            self.request_hash,
+            answer,
+            now + ANSWER_LIFE,
+        ]
 
 
 def record(tx: Tx, save: Save) -> None:
@@ -165,14 +176,7 @@ def _statement(
     if rows:
         arguments += columns_of(rows)
     if key is not None:
-        arguments += [
-            key.actor,
-            key.method,
-            key.request_id,
-            key.request_hash,
-            answer,
-            tx.now + ANSWER_LIFE,
-        ]
+        arguments += key.row(answer, tx.now)
     shape = (save.old == 0, bool(rows), key is not None)
     if shape not in resource.sql:
         resource.sql[shape] = _text(resource, *shape)

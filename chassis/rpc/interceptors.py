@@ -3,7 +3,6 @@
 An interceptor is `async (request, call, next) -> answer`; the request is bytes until `shape` has read it.
 """
 
-import asyncio
 import functools
 import logging
 import time
@@ -18,6 +17,7 @@ from chassis.call import ANYBODY, Call
 from chassis.features import check_feature
 from chassis.rights import Rights
 from chassis.rpc import shape as shapes
+from chassis.rpc.deadlines import Deadlines
 from crm.options.v1 import options_pb2
 
 if TYPE_CHECKING:
@@ -55,23 +55,28 @@ async def telemetry_(request: Any, call: Call, next: Next) -> Any:
 _seconds = functools.cache(telemetry.RPC_SECONDS.labels)
 
 
-async def errors_(request: Any, call: Call, next: Next) -> Any:
+def errors_() -> Interceptor:
     """Lets refusals pass; anything else becomes INTERNAL with a fixed text and the trace id, and a log line."""
-    try:
-        if call.deadline is None:
-            return await next(request, call)
-        async with asyncio.timeout(call.remaining_s()):
-            return await next(request, call)
-    except errors.CrmError:
-        raise
-    except TimeoutError as error:
-        raise errors.DeadlineExceeded("the request took longer than its deadline") from error
-    except Exception as error:
-        log.exception("defect in %s", call.method.full_name)
-        raise errors.Internal(
-            f"something went wrong here; tell your administrator the trace id {telemetry.trace_id()}",
-            metadata={"trace_id": telemetry.trace_id()},
-        ) from error
+    deadlines = Deadlines()
+
+    async def refuse(request: Any, call: Call, next: Next) -> Any:
+        try:
+            if call.deadline is None:
+                return await next(request, call)
+            with deadlines.until(call.deadline):
+                return await next(request, call)
+        except errors.CrmError:
+            raise
+        except TimeoutError as error:
+            raise errors.DeadlineExceeded("the request took longer than its deadline") from error
+        except Exception as error:
+            log.exception("defect in %s", call.method.full_name)
+            raise errors.Internal(
+                f"something went wrong here; tell your administrator the trace id {telemetry.trace_id()}",
+                metadata={"trace_id": telemetry.trace_id()},
+            ) from error
+
+    return refuse
 
 
 def authentication(runtime: "Runtime") -> Interceptor:
@@ -82,9 +87,10 @@ def authentication(runtime: "Runtime") -> Interceptor:
         if call.method.public:
             call.actor, call.rights = ANYBODY, _NO_RIGHTS
         elif authorization:
-            call.tenant, call.actor, call.rights = await runtime.authentication.authenticate(
+            who = runtime.authentication
+            call.tenant, call.actor, call.rights = who.known(
                 authorization
-            )
+            ) or await who.authenticate(authorization)
         else:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
         if not call.method.public and call.metadata.get(viewing.METADATA):
@@ -134,7 +140,7 @@ def ordered(runtime: "Runtime") -> tuple[Interceptor, ...]:
     """The order, and why."""
     return (
         telemetry_,  # first: sees everything, also what the others refuse
-        errors_,  # before all that may fail, so that nothing leaves as a driver's text
+        errors_(),  # before all that may fail, so that nothing leaves as a driver's text
         authentication(runtime),  # before any look at the request: strangers cost little
         permission(runtime),  # needs the caller; before the message is read
         shape,  # last: only a permitted caller learns what is wrong with his message

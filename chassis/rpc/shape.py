@@ -44,6 +44,8 @@ _FORMATS: dict[int, tuple[re.Pattern[str], str]] = {
     ),
 }
 Check = Callable[[Any, str, list[Violation]], None]
+FieldCheck = Callable[[Any, Any, str, list[Violation]], None]
+"""Of (message, the field's value or None where it is empty, path, violations found so far)."""
 
 
 class InvalidShape(errors.InvalidArgument):
@@ -75,10 +77,12 @@ def _checker(descriptor: Descriptor) -> Check:
     ]
 
     def check_message(message: Any, path: str, found: list[Violation]) -> None:
-        filled = {field.name for field, _ in message.ListFields()}
+        filled = {field.name: value for field, value in message.ListFields()}
         for name, always, check_field in checks:
-            if always or name in filled:  # most fields of most messages are empty
-                check_field(message, f"{path}{name}", found)
+            if name in filled:  # most fields of most messages are empty
+                check_field(message, filled[name], f"{path}{name}", found)
+            elif always:
+                check_field(message, None, f"{path}{name}", found)
 
     return check_message
 
@@ -92,7 +96,7 @@ def _minds_absence(field: FieldDescriptor) -> bool:
     return bool(rules.required or (plain and number and limited))
 
 
-def _field_check(field: FieldDescriptor) -> Check | None:
+def _field_check(field: FieldDescriptor) -> FieldCheck | None:
     options = field.GetOptions()
     rules = (
         options.Extensions[options_pb2.rules]
@@ -107,26 +111,24 @@ def _field_check(field: FieldDescriptor) -> Check | None:
         of_value = _text_check(rules)
     elif rules.HasField("min") or rules.HasField("max"):
         of_value = _number_check(rules)
-    name = field.name
     if field.is_repeated:
         return _repeated_check(field, rules, of_value, is_map=is_map, ours=ours)
     partial = _is_resource_of_update(field)
+    zero_counts = of_value is not None and not text and not field.has_presence
 
-    def check_single(message: Any, path: str, found: list[Violation]) -> None:
-        if field.has_presence and not message.HasField(name):
+    def check_single(message: Any, value: Any, path: str, found: list[Violation]) -> None:
+        if value is None:
             if rules.required:
                 found.append(Violation(path, "is required"))
+            elif zero_counts:
+                of_value(0, path, found)  # type: ignore[misc]  # zero_counts says that there is one
             return
-        value = getattr(message, name)
-        if rules.required and not field.has_presence and not value:
-            found.append(Violation(path, "is required"))
-        elif of_value is not None and (value or not text):
+        if of_value is not None and (value or not text):
             of_value(value, path, found)
-        if ours:
-            if partial:
-                _check_partial(message, value, path, found)
-            else:
-                _checker(field.message_type)(value, f"{path}.", found)
+        if partial:
+            _check_partial(message, value, path, found)
+        elif ours:
+            _checker(field.message_type)(value, f"{path}.", found)
 
     return check_single if rules.required or of_value is not None or ours else None
 
@@ -154,13 +156,12 @@ def _repeated_check(
     *,
     is_map: bool,
     ours: bool,
-) -> Check:
-    name, most = field.name, rules.max_items or _MOST_ITEMS
+) -> FieldCheck:
+    most = rules.max_items or _MOST_ITEMS
     check_map = _map_check(rules) if is_map else None
 
-    def check_repeated(message: Any, path: str, found: list[Violation]) -> None:
-        values = getattr(message, name)
-        if not values:
+    def check_repeated(message: Any, values: Any, path: str, found: list[Violation]) -> None:
+        if values is None:
             if rules.required:
                 found.append(Violation(path, "is required"))
             return

@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 import jwt
@@ -33,6 +32,7 @@ from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
 from chassis.settings import Settings
 from chassis.testing import run_folder, servers
+from chassis.testing.looking import Looks
 from chassis.waits import first_of
 
 S = TypeVar("S")
@@ -77,9 +77,16 @@ class Person:
     tenant: str
     id: str
     token: str = ""
+    _stubs: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def stub(self, stub_class: type[S], *, remote: bool = True, **metadata: str) -> S:
         """The generated stub, over gRPC or within the process, called as this person; refusals raise CrmError."""
+        key = (stub_class, remote, *metadata.items())
+        if key not in self._stubs:  # a new one makes a callable for each of some hundred RPCs
+            self._stubs[key] = self._stub(stub_class, remote, metadata)
+        return self._stubs[key]
+
+    def _stub(self, stub_class: type[S], remote: bool, metadata: Mapping[str, str]) -> S:
         channel = self.installation.remote if remote else self.installation.local
         headers = {"authorization": f"Bearer {self.token}", **metadata} if self.token else metadata
         return stub_class(Authorised(channel, headers))  # type: ignore[call-arg]
@@ -143,8 +150,14 @@ class Installation:
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self.remote: Channel = RemoteChannel(f"127.0.0.1:{process.grpc_port}")
+        self.remote: RemoteChannel = RemoteChannel(f"127.0.0.1:{process.grpc_port}")
         self.local: Channel = process._local
+        self._looks = Looks(process.settings.postgres_url)
+
+    async def close(self) -> None:
+        """End the ways in; the process is ended by whoever started it."""
+        await self.remote.close()
+        await self._looks.close()
 
     @property
     def stranger(self) -> Person:
@@ -182,27 +195,38 @@ class Installation:
 
     async def rows(self, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Rows that a statement finds as superuser: what is really in the database."""
-        url = urlsplit(self.process.settings.postgres_url)._replace(path=f"/{database_of(service)}")
-        raw = await asyncpg.connect(url.geturl())
-        try:
-            return await raw.fetch(sql, *arguments)
-        finally:
-            await raw.close()
+        return await self._looks.rows(database_of(service), sql, *arguments)
 
     async def events(
-        self, tenant: Tenant, name: str, *, count: int = 1, timeout_s: float = 10.0
+        self,
+        tenant: Tenant,
+        name: str,
+        *,
+        count: int = 1,
+        timeout_s: float = 10.0,
+        service: str = "",
     ) -> list[dict[str, Any]]:
-        """The bodies of the tenant's first events of this type name, once at least `count` have been published."""
-        return await published(self.process.nats, tenant.id, name, count, timeout_s)
+        """The bodies of the tenant's first events of this type name, once at least `count` have been published.
+
+        Where several services publish one of this name, it is that of the one that runs here; `service` says whose otherwise.
+        """
+        publisher = service or publisher_of(name, self.process.runtimes)
+        return await published(self.process.nats, tenant.id, publisher, name, count, timeout_s)
+
+
+def publisher_of(name: str, running: Iterable[str]) -> str:
+    """The service that publishes events of this type name, of several the one that runs; LookupError unless it is one."""
+    all_ = {contracts.service_of(full) for full in contracts.events() if full.endswith(f".{name}")}
+    found = sorted(all_ if len(all_) == 1 else all_ & set(running))
+    if len(found) != 1:
+        raise LookupError(f"{name} is published by {found or sorted(all_)}; say which service=")
+    return found[0]
 
 
 async def published(
-    nats: Any, tenant_id: str, name: str, count: int, timeout_s: float
+    nats: Any, tenant_id: str, publisher: str, name: str, count: int, timeout_s: float
 ) -> list[dict[str, Any]]:
-    """The bodies of events as an outside subscriber sees them."""
-    publisher = next(
-        contracts.service_of(full) for full in contracts.events() if full.endswith(f".{name}")
-    )
+    """The bodies of a service's events as an outside subscriber sees them."""
     subscription = await nats.js.subscribe(
         f"crm.{tenant_id}.{publisher}.{name}", stream=stream_of(publisher), ordered_consumer=True
     )
@@ -286,10 +310,13 @@ async def installation(
 ) -> AsyncIterator[Installation]:
     """Runs these services in one process until the block ends; migrates their databases first.
 
-    Without `past` they begin with empty streams: a service that starts anew would first hear all that earlier tests did.
+    Without `past` they begin with empty streams: a service that starts anew would first hear all that earlier tests did. Servers
+    that the caller names by both `postgres_url` and `nats_url` are his own: he has migrated them, and nothing was said there before.
     """
-    await asyncio.to_thread(migrate_once, names)
-    if not past:
+    own_servers = {"postgres_url", "nats_url"} <= changes.keys()
+    if not own_servers:
+        await asyncio.to_thread(migrate_once, names)
+    if not past and not own_servers:
         await _purge()
     process = Process(test_settings(**changes), [services.load(name) for name in names])
     ready = asyncio.Event()
@@ -312,9 +339,11 @@ async def installation(
     key = {"kid": _KID, "public_pem": public.decode(), "alg": "EdDSA"}
     await directories.put(process.nats, "_", "key", _KID, key)
     await process.directory.until(lambda: process.directory.of("_").entry("key", _KID) is not None)
+    made = Installation(process)
     try:
-        yield Installation(process)
+        yield made
     finally:
+        await made.close()
         process.stop.set()
         await running
         if beat is not None:

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import sys
 
-from deploy.local import screen
+from deploy.local import migrated, screen
 from deploy.local.children import Child, run_to_end
 from deploy.local.errors import Refusal
 from deploy.local.files import last_line, read_json
@@ -46,13 +46,23 @@ def environment(installation: Installation, endpoints: Endpoints) -> dict[str, s
     return inherited | told | chosen
 
 
+async def prepare(installation: Installation, endpoints: Endpoints) -> None:
+    """As `migrate`, unless nothing has changed since the last time."""
+    secret = environment(installation, endpoints)["CRM_SECRET"]
+    if not await migrated.is_current(installation.settings.data, endpoints.postgres, secret):
+        await migrate(installation, endpoints)
+
+
 async def migrate(installation: Installation, endpoints: Endpoints) -> None:
     """Bring every database to this version; raises Refusal with the migration's own sentence."""
     child = _program(installation, endpoints, "migrate", "chassis", "migrate")
     child.log.unlink(missing_ok=True)  # so that its last line is this run's
+    data = installation.settings.data
+    migrated.forget(data)
     code = await run_to_end(child)
     if code == 0:
-        return
+        secret = environment(installation, endpoints)["CRM_SECRET"]
+        return await migrated.note(data, endpoints.postgres, secret)
     reason = last_line(child.log) or f"exit code {code}"
     if code == NEWER_DATABASE_EXIT:
         raise Refusal(

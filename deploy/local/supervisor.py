@@ -230,7 +230,7 @@ class Supervisor:
 async def supervise(
     settings: Settings,
     children: Children = application.processes,
-    migration: Migration = application.migrate,
+    migration: Migration = application.prepare,
 ) -> int:
     """Run the installation of `settings` until a signal ends it, and answer exit code 0.
 

@@ -11,11 +11,12 @@ import orjson
 
 from chassis import errors
 from crm.contacts.v1 import data_page_pb2
-from gateway import problems, transcode
+from gateway import transcode
 from gateway.calls import Calls
 from gateway.edge import Edge
-from gateway.exchange import HTML, Exchange, Header, Response
+from gateway.exchange import Exchange, Response
 from gateway.public import data_inputs, data_page
+from gateway.public.page import html
 from gateway.routes import Handler, Table
 
 _SERVICE = "/crm.contacts.v1.DataLinksService/"
@@ -194,13 +195,4 @@ def _private(response: Response) -> Response:
 
 def _html(exchange: Exchange, page: str, error: errors.CrmError | None = None) -> Response:
     """A page that stands in no frame, loads only our own style and posts only here."""
-    headers: list[Header] = [
-        (b"content-security-policy", _POLICY),
-        (b"cache-control", b"no-store"),
-    ]
-    status = 200
-    if error is not None:
-        refusal = problems.problem(error, exchange)
-        status = refusal.status
-        headers += [header for header in refusal.headers if header[0] == b"retry-after"]
-    return Response(status, page.encode(), content_type=HTML, headers=headers)
+    return html(exchange, page, _POLICY, error)

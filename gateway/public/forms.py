@@ -17,8 +17,9 @@ from crm.contacts.v1 import form_pb2, intake_pb2
 from gateway import problems, transcode
 from gateway.calls import Calls
 from gateway.edge import Edge
-from gateway.exchange import HTML, Exchange, Header, Response
+from gateway.exchange import Exchange, Header, Response
 from gateway.public import form_page
+from gateway.public.page import html
 from gateway.routes import Handler, Table
 
 _SERVICE = "/crm.contacts.v1.ContactsService/"
@@ -247,13 +248,4 @@ def _html(
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         f"form-action 'self'; base-uri 'none'; frame-ancestors {framers}"
     )
-    headers: list[Header] = [
-        (b"content-security-policy", policy.encode("ascii", "ignore")),
-        (b"cache-control", b"no-store"),
-    ]
-    status = 200
-    if error is not None:
-        refusal = problems.problem(error, exchange)
-        status = refusal.status
-        headers += [header for header in refusal.headers if header[0] == b"retry-after"]
-    return Response(status, page.encode(), content_type=HTML, headers=headers)
+    return html(exchange, page, policy.encode("ascii", "ignore"), error)

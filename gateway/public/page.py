@@ -1,9 +1,13 @@
-"""What the pages for people without an account share: words in their language, and the document around a body."""
+"""What the pages for people without an account share: words in their language, the document around a body, and its answer."""
 
 import json
 from functools import cache
 from html import escape
 from pathlib import Path
+
+from chassis import errors
+from gateway import problems
+from gateway.exchange import HTML, Exchange, Header, Response
 
 _FOLDER = Path(__file__).parent / "words"
 _FALLBACK = "en"
@@ -52,3 +56,19 @@ def document(language: str, title: str, body: str, head: str = "") -> str:
 </body>
 </html>
 """
+
+
+def html(
+    exchange: Exchange, page: str, policy: bytes, error: errors.CrmError | None = None
+) -> Response:
+    """A page that nobody keeps on the way, under this content security policy; with the status of the refusal it tells of."""
+    headers: list[Header] = [
+        (b"content-security-policy", policy),
+        (b"cache-control", b"no-store"),
+    ]
+    status = 200
+    if error is not None:
+        refusal = problems.problem(error, exchange)
+        status = refusal.status
+        headers += [header for header in refusal.headers if header[0] == b"retry-after"]
+    return Response(status, page.encode(), content_type=HTML, headers=headers)

@@ -1,4 +1,5 @@
-"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, the open requests and tasks, and what colleagues noted."""
+"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, what is open (requests, deals, quotes, invoices, tasks),
+and what colleagues noted."""
 
 from typing import Any
 
@@ -14,6 +15,7 @@ from crm.contacts.v1 import (
     request_pb2,
     timeline_pb2,
 )
+from crm.deals.v1 import deal_pb2, invoice_pb2, pipeline_pb2, quote_pb2
 from crm.tasks.v1 import task_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
@@ -27,11 +29,17 @@ _FACTS = "/crm.contacts.v1.CardFactsService/GetContactFacts"
 _NOTES = "/crm.contacts.v1.NotesService/"
 _CONSENTS = "/crm.contacts.v1.ConsentsService/"
 _TASKS = "/crm.tasks.v1.TasksService/"
-_TIMELINE_SIZE, _REQUESTS_SIZE, _TASKS_SIZE = 20, 20, 20
-_NOTES_SIZE, _AGREEMENTS_SIZE = 20, 20
-_OPEN = 'contact_id = "{id}" AND state != CLOSED AND state != LINKED'
-_PINNED = 'contact_id = "{id}" AND pinned = true'
-_STILL_OPEN = 'contact_id = "{id}" AND state = OPEN'
+_DEALS = "/crm.deals.v1.DealsService/"
+_INVOICES = "/crm.deals.v1.InvoicesService/ListInvoices"
+_QUOTES = "/crm.deals.v1.QuotesService/ListQuotes"
+_EACH = 20
+_OF_PERSON = 'contact_id = "{id}" AND '
+_REQUESTS = _OF_PERSON + "state != CLOSED AND state != LINKED"
+_PINNED = _OF_PERSON + "pinned = true"
+_OPEN = _OF_PERSON + "state = OPEN"
+_TAKES_PART = 'party_ids:"{id}" AND state = OPEN'
+_OWED = _OF_PERSON + "(state = ISSUED OR state = PARTLY_PAID)"
+_OFFERED = _OF_PERSON + "state = SENT"
 
 
 class Card:
@@ -54,52 +62,43 @@ class Card:
         return Response(200, parts.compose(card))
 
     async def _card(self, parts: Parts, id: str) -> dict[str, Any]:
-        timeline = timeline_pb2.ListContactTimelineRequest(id=id, page_size=_TIMELINE_SIZE)
         # The id stands inside a filter: only what looks like one may get there.
         of_person = id if set(id) <= _ID_LETTERS else ""
-        requests = request_pb2.ListRequestsRequest(
-            page_size=_REQUESTS_SIZE, filter=_OPEN.format(id=of_person)
-        )
-        pinned = note_pb2.ListNotesRequest(
-            page_size=_NOTES_SIZE, filter=_PINNED.format(id=of_person)
-        )
-        to_keep = agreement_pb2.ListAgreementsRequest(
-            page_size=_AGREEMENTS_SIZE, filter=_STILL_OPEN.format(id=of_person)
-        )
-        to_do = task_pb2.ListTasksRequest(
-            page_size=_TASKS_SIZE, filter=_STILL_OPEN.format(id=of_person), order_by="due_time"
-        )
+
+        def some(request: type[Any], filter: str, order_by: str = "") -> Any:
+            return request(page_size=_EACH, filter=filter.format(id=of_person), order_by=order_by)
+
+        timeline = timeline_pb2.ListContactTimelineRequest(id=id, page_size=_EACH)
         consents = consent_pb2.BatchGetConsentStatesRequest(contact_ids=[id])
-        (
-            (contact, company),
-            facts,
-            entries,
-            open_requests,
-            open_tasks,
-            notes,
-            agreements,
-            known,
-        ) = await together(
+        lists = {
+            "timeline": (_CONTACTS + "ListContactTimeline", timeline, "entries"),
+            "requests": (_CONTACTS + "ListRequests", some(request_pb2.ListRequestsRequest, _REQUESTS), "requests"),
+            "openDeals": (_DEALS + "ListDeals", some(deal_pb2.ListDealsRequest, _TAKES_PART), "deals"),
+            "openQuotes": (_QUOTES, some(quote_pb2.ListQuotesRequest, _OFFERED, "valid_until"), "quotes"),
+            "openInvoices": (_INVOICES, some(invoice_pb2.ListInvoicesRequest, _OWED, "instalments.due_date"), "invoices"),
+            "openTasks": (_TASKS + "ListTasks", some(task_pb2.ListTasksRequest, _OPEN, "due_time"), "tasks"),
+            "notes": (_NOTES + "ListNotes", some(note_pb2.ListNotesRequest, _PINNED), "notes"),
+            "agreements": (_NOTES + "ListAgreements", some(agreement_pb2.ListAgreementsRequest, _OPEN), "agreements"),
+            "consents": (_CONSENTS + "BatchGetConsentStates", consents, "contacts"),
+        }  # fmt: skip
+        (contact, company), facts, *found = await together(
             self._person(parts, id),
             parts.one(_FACTS, card_facts_pb2.GetContactFactsRequest(id=id)),
-            parts.many(_CONTACTS + "ListContactTimeline", timeline, "entries"),
-            parts.many(_CONTACTS + "ListRequests", requests, "requests"),
-            parts.many(_TASKS + "ListTasks", to_do, "tasks"),
-            parts.many(_NOTES + "ListNotes", pinned, "notes"),
-            parts.many(_NOTES + "ListAgreements", to_keep, "agreements"),
-            parts.many(_CONSENTS + "BatchGetConsentStates", consents, "contacts"),
+            *(parts.many(*asked) for asked in lists.values()),
         )
-        return {
-            "contact": contact,
-            "company": company,
-            "facts": facts,
-            "timeline": entries,
-            "requests": open_requests,
-            "openTasks": open_tasks,
-            "notes": notes,
-            "agreements": agreements,
-            "consents": known[0].get("states", []) if known else [],
-        }
+        card = {"contact": contact, "company": company, "facts": facts}
+        card |= dict(zip(lists, found, strict=True))
+        card["consents"] = card["consents"][0].get("states", []) if card["consents"] else []
+        card["pipelines"] = await self._pipelines(parts, card["openDeals"])
+        return card
+
+    async def _pipelines(self, parts: Parts, deals: list[Any]) -> list[Any]:
+        """The pipelines in which the deals stand, for the names of their stages."""
+        ids = sorted({deal["pipelineId"] for deal in deals if "pipelineId" in deal})
+        if not ids:
+            return []
+        request = pipeline_pb2.BatchGetPipelinesRequest(ids=ids)
+        return await parts.many(_DEALS + "BatchGetPipelines", request, "pipelines")
 
     async def _person(self, parts: Parts, id: str) -> tuple[bytes, Any]:
         contact = await parts.needed(_CONTACTS + "GetContact", contact_pb2.GetContactRequest(id=id))

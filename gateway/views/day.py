@@ -1,6 +1,6 @@
 """GET /v1/me/day and /v1/departments/{id}/day: what tasks says is to be done, with the names of whom it is about.
 
-tasks keeps no names: the contacts', companies', agreements' and colleagues' owners are asked for those that the day names, as far
+tasks keeps no names: the contacts', companies', agreements', deals' and colleagues' owners are asked for those that the day names, as far
 as the caller may read them. What he may not read, or whose owner is down, has no name and stays in the day.
 """
 
@@ -13,6 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from chassis import errors
 from chassis.errors import Violation
 from crm.contacts.v1 import agreement_pb2, company_pb2, contact_pb2
+from crm.deals.v1 import deal_pb2
 from crm.identity.v1 import user_pb2
 from crm.tasks.v1 import day_pb2
 from gateway.calls import Calls
@@ -26,6 +27,7 @@ DEPARTMENT_PATH = "/v1/departments/{id}/day"
 _DAYS = "/crm.tasks.v1.DaysService/"
 _CONTACTS = "/crm.contacts.v1.ContactsService/"
 _AGREEMENTS = "/crm.contacts.v1.NotesService/BatchGetAgreements"
+_DEALS = "/crm.deals.v1.DealsService/BatchGetDeals"
 _USERS = "/crm.identity.v1.IdentityService/BatchGetUsers"
 _LISTS = ("overdue", "dueToday", "runningLadders")
 
@@ -44,12 +46,14 @@ class MyDay:
         day = orjson.loads(await parts.needed(_DAYS + "GetDay", request))
         lines = day.get("lines", [])
         agreed = _ids("agreementId", (r for line in lines for r in line.get("reasons", [])))
-        contacts, companies, agreements = await together(
-            _contacts(parts, _ids("contactId", lines)),
-            _companies(parts, _ids("companyId", lines)),
-            _agreements(parts, agreed),
-        )
-        named = {"contacts": contacts, "companies": companies, "agreements": agreements}
+        deals = _ids("dealId", (line.get("matter", {}) for line in lines))
+        named = {
+            "contacts": _contacts(parts, _ids("contactId", lines)),
+            "companies": _companies(parts, _ids("companyId", lines)),
+            "agreements": _agreements(parts, agreed),
+            "deals": _deals(parts, deals),
+        }
+        named = dict(zip(named, await together(*named.values()), strict=True))
         return Response(200, parts.compose({"lines": lines, **day, **named}))
 
 
@@ -100,6 +104,13 @@ async def _companies(parts: Parts, ids: list[str]) -> list[Any]:
 async def _agreements(parts: Parts, ids: list[str]) -> list[Any]:
     request = agreement_pb2.BatchGetAgreementsRequest(ids=ids, fields=FieldMask(paths=["subject"]))
     return await parts.many(_AGREEMENTS, request, "agreements") if ids else []
+
+
+async def _deals(parts: Parts, ids: list[str]) -> list[Any]:
+    request = deal_pb2.BatchGetDealsRequest(
+        ids=ids, fields=FieldMask(paths=["title", "amount", "currency"])
+    )
+    return await parts.many(_DEALS, request, "deals") if ids else []
 
 
 async def _users(parts: Parts, ids: list[str]) -> list[Any]:

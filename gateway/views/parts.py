@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 
 from chassis import errors
 from chassis.contracts import service_of
-from chassis.settings import SettingError
 from gateway.calls import Calls
 
 # What is down or too slow is left out; anything else a service refuses is either the caller's right or our defect.
@@ -30,10 +29,8 @@ class Parts:
             return await self._calls.ask(method, request, self._metadata)
         except _DOWN:
             self.unavailable.add(service_of(method[1:]))
-        except SettingError:
-            pass  # this installation runs without that service
         except (errors.PermissionDenied, errors.NotFound, errors.FailedPrecondition):
-            pass  # the role has no right to this part, or the company has switched it off: the screen stands without it
+            pass  # the role has no right to this part, or it is switched off or not installed: the screen stands without it
         return None
 
     async def needed(self, method: str, request: Message) -> bytes:

@@ -1,8 +1,9 @@
-"""GET /v1/search?q=: contacts, companies and requests at once, up to ten of each."""
+"""GET /v1/search?q=: contacts, companies, requests, deals, quotes and invoices at once, up to ten of each."""
 
 from chassis import errors
 from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2
+from crm.deals.v1 import deal_pb2, invoice_pb2, quote_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions
@@ -11,6 +12,7 @@ from gateway.views.parts import Parts, together
 PATH = "/v1/search"
 
 _CONTACTS = "/crm.contacts.v1.ContactsService/"
+_DEALS = "/crm.deals.v1."
 _EACH = 10
 _MAX_LENGTH = 200
 
@@ -33,23 +35,18 @@ class Search:
         if not authorization:
             raise errors.Unauthenticated("sign in first: send 'Authorization: Bearer <token>'")
         parts = Parts(self._calls, self._calls.metadata(exchange, authorization))
-        contacts, companies, requests = await together(
-            parts.many(
-                _CONTACTS + "ListContacts",
-                contact_pb2.ListContactsRequest(q=q, page_size=_EACH),
-                "contacts",
-            ),
-            parts.many(
-                _CONTACTS + "ListCompanies",
-                company_pb2.ListCompaniesRequest(q=q, page_size=_EACH),
-                "companies",
-            ),
-            parts.many(
-                _CONTACTS + "ListRequests",
-                request_pb2.ListRequestsRequest(q=q, page_size=_EACH),
-                "requests",
-            ),
+        lists = {
+            "contacts": (_CONTACTS + "ListContacts", contact_pb2.ListContactsRequest),
+            "companies": (_CONTACTS + "ListCompanies", company_pb2.ListCompaniesRequest),
+            "requests": (_CONTACTS + "ListRequests", request_pb2.ListRequestsRequest),
+            "deals": (_DEALS + "DealsService/ListDeals", deal_pb2.ListDealsRequest),
+            "quotes": (_DEALS + "QuotesService/ListQuotes", quote_pb2.ListQuotesRequest),
+            "invoices": (_DEALS + "InvoicesService/ListInvoices", invoice_pb2.ListInvoicesRequest),
+        }
+        found = await together(
+            *(
+                parts.many(method, request(q=q, page_size=_EACH), plural)
+                for plural, (method, request) in lists.items()
+            )
         )
-        return Response(
-            200, parts.compose({"contacts": contacts, "companies": companies, "requests": requests})
-        )
+        return Response(200, parts.compose(dict(zip(lists, found, strict=True))))

@@ -62,11 +62,18 @@ async def _lay_out(
         compiled = chosen.compiled(segment.filter)
     except FilterError:
         return {**place, "refusal": "SEGMENT_INVALID"}
-    rights = Rights.of_user(tx.directory, asked.user_id) if asked.user_id else None
+    rights = _rights_of(tx, asked.user_id) if asked.user_id else None
     if rights is not None and _names_hidden(rights, object, segment.filter):
         return {**place, "refusal": "FIELD_HIDDEN"}
     total = await store.segments.lay_out(tx, operation_id, object, compiled, rights, PAGE)
     return {**place, "total": total, "pages": max(1, -(-total // PAGE))}
+
+
+def _rights_of(tx: Tx, user_id: str) -> Rights:
+    """What the user may do now, for those too for whom he stands in."""
+    assert tx.tenant is not None, "an audience belongs to a tenant"
+    rights: Rights = tx.runtime.authentication.rights_of_user(tx.tenant, user_id)
+    return rights
 
 
 def _names_hidden(rights: Rights, object: str, text: str) -> bool:

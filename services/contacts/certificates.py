@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Any
 
-from chassis import contracts, erasure
-from chassis.handlers import on
+from chassis import erasure
 from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2, privacy_pb2
@@ -17,13 +16,6 @@ from services.contacts.store.erasures import ErasureRow
 def who_answers() -> list[str]:
     """The services that keep something of persons and therefore confirm: those that declare such an event."""
     return sorted(erasure.answering("report", privacy_pb2.ErasureReport))
-
-
-def places(counts: erasure.Counts) -> list[privacy_pb2.ErasedPlace]:
-    """The counts as the certificate shows them."""
-    return [
-        privacy_pb2.ErasedPlace(name=name, count=count) for name, count in sorted(counts.items())
-    ]
 
 
 async def confirmed(event: Any, tx: Tx) -> None:
@@ -45,16 +37,9 @@ async def confirmed(event: Any, tx: Tx) -> None:
 
 def consumers() -> list[Callable[..., Any]]:
     """One for each event by which some service answers."""
-    found = []
-    for name in erasure.answering("report", privacy_pb2.ErasureReport).values():
-        message = contracts.message_class(name)
-        assert message is not None
-
-        async def consume(event: Any, tx: Tx) -> None:
-            await confirmed(event, tx)
-
-        found.append(on(message, durable=f"contacts-erasure-{contracts.service_of(name)}")(consume))
-    return found
+    return erasure.hearing(
+        "report", privacy_pb2.ErasureReport, confirmed, durable="contacts-erasure"
+    )
 
 
 async def shown(tx: Tx, row: ErasureRow) -> pb.Erasure:
@@ -80,7 +65,7 @@ def _shown(row: ErasureRow, reports: Sequence[Any]) -> pb.Erasure:
             getattr(shown, name).FromDatetime(moment)
     for each in reports:
         shown.confirmations.add(
-            erasure_id=row.id, service=each["service"], places=places(each["places"]),
+            erasure_id=row.id, service=each["service"], places=erasure.places(each["places"]),
             time=to_timestamp(each["time"]), remains=each["remains"],
         )  # fmt: skip
     shown.missing_services.extend(sorted(set(row.services) - {each["service"] for each in reports}))

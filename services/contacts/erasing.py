@@ -3,22 +3,22 @@
     1 look     while the rows are still there: whose values are in stored answers, operations and the files these left
     2 take     one transaction: rows and history go, requests stay without a name, ContactErased tells the others
     3 sweep    what operations under way and late events left meanwhile; files; messages of the streams and dead letters
-    4 clean    the bytes that deleted rows left in the database's files (a large database: at night)
+    4 clean    the bytes that deleted rows left in the database's files (a large database: at night), once for all that wait
     5 confirm  contacts' own ErasureDone; the certificate is done when every service has confirmed
 
 Steps 1 and 2 know the person's values, in memory only; from step 3 on ids are enough, and they are kept with the certificate.
 A killed run begins its step again; a timer sees to it that an erasure is never left half done, cancelled or not.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from chassis import erasure, service
+from chassis import erasure
 from chassis.call import Actor, Cause
+from chassis.erasure_files import Holds, files_holding, files_in, written_files
 from chassis.handlers import operation, timer
 from chassis.kit import bulk
 from chassis.operation_runs import OperationRun
@@ -28,12 +28,14 @@ from chassis.tx import Tx
 from crm.common.v1 import audit_pb2, privacy_pb2
 from crm.contacts.v1 import privacy_events_pb2 as events
 from crm.contacts.v1 import privacy_pb2 as pb
-from services.contacts import certificates, erasure_imports, erasure_list, errors, matching, store
-from services.contacts.erasure_files import (
-    files_holding,
-    files_in,
-    remove_files,
-    written_files,
+from services.contacts import (
+    certificates,
+    erasure_imports,
+    erasure_list,
+    erasure_sweep,
+    errors,
+    matching,
+    store,
 )
 from services.contacts.rules import privacy as rules
 from services.contacts.store import erased_imports, erasures, privacy
@@ -42,7 +44,6 @@ from services.contacts.store.erasures import ErasureRow
 KIND = erasure.CAUSE  # the operation's kind is the cause of all that it writes
 _WATCH = "erasure-watch"
 _LOOK_AGAIN = timedelta(minutes=1)
-_NIGHT = time(2, 0)  # UTC, as old versions go
 _AT_ONCE = 500  # records in one statement
 
 Write = Callable[[Callable[[Tx], Awaitable[Any]]], Awaitable[Any]]
@@ -151,17 +152,24 @@ async def erase(run: OperationRun) -> pb.Erasure:
     if row.erase_time is None:
         row = await look_and_take(run.write, runtime, run.tenant, row, keep=run.id)
     await erasure_list.write(runtime, run.tenant, row)
-    counts = await _sweep(run, runtime, row)
-    if not await erasure.clean_at_once(runtime) and not request.clean_now:
-        return await run.write(partial(_tonight, row_id=row.id))
-    cleaned = await erasure.clean_database(runtime)
-    return await run.write(lambda tx: _confirm(tx, row.id, counts, cleaned.remains))
+    if "swept" not in row.found:
+        counts = await erasure_sweep.sweep(run, runtime, row)
+        await run.write(lambda tx: _note_swept(tx, row.id, counts))
+    if request.clean_now:
+        await _clean(run, runtime, row.id)
+        return await run.write(lambda tx: _shown(tx, row.id))
+    at_once = await erasure.clean_at_once(runtime)
+    return await run.write(lambda tx: _clean_later(tx, row.id, at_once=at_once))
 
 
-async def _row(tx: Tx, id: str) -> ErasureRow:
-    row = await erasures.find_erasure(tx, id)
+async def _row(tx: Tx, id: str, *, lock: bool = False) -> ErasureRow:
+    row = await erasures.find_erasure(tx, id, lock=lock)
     assert row is not None, "an erasure is started with its certificate"
     return row
+
+
+async def _shown(tx: Tx, id: str) -> pb.Erasure:
+    return await certificates.shown(tx, await _row(tx, id))
 
 
 async def look_and_take(
@@ -173,21 +181,26 @@ async def look_and_take(
     texts = person.traits.texts() | {*ids, *person.requests, *person.records}
     left = await write(lambda tx: erasure.files_of_operations(tx))
     left |= await write(lambda tx: erased_imports.files_of_imports(tx))
-    lying = {"": await written_files(runtime, tenant_id)}
-    holding = await files_holding(runtime, tenant_id, {**lying, **left}, texts)
+    named = {file for each in left.values() for file in each}
+    asked = named | await written_files(runtime, tenant_id)
+    holding = await files_holding(runtime, tenant_id, asked, _mentioning(texts))
     # A file that stands on somebody else's record is that one's.
-    theirs = holding - {id for named in left.values() for id in named} - person.files
+    theirs = holding - named - person.files
     holding -= await write(lambda tx: privacy.held_files(tx, theirs))
-    emptied = [id for id, named in left.items() if named & holding]
+    emptied = [id for id, files in left.items() if files & holding]
     return await write(lambda tx: take(tx, row.id, files=holding, operations=emptied, keep=keep))  # type: ignore[no-any-return]
+
+
+def _mentioning(texts: Collection[str]) -> Holds:
+    wanted = {text.casefold() for text in texts}
+    return lambda content: rules.mentions(content.decode("utf-8", errors="replace"), wanted)
 
 
 async def take(
     tx: Tx, id: str, *, files: set[str], operations: Sequence[str] = (), keep: str = ""
 ) -> ErasureRow:
     """Takes the person out of every table, in one transaction; he is looked for again, under locks that keep others out."""
-    row = await erasures.find_erasure(tx, id, lock=True)
-    assert row is not None, "an erasure is started with its certificate"
+    row = await _row(tx, id, lock=True)
     if row.erase_time is not None:
         return row
     tx.cause = Cause(erasure.CAUSE, id)
@@ -195,10 +208,8 @@ async def take(
     ids = await _locked_family(tx, [row.contact_id, *row.merged_ids])
     row.merged_ids = [each for each in ids if each != row.contact_id]
     person = await look(tx, ids)
-    for key in sorted(
-        {k for phone, email in _keys(person.traits) for k in matching.lock_keys(phone, email)}
-    ):
-        await tx.lock(key)  # a request that is coming in now finds him gone
+    # A request that is coming in now finds him gone.
+    await tx.lock(*(k for traits in _keys(person.traits) for k in matching.lock_keys(*traits)))
     spans = await privacy.lived_as_one(tx, ids)
     counts = await _take_all(tx, person, spans)
     imports, lines = await erasure_imports.scrub(tx, person.traits.texts())
@@ -228,8 +239,7 @@ async def take(
 async def _locked_family(tx: Tx, known: list[str]) -> list[str]:
     """All of the family under the locks by which nothing new is written down about them, nor merged."""
     while True:
-        for id in sorted(known):
-            await tx.lock(f"subject/{id}")
+        await tx.lock(*(f"subject/{id}" for id in known))
         now = dict.fromkeys(known)
         for id in known:
             now |= dict.fromkeys(await family(tx, id))
@@ -297,82 +307,45 @@ def _tell(tx: Tx, row: ErasureRow, record_ids: list[str]) -> None:
     )  # fmt: skip
 
 
-# -- swept ---------------------------------------------------------------------------------------------
+# -- cleaned -------------------------------------------------------------------------------------------
 
 
-async def _sweep(run: OperationRun, runtime: Runtime, row: ErasureRow) -> erasure.Counts:
-    """By ids alone, so that it may be done again after everything else is gone."""
-    gone = await run.write(lambda tx: erasures.erased_with(tx, row.id))
-    ids, requests = gone.get("contact", []), gone.get("request", [])
-    records = gone.get("record", [])
-    counts: erasure.Counts = dict(row.found["counts"])
-    # What read him before he was gone may write about him until it ends.
-    late = row.found["operations"]
-    await erasure.until_over(run, late)
-    named = await run.write(lambda tx: erasure.files_of_operations(tx, set(late)))
-    named |= await run.write(lambda tx: erased_imports.files_of_imports(tx, set(late)))
-    files = {*row.found["files"], *(file for each in named.values() for file in each)}
-    counts["files"] = await remove_files(runtime, run.tenant, files)
-    await erasure.until_published(runtime, run.tenant)
-    tells = _tells({*ids, *requests, *records, *gone.get("import", [])}, row.found)
-    # Services without a database have nobody who could answer for their streams.
-    silent = [name for name in service.names() if service.load(name).metadata is None]
-    await erasure.added(
-        counts, erasure.erase_streams(runtime.nats, run.tenant, ["contacts", *silent], tells)
-    )
-
-    async def again(tx: Tx) -> erasure.Counts:
-        more = await privacy.take_rows(tx, [*ids, *records], requests)
-        texts = {*ids, *requests, *records}
-        await erasure.added(more, erasure.empty_plumbing(tx, texts, keep=run.id, operations=late))
-        return more
-
-    await erasure.added(counts, run.write(again))
-    return {place: count for place, count in counts.items() if count}
+async def _note_swept(tx: Tx, id: str, counts: erasure.Counts) -> None:
+    row = await _row(tx, id, lock=True)
+    row.found["swept"] = counts
+    await erasures.save_erasure(tx, row)
 
 
-def _tells(ids: set[str], found: dict[str, Any]) -> erasure.Tells:
-    """Of him, of his visits, or of somebody while the two were one record."""
-    others = [
-        (id, datetime.fromisoformat(since), datetime.fromisoformat(until))
-        for id, since, until in found["spans"]
-    ]
-    visits = [
-        json.dumps({"visitorId": visitor})[1:-1].replace(" ", "").encode()
-        for visitor in found["visitors"]
-    ]
-
-    def tells(headers: Any, body: bytes) -> bool:
-        if erasure.tells_of(headers, body, ids) or any(visit in body for visit in visits):
-            return True
-        about, at = headers.get("ce-subject", ""), headers.get("ce-time", "")
-        return any(
-            about == id and at and since <= datetime.fromisoformat(at) < until
-            for id, since, until in others
-        )
-
-    return tells
+async def _clean_later(tx: Tx, id: str, *, at_once: bool) -> pb.Erasure:
+    """By an operation of its own, which serves all that wait for it; rewriting a large database keeps people waiting: at night."""
+    row = await _row(tx, id, lock=True)
+    if at_once:
+        await work_on(tx, row, clean_now=True)
+    else:
+        payload = {"erasure_id": id, "clean_now": True}
+        await tx.set_timer(_WATCH, id, erasure.tonight(tx.now), payload)
+    return await certificates.shown(tx, row)
 
 
-async def _tonight(tx: Tx, row_id: str) -> pb.Erasure:
-    """Rewriting a large database keeps people waiting: it is done when they sleep."""
-    day = tx.now.date() + timedelta(days=1 if tx.now.time() >= _NIGHT else 0)
-    payload = {"erasure_id": row_id, "clean_now": True}
-    await tx.set_timer(_WATCH, row_id, datetime.combine(day, _NIGHT, UTC), payload)
-    return await certificates.shown(tx, await _row(tx, row_id))
+async def _clean(run: OperationRun, runtime: Runtime, id: str) -> None:
+    """For every erasure of the tenant that is swept; nothing if another operation has done it meanwhile."""
+    async with erasure.cleaning_turn(runtime) as clean:
+        waiting = await run.write(erasures.swept)
+        if id in waiting:
+            cleaned = await clean()
+            for each in waiting:
+                await run.write(partial(_confirm, id=each, remains=cleaned.remains))
 
 
-async def _confirm(tx: Tx, id: str, counts: erasure.Counts, remains: Sequence[str]) -> pb.Erasure:
+async def _confirm(tx: Tx, id: str, remains: Sequence[str]) -> None:
     tx.cause = Cause(erasure.CAUSE, id)
-    row = await _row(tx, id)
+    row = await _row(tx, id, lock=True)
+    if "swept" not in row.found:  # an operation that was taken over has said so already
+        return
     report = privacy_pb2.ErasureReport(
-        erasure_id=id,
-        service="contacts",
-        places=certificates.places(counts),
-        time=to_timestamp(tx.now),
-        remains=remains,
-    )
+        erasure_id=id, service="contacts", places=erasure.places(row.found["swept"]),
+        time=to_timestamp(tx.now), remains=remains,
+    )  # fmt: skip
     tx.emit(events.ErasureDone(report=report))
     row.found = {"counts": {}, "files": [], "operations": [], "spans": [], "visitors": []}
     await erasures.save_erasure(tx, row)
-    return await certificates.shown(tx, row)

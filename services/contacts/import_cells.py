@@ -4,14 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from google.protobuf.struct_pb2 import Value
-
-from chassis import codec
 from chassis.fold import search_key
-from chassis.kit.imports import values
-from chassis.kit.imports.adapter import LineRefused, Terms
+from chassis.kit.imports import custom_cells, values
+from chassis.kit.imports.adapter import Terms
+from chassis.kit.imports.custom_cells import SEVERAL
 from chassis.kit.imports.values import WrongValue
-from crm.common.v1 import common_pb2 as common
 from crm.contacts.v1 import party_pb2
 from services.contacts import import_phones, tax_numbers
 
@@ -19,15 +16,13 @@ Party = Any
 """A contact or a company."""
 Put = Callable[[Terms, Party, int, str], None]
 
-_SEVERAL = re.compile(r"\s*(?:[;\n|]|,(?!\d))\s*")  # `1,234` is one value
 _YEARLESS = re.compile(r"--(\d\d)-(\d\d)")
-DEFAULT_SYSTEM = "import"
 
 
 def fill(terms: Terms, party: Party, column: int, target: str, cell: str) -> None:
     """Puts a cell into the message; WrongValue if it cannot be such a value."""
     if target.startswith("custom."):
-        _put_custom(terms, party, target.removeprefix("custom."), cell)
+        custom_cells.put_custom(terms, party, target.removeprefix("custom."), cell)
     elif target in _PUT:
         _PUT[target](terms, party, column, cell)
     elif target == "employee_count":
@@ -37,7 +32,7 @@ def fill(terms: Terms, party: Party, column: int, target: str, cell: str) -> Non
 
 
 def _put_phones(terms: Terms, party: Party, column: int, cell: str) -> None:
-    for text in _SEVERAL.split(cell):
+    for text in SEVERAL.split(cell):
         if not text:
             continue
         found = import_phones.dialled(text, terms.region)
@@ -50,7 +45,7 @@ def _put_phones(terms: Terms, party: Party, column: int, cell: str) -> None:
 
 
 def _put_emails(terms: Terms, party: Party, column: int, cell: str) -> None:
-    for text in _SEVERAL.split(cell):
+    for text in SEVERAL.split(cell):
         address = text.removeprefix("mailto:").strip().lower()
         if address and all(email.address != address for email in party.emails):
             party.emails.add(address=address)
@@ -100,7 +95,7 @@ def _enum(field: str, enum: Any, prefix: str, words: Mapping[str, str]) -> Put:
     known |= {search_key(word): enum.Value(f"{prefix}{name}") for word, name in words.items()}
 
     def put(terms: Terms, party: Party, column: int, cell: str) -> None:
-        for text in _SEVERAL.split(cell):
+        for text in SEVERAL.split(cell):
             number = known.get(search_key(text))
             if not number:
                 names = ", ".join(n.removeprefix(prefix).lower() for n in enum.keys()[1:])
@@ -116,7 +111,7 @@ def _enum(field: str, enum: Any, prefix: str, words: Mapping[str, str]) -> Put:
 
 def _catalogue(fact: str, put_id: Callable[[Party, str], None]) -> Put:
     def put(terms: Terms, party: Party, column: int, cell: str) -> None:
-        for name in _SEVERAL.split(cell):
+        for name in SEVERAL.split(cell):
             id = terms.facts[fact].get(search_key(name))
             if name and id is None:
                 raise WrongValue(f"there is no {fact[:-1]} {name!r}; create it or leave it out")
@@ -137,20 +132,15 @@ def _put_need(party: Party, id: str) -> None:
 
 
 def _put_external_id(terms: Terms, party: Party, column: int, cell: str) -> None:
-    system = terms.imported.options.external_system or DEFAULT_SYSTEM
-    party.external_ids.add(system=system, id=cell)
+    custom_cells.put_external_id(terms, party, cell)
 
 
 def _put_external_ids(terms: Terms, party: Party, column: int, cell: str) -> None:
-    for text in cell.split("; "):
-        system, slash, id = text.partition("/")
-        if not (slash and system and id):
-            raise WrongValue(f"{text!r} is not written as system/id")
-        party.external_ids.add(system=system, id=id)
+    custom_cells.put_external_ids(party, cell)
 
 
 def _put_tax_number(terms: Terms, party: Party, column: int, cell: str) -> None:
-    for text in _SEVERAL.split(cell):
+    for text in SEVERAL.split(cell):
         country, kind, number = ["", "", *text.split(":")][-3:] if text.count(":") != 1 else ("", "", text)  # fmt: skip
         try:
             found = tax_numbers.check(country or terms.facts["country"], kind, number)
@@ -160,7 +150,7 @@ def _put_tax_number(terms: Terms, party: Party, column: int, cell: str) -> None:
 
 
 def _put_domains(terms: Terms, party: Party, column: int, cell: str) -> None:
-    party.domains.extend(text.lower() for text in _SEVERAL.split(cell) if text)
+    party.domains.extend(text.lower() for text in SEVERAL.split(cell) if text)
 
 
 def _put_website(terms: Terms, party: Party, column: int, cell: str) -> None:
@@ -201,42 +191,6 @@ _PUT: dict[str, Put] = {
 }  # fmt: skip
 
 
-def _put_custom(terms: Terms, party: Party, key: str, cell: str) -> None:
-    field = terms.custom.get(key)
-    if field is None:
-        raise LineRefused(f"there is no field custom.{key} any more; map its column anew")
-    party.custom[key].CopyFrom(
-        _custom_value(field, cell, comma=terms.imported.options.decimal_comma)
-    )
-
-
-def _custom_value(field: common.CustomField, cell: str, *, comma: bool) -> Value:
-    kind = field.type
-    if kind == common.CUSTOM_FIELD_TYPE_TEXT:
-        return Value(string_value=cell)
-    if kind == common.CUSTOM_FIELD_TYPE_NUMBER:
-        return Value(number_value=values.parse_whole(cell, comma=comma))
-    if kind == common.CUSTOM_FIELD_TYPE_DECIMAL:
-        return Value(string_value=values.parse_decimal(cell, comma=comma))
-    if kind == common.CUSTOM_FIELD_TYPE_DATE:
-        year, month, day = values.parse_date(cell, values.DMY)
-        return Value(string_value=f"{year:04}-{month:02}-{day:02}")
-    if kind == common.CUSTOM_FIELD_TYPE_YES_NO:
-        return Value(bool_value=values.parse_yes_no(cell))
-    if kind not in (common.CUSTOM_FIELD_TYPE_CHOICE, common.CUSTOM_FIELD_TYPE_MULTI_CHOICE):
-        raise WrongValue(f"{field.label} holds ids of records or files, which a file cannot bring")
-    choices = {search_key(choice): choice for choice in field.choices}
-    given = [cell] if kind == common.CUSTOM_FIELD_TYPE_CHOICE else _SEVERAL.split(cell)
-    chosen = [choices.get(search_key(text)) for text in given if text]
-    if None in chosen:
-        raise WrongValue(f"{cell!r} is none of {', '.join(field.choices)}")
-    if kind == common.CUSTOM_FIELD_TYPE_CHOICE:
-        return Value(string_value=chosen[0])
-    made = Value()
-    made.list_value.extend(chosen)
-    return made
-
-
 # -- and back ----------------------------------------------------------------------------------
 
 
@@ -258,15 +212,14 @@ def cells(party: Party, names: Mapping[str, Mapping[str, str]]) -> dict[str, lis
         "needs": _named(names["needs"], [need.need_id for need in party.needs]),
         "source": _named(names["sources"], [party.source_id]),
         "owner": _named(names["users"], [party.owner_id]),
-        "external_ids": [f"{e.system}/{e.id}" for e in party.external_ids],
+        "external_ids": custom_cells.external_id_cells(party),
         "tax_number": [f"{t.country}:{t.kind}:{t.number}" for t in party.tax_numbers],
     }
     for address in party.addresses[:1]:
         found["address.street"] = ["\n".join(address.lines)]
         for name in ("city", "region", "postal_code", "country"):
             found[f"address.{name}"] = [getattr(address, name)]
-    for key, value in party.custom.items():
-        found[f"custom.{key}"] = _custom_cells(value)
+    found |= custom_cells.custom_cells(party)
     return {target: [t for t in texts if t] for target, texts in found.items()}
 
 
@@ -284,12 +237,3 @@ def _enum_name(enum: Any, number: int, words: int) -> list[str]:
 
 def _named(names: Mapping[str, str], ids: Iterable[str]) -> list[str]:
     return [names[id] for id in ids if id in names]
-
-
-def _custom_cells(value: Value) -> list[str]:
-    given: Any = codec.to_dict(value)
-    if isinstance(given, bool):
-        return ["yes" if given else "no"]
-    if isinstance(given, int | float):
-        return [str(int(given))]
-    return [str(item) for item in given] if isinstance(given, list) else [str(given or "")]

@@ -139,8 +139,7 @@ async def _find_person(tx: Tx, request: Request, language: str) -> tuple[Contact
     phone, email = dialled.number if dialled else "", parties.plausible_email(request.email)
     if not phone and not email:
         return None, False
-    for key in matching.lock_keys(phone, email):
-        await tx.lock(key)
+    await tx.lock(*matching.lock_keys(phone, email))
     found = matching.match(
         await store.holders_of_phone(tx, phone), await store.holders_of_email(tx, email)
     )

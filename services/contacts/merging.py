@@ -61,9 +61,8 @@ async def load(tx: Tx, object: str, groups: Sequence[Group]) -> Records:
     """Locks the records of the groups; NotFound for one that does not live, Conflict if it was merged just now."""
     records = Records(tx)
     ids = sorted({id for group in groups for id in (group.survivor_id, *group.merged_ids)})
-    await store.merges.lock_subjects(
-        tx, ids
-    )  # nothing new is written down about them until the end
+    # Nothing new is written down about them until the end.
+    await tx.lock(*(f"subject/{id}" for id in ids))
     await records.load(object, ids)
     for id in ids:
         message = records.get(object, id)
@@ -177,7 +176,7 @@ class _Undoing:
     async def load(self, survivor_ids: Iterable[str]) -> None:
         """Locks the whole families of these records; Conflict if one changed before it was locked."""
         known = await self._families(survivor_ids)
-        await store.merges.lock_subjects(self._tx, known)
+        await self._tx.lock(*(f"subject/{id}" for id in known))
         await self._records.load(self._object, sorted(known))
         if await self._families(survivor_ids) != known:
             raise Conflict

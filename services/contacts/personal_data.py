@@ -11,9 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from chassis import contracts, erasure, personal_data
+from chassis import erasure, personal_data
+from chassis.erasure_files import remove_files
 from chassis.errors import NotFound
-from chassis.handlers import on, operation
+from chassis.handlers import operation
 from chassis.operation_runs import OperationRun
 from chassis.runtime import Runtime
 from chassis.tx import Tx
@@ -23,11 +24,10 @@ from crm.contacts.v1 import privacy_events_pb2 as events
 from crm.contacts.v1 import privacy_pb2 as pb
 from crm.contacts.v1.card_facts_pb2 import CardFacts
 from services.contacts import erasing, store
-from services.contacts.erasure_files import remove_files
 from services.contacts.store import erasures, privacy
 from services.contacts.store import personal_data as kept
 
-KIND = "personal_data"
+KIND = personal_data.KIND
 WAIT_S = 120
 _LOOK_S = 0.25
 _ARCHIVE = ""  # the service of the archive itself among the files
@@ -108,18 +108,9 @@ async def noted(event: Any, tx: Tx) -> None:
 
 def consumers() -> list[Callable[..., Any]]:
     """One for each event by which some service answers."""
-    found = []
-    for name in erasure.answering("part", privacy_pb2.PersonalDataPart).values():
-        message = contracts.message_class(name)
-        assert message is not None
-
-        async def consume(event: Any, tx: Tx) -> None:
-            await noted(event, tx)
-
-        found.append(
-            on(message, durable=f"contacts-personal-data-{contracts.service_of(name)}")(consume)
-        )
-    return found
+    return erasure.hearing(
+        "part", privacy_pb2.PersonalDataPart, noted, durable="contacts-personal-data"
+    )
 
 
 async def everything(tx: Tx, ids: list[str]) -> tuple[dict[str, list[Any]], list[str]]:

@@ -13,6 +13,13 @@ _ON_CUSTOMERS = ("note", "agreement", "consent", "data_link", "data_change", "co
 """What stands on customers (comments also on what is done for them): read as far as they are, and written wherever it may be read."""
 _TASK_CATALOGUES = ("task_type", "ladder", "task_settings")
 """What tasks are made of: everybody reads it, heads write it."""
+_DEAL_CATALOGUES = (
+    "pipeline", "deal_reason", "sales_method", "deal_settings",
+    "product", "product_family", "tax_class", "price_list",
+)  # fmt: skip
+"""What deals are made of: everybody reads it, heads write it."""
+_QUOTING = ("read", "create", "update", "submit", "send", "withdraw", "answer")
+"""What somebody does with quotes of his deals; whether their discounts are allowed is decided by his head."""
 _COLLEAGUES = ("tenant", "user", "department", "role")
 
 
@@ -41,7 +48,7 @@ _BESIDE_CUSTOMERS = (
 
 _EVERYBODY = (
     *_rows(_COLLEAGUES, READ, "all"),
-    *_rows((*_CATALOGUES, *_TASK_CATALOGUES), READ, "all"),
+    *_rows((*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES), READ, "all"),
     *_rows(("saved_view",), ALL, "own"),
     *_rows(("saved_view",), READ, "all"),
     *_rows(("operation",), READ, "own"),
@@ -53,6 +60,10 @@ _EVERYBODY = (
     # A feed is its owner's affair, and everybody has one; the rules behind it are no secret.
     *_rows(("notice", "notice_preferences"), ("read", "update"), "own"),
     *_rows(("notice_rule",), READ, "all"),
+    *_rows(("legal_entity",), READ, "all"),
+    *_rows(("currency_rate",), READ, "all"),
+    # What he earned, his own plans, and those of his department as a whole, which nobody owns.
+    *_rows(("commission", "sales_plan"), READ, "own"),
     *_rows(("push_subscription",), ("read", "create", "update", "delete"), "own"),
     *_rows(("absence",), ("read", "create", "update", "delete", "end"), "own"),
 )
@@ -74,8 +85,17 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_rows(("absence", "handover"), ALL, "subtree"),
             *_rows(("task", "meeting", "project"), ALL, "subtree"),
             *_rows(("task", "project"), ("create",), "all"),
+            *_rows(("deal",), ALL, "subtree"),
+            *_rows(("quote",), ALL, "subtree"),
+            *_rows(("invoice",), ALL, "subtree"),
+            *_rows(("payment",), ALL, "subtree"),
+            *_rows(("contract", "delivery"), ALL, "subtree"),
+            *_rows(("sales_plan",), ALL, "subtree"),
+            *_rows(("commission",), READ, "subtree"),
+            *_rows(("commission_plan",), READ, "all"),
             *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
-            *_rows((*_CATALOGUES, *_TASK_CATALOGUES), ALL, "all"),
+            *_rows(("deal_change",), ALL, "own"),  # of deals that he may move, assign or update
+            *_rows((*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES), ALL, "all"),
             *_rows(("saved_view", "segment", "notice_rule"), ALL, "all"),
         ),
         ("user.hourly_cost",),
@@ -101,7 +121,13 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             ),  # with the queue
             *_rows(("task",), ("create",), "all"),  # a task may be made for any colleague
             *_rows(("project",), ("create", "update", "delete"), "own"),
+            *_rows(("deal",), ("read", "create", "update", "move", "assign"), "own"),
+            *_rows(("quote",), _QUOTING, "own"),
+            *_rows(("invoice",), READ, "own"),
+            *_rows(("payment",), READ, "own"),
+            *_rows(("contract", "delivery"), ("read", "create", "update"), "own"),
             *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
+            *_rows(("deal_change",), ALL, "own"),  # of deals that he may move, assign or update
             *_rows(_CATALOGUES[:2], ("create",), "all"),
             *_rows(("segment",), ALL, "own"),
         ),
@@ -113,7 +139,14 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
         "Sees every customer and keeps what invoices need.",
         (
             *_EVERYBODY,
-            *_rows((*_CUSTOMERS, *_ON_CUSTOMERS), READ, "all"),
+            *_rows((*_CUSTOMERS, *_ON_CUSTOMERS, "deal"), READ, "all"),
+            *_rows(("quote", "contract", "delivery"), READ, "all"),
+            *_rows(("invoice", "legal_entity"), ALL, "all"),
+            *_rows(
+                ("payment", "payment_provider", "bank_statement", "bank_statement_line"), ALL, "all"
+            ),
+            *_rows(("commission_plan", "currency_rate"), ALL, "all"),
+            *_rows(("commission", "sales_plan"), READ, "all"),
             *_rows(("company",), ("create", "update"), "all"),
             *_rows(("note", "agreement", "comment"), ("create", "update", "delete"), "all"),
             *_rows(("agreement",), ("settle",), "all"),

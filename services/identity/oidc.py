@@ -17,7 +17,8 @@ from urllib.parse import quote, urlencode
 import jwt
 import orjson
 
-from services.identity import errors, outbound
+from chassis import outbound
+from services.identity import errors
 
 ALGORITHMS = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -30,6 +31,7 @@ _ADDRESS = re.compile(
 _DISCOVERY_LIFE_S = 3600.0
 _KEYS_LIFE_S = 3600.0
 _KEYS_AGAIN_S = 30.0  # an unknown key is looked for at most so often: strangers can invent key ids
+_MOST_BYTES = 512 * 1024  # the largest discovery documents and key sets in use are a tenth of it
 _REMEMBERED = 1000  # providers whose documents are kept
 
 
@@ -248,9 +250,7 @@ class Client:
             form["client_id"] = credentials.client
             if credentials.secret:
                 form["client_secret"] = credentials.secret
-        answer = await outbound.ask(
-            "POST", discovery.token_endpoint, private=self._private, form=form, basic=basic
-        )
+        answer = await self._ask("POST", discovery.token_endpoint, form=form, basic=basic)
         body = _object(answer.body)
         if answer.status != 200:
             error = body.get("error", "")
@@ -286,12 +286,28 @@ class Client:
             return keys
 
     async def _json(self, method: str, url: str) -> dict[str, Any]:
-        answer = await outbound.ask(method, url, private=self._private)
+        answer = await self._ask(method, url)
         if answer.status != 200:
             raise errors.ProviderUnusable(
                 f"{url[:200]} answers with status {answer.status}, not 200"
             )
         return _object(answer.body)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+    ) -> outbound.Answer:
+        """ProviderUnusable if there is no complete answer in time."""
+        said = outbound.Content({"accept": "application/json"}, form=form, basic=basic)
+        try:
+            return await outbound.call(
+                method, url, said, private=self._private, most_bytes=_MOST_BYTES
+            )
+        except outbound.Unanswered as failed:
+            raise errors.ProviderUnusable(str(failed)) from failed
 
 
 def _discovery(document: Mapping[str, Any], issuer: str) -> Discovery:

@@ -8,7 +8,8 @@ import argon2
 from services.identity import errors
 
 # OWASP's second choice (m=19 MiB, t=2, p=1): about 30 ms of one core, so that a burst of sign-ins cannot eat the memory.
-_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+STRENGTH = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1}
+hasher = argon2.PasswordHasher(**STRENGTH)
 
 MIN_LENGTH = 8
 
@@ -112,7 +113,7 @@ def check(password: str, *, email: str, field: str) -> None:
 
 async def hashed(password: str) -> str:
     """The argon2id hash in PHC form; in a thread, because it takes tens of milliseconds of CPU."""
-    return await asyncio.to_thread(_HASHER.hash, password)
+    return await asyncio.to_thread(hasher.hash, password)
 
 
 async def matches(stored: str | None, password: str) -> bool:
@@ -122,12 +123,12 @@ async def matches(stored: str | None, password: str) -> bool:
 
 def outdated(stored: str) -> bool:
     """True if the hash was made with weaker parameters than today's."""
-    return _HASHER.check_needs_rehash(stored)
+    return hasher.check_needs_rehash(stored)
 
 
 def _verify(stored: str, password: str) -> bool:
     try:
-        return _HASHER.verify(stored, password)
+        return hasher.verify(stored, password)
     except argon2.exceptions.VerifyMismatchError:
         return False
 
@@ -135,4 +136,4 @@ def _verify(stored: str, password: str) -> bool:
 @functools.cache
 def _nobody() -> str:
     """A hash that no account has: unknown addresses cost as much as known ones."""
-    return _HASHER.hash("nobody has this password")
+    return hasher.hash("nobody has this password")

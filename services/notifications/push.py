@@ -7,20 +7,21 @@ may be taken later is tried again by the deliveries' loop, on those devices only
 import asyncio
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chassis import outbound
 from chassis.call import Cause
 from chassis.handlers import on
 from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.identity.v1 import events_pb2 as identity_events
 from crm.notifications.v1 import push_pb2
-from services.notifications import push_sending, store, ways
-from services.notifications.push_sending import Answer
+from services.notifications import store, ways
 from services.notifications.rules import push as rules
 from services.notifications.store.push import Address
 from services.notifications.ways import Outcome, Parcel, State
@@ -42,26 +43,26 @@ class _Try:
     """One device and what its push service said."""
 
     address: Address
-    answer: Answer
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    unanswered: outbound.Problem | None = None
 
     @property
     def is_sent(self) -> bool:
-        return 200 <= self.answer.status < 300
+        return 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        return rules.is_gone(self.answer.status)
+        return rules.is_gone(self.status)
 
     @property
     def is_temporary(self) -> bool:
-        return self.answer.problem == push_sending.NO_ANSWER or rules.is_temporary(
-            self.answer.status
-        )
+        return self.unanswered is outbound.Problem.NO_ANSWER or rules.is_temporary(self.status)
 
     @property
     def problem(self) -> str:
         """A code without personal data."""
-        return "" if self.is_sent else self.answer.problem or f"HTTP_{self.answer.status}"
+        return "" if self.is_sent else self.unanswered or f"HTTP_{self.status}"
 
 
 async def deliver(runtime: "Runtime", parcel: Parcel) -> Outcome:
@@ -102,9 +103,14 @@ async def _push(runtime: "Runtime", parcel: Parcel, addresses: list[Address]) ->
         says = rules.authorization(
             to.endpoint, key, contact=settings.push_contact, now_s=int(time.time())
         )
-        headers = {**rules.headers(parcel.notice), "authorization": says}
-        private = settings.push_private
-        return _Try(address, await push_sending.post(to.endpoint, body, headers, private=private))
+        sent = outbound.Content({**rules.headers(parcel.notice), "authorization": says}, body)
+        try:
+            answer = await outbound.call(
+                "POST", to.endpoint, sent, private=settings.push_private
+            )  # its body interests nobody
+        except outbound.Unanswered as failed:
+            return _Try(address, unanswered=failed.problem)
+        return _Try(address, answer.status, answer.headers)
 
     return list(await asyncio.gather(*(one(address) for address in addresses)))
 
@@ -132,7 +138,7 @@ def _outcome(tries: list[_Try], now: datetime, *, reached: bool) -> Outcome:
     """What all tries together mean for the delivery; `reached` if an earlier one has reached some device."""
     later = [each for each in tries if each.is_temporary]
     if later:
-        waits = [rules.retry_after(each.answer.headers, now) for each in later]
+        waits = [rules.retry_after(each.headers, now) for each in later]
         after = max((wait for wait in waits if wait is not None), default=None)
         return Outcome(State.LATER, later[0].problem, after)
     if reached or any(each.is_sent for each in tries):

@@ -56,6 +56,8 @@ async def tell(tx: Tx, happening: Happening) -> None:
     for rule in await store.listening(tx, happening.type):
         if not happenings.has_changed(happening, rule.changed_fields):
             continue
+        if rule.unless and happenings.has_value(happening, rule.unless):
+            continue
         meant = recipients.recipients(rule, happening, tx.directory, tx.now)
         for reader in await _readers(tx, happening, meant):
             await _tell_one(tx, rule, happening, reader)

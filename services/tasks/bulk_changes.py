@@ -22,10 +22,9 @@ from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.tasks.v1 import bulk_events_pb2 as events
 from crm.tasks.v1 import bulk_pb2, task_pb2
-from services.tasks import deadlines, errors, people, series, store
+from services.tasks import busy, deadlines, errors, people, series, store
 from services.tasks.rules import bulk as rules
 from services.tasks.rules import projects as project_rules
-from services.tasks.store import moves
 from services.tasks.store.bulk import (
     CHANGED,
     KEPT,
@@ -58,18 +57,21 @@ _UNDER_WAY = (TaskChange.STATE_RUNNING, TaskChange.STATE_UNDOING)
 
 async def plan(tx: Tx, change: TaskChange) -> None:
     """Finds the tasks and judges each as it is now, for the caller; keeps the items and fills in the counts."""
+    judge = _Judge(tx, change, tx.rights)
     rows: list[Row] = []
-    turns = 0
+    found_count = turns = 0
     async for id, found in _matched(tx, change):
-        owner_id = _in_turn(change, turns)
-        row = Row(len(rows), PLANNED, Item(task_id=id))
-        row.state, _ = await _judged(tx, change, row.item, found, owner_id, tx.rights)
-        turns += row.state in (PLANNED, UNCHANGED)
-        rows.append(row)
-        if len(rows) > MOST:
+        if found_count == MOST:
             raise errors.TooManyTasks(MOST)
-    change.state = TaskChange.STATE_PREVIEWED
+        row = Row(found_count, PLANNED, Item(task_id=id))
+        row.state, _ = await judge.judged(row.item, found, _in_turn(change, turns))
+        found_count, turns = found_count + 1, turns + (row.state in (PLANNED, UNCHANGED))
+        rows.append(row)
+        if len(rows) == _BATCH:
+            await store.bulk.add(tx, change.id, rows)
+            rows = []
     await store.bulk.add(tx, change.id, rows)
+    change.state = TaskChange.STATE_PREVIEWED
     await _expire(tx, change)
     await summarise(tx, change)
 
@@ -102,51 +104,61 @@ def _in_turn(change: TaskChange, turn: int) -> str:
     return owners[turn % len(owners)] if owners else ""
 
 
-async def _judged(
-    tx: Tx, change: TaskChange, item: Item, row: Any, owner_id: str, rights: Rights
-) -> tuple[int, Task | None]:
-    """(state, the task as it would be), with what changes or why not noted in the item."""
-    if row is None:
-        item.reason = Item.REASON_NOT_FOUND
-        return REFUSED, None
-    old, new = Task.FromString(row["doc"]), Task.FromString(row["doc"])
-    try:
-        rules.demand_open(new)
-        if not rights.reaches("task", rules.action(change), *store.tasks.scope_of_message(new)):
-            raise rules.Left(Item.REASON_NOT_ALLOWED)
-        _change(tx, change, new, owner_id)
-    except rules.Left as left:
-        item.reason = left.reason
-        return REFUSED, None
-    before, after = rules.placement(old, change), rules.placement(new, change)
-    if before == after:
-        return UNCHANGED, None
-    if change.HasField("reassign"):
-        await _keep_readers(tx, new)
-        after = rules.placement(new, change)
-    item.before.CopyFrom(before)
-    item.after.CopyFrom(after)
-    return PLANNED, new
+class _Judge:
+    """What a change does to tasks, and why it leaves some, by these rights; what the tasks of a step share is read once."""
 
+    def __init__(self, tx: Tx, change: TaskChange, rights: Rights) -> None:
+        self._tx, self._change, self._rights = tx, change, rights
+        self._readers: dict[str, list[str]] = {}
 
-def _change(tx: Tx, change: TaskChange, task: Task, owner_id: str) -> None:
-    if change.HasField("reassign"):
-        if owner_id and not people.is_active(tx, owner_id):
-            raise rules.Left(Item.REASON_NOT_ACTIVE)
-        home, by = people.home_of(tx, owner_id), people.user_of(tx.actor)
-        department_id = change.reassign.department_id
-        rules.reassign(task, owner_id, department_id, home=home, by=by, at=tx.now)
-        return
-    owner, directory = task.owner_id, tx.directory
-    hours = hours_of(directory, owner) if owner else department_hours(directory, task.department_id)
-    rules.reschedule(task, change.reschedule, hours, zone=people.zone_of(tx, owner), now=tx.now)
+    async def judged(self, item: Item, row: Any, owner_id: str) -> tuple[int, Task | None]:
+        """(state, the task as it would be), with what changes or why not noted in the item."""
+        if row is None:
+            item.reason = Item.REASON_NOT_FOUND
+            return REFUSED, None
+        change = self._change
+        old, new = Task.FromString(row["doc"]), Task.FromString(row["doc"])
+        try:
+            rules.demand_open(new)
+            scope = store.tasks.scope_of_message(new)
+            if not self._rights.reaches("task", rules.action(change), *scope):
+                raise rules.Left(Item.REASON_NOT_ALLOWED)
+            self._apply(new, owner_id)
+        except rules.Left as left:
+            item.reason = left.reason
+            return REFUSED, None
+        before, after = rules.placement(old, change), rules.placement(new, change)
+        if before == after:
+            return UNCHANGED, None
+        if change.HasField("reassign") and new.project_id:
+            project_rules.let_read(new, await self._readers_of(new.project_id))
+            after = rules.placement(new, change)
+        item.before.CopyFrom(before)
+        item.after.CopyFrom(after)
+        return PLANNED, new
 
+    def _apply(self, task: Task, owner_id: str) -> None:
+        tx, change = self._tx, self._change
+        if change.HasField("reassign"):
+            if owner_id and not people.is_active(tx, owner_id):
+                raise rules.Left(Item.REASON_NOT_ACTIVE)
+            home, by = people.home_of(tx, owner_id), people.user_of(tx.actor)
+            department_id = change.reassign.department_id
+            rules.reassign(task, owner_id, department_id, home=home, by=by, at=tx.now)
+            return
+        owner, directory = task.owner_id, tx.directory
+        hours = (
+            hours_of(directory, owner) if owner else department_hours(directory, task.department_id)
+        )
+        zone = people.zone_of(tx, owner)
+        rules.reschedule(task, change.reschedule, hours, zone=zone, now=tx.now)
 
-async def _keep_readers(tx: Tx, task: Task) -> None:
-    """Who takes part in the task's project reads it as before."""
-    project = await store.projects.find(tx, task.project_id) if task.project_id else None
-    if project is not None:
-        project_rules.let_read(task, project_rules.readers(project))
+    async def _readers_of(self, project_id: str) -> list[str]:
+        """Who takes part in the project reads its tasks as before."""
+        if project_id not in self._readers:
+            project = await store.projects.find(self._tx, project_id)
+            self._readers[project_id] = project_rules.readers(project) if project else []
+        return self._readers[project_id]
 
 
 # -- forth and back, in steps ----------------------------------------------------------------------------------------------
@@ -192,14 +204,14 @@ async def _forth(tx: Tx, change: TaskChange, run: OperationRun) -> int:
     rows = await store.bulk.in_state(tx, change.id, PLANNED, _BATCH)
     rights = tx.runtime.authentication.rights_of(run.tenant, run.actor)
     tasks = await store.bulk.tasks_for_update(tx, [row.item.task_id for row in rows])
-    writes = []
+    judge, writes = _Judge(tx, change, rights), []
     for row in rows:
         found, owner_id = tasks.get(row.item.task_id), row.item.after.owner_id
-        row.state, new = await _judged(tx, change, row.item, found, owner_id, rights)
+        row.state, new = await judge.judged(row.item, found, owner_id)
         if new is not None:
             row.state = CHANGED
             writes.append(bulk.Write(new, tasks[new.id]["doc"]))
-    await _write(tx, change, writes)
+    await _write(tx, writes)
     await store.bulk.save(tx, change.id, rows)
     return len(rows)
 
@@ -222,25 +234,25 @@ async def _back(tx: Tx, change: TaskChange, run: OperationRun) -> int:
         else:
             row.state = RETURNED
             writes.append(bulk.Write(task, found["doc"]))
-    await _write(tx, change, writes)
+    await _write(tx, writes)
     await store.bulk.save(tx, change.id, rows)
     return len(rows)
 
 
-async def _write(tx: Tx, change: TaskChange, writes: list[bulk.Write]) -> None:
+async def _write(tx: Tx, writes: list[bulk.Write]) -> None:
     """Writes the tasks, and what follows from it: timers of the new deadlines, steps of ladders for the new assignees."""
     outcome = await bulk.write(tx, store.tasks, writes)
     if outcome.lost:
         raise Conflict
-    followed = {one.message.id: one for one in writes if one.message.id in outcome.written}
-    if change.HasField(
-        "reassign"
-    ):  # of a task that is only given on nothing else than its ladder follows
-        followed = {id: followed[id] for id in await moves.on_ladders(tx, followed)}
-    for one in followed.values():
-        old = Task.FromString(one.old_doc)
-        await deadlines.follow(tx, one.message, old)
-        await series.follow(tx, one.message, old)
+    pairs = [
+        (one.message, Task.FromString(one.old_doc))
+        for one in writes
+        if one.message.id in outcome.written
+    ]
+    await busy.hold_visits(tx, pairs)
+    await deadlines.follow_many(tx, pairs)
+    for new, old in pairs:
+        await series.follow(tx, new, old)
 
 
 async def _finish(tx: Tx, change: TaskChange) -> None:

@@ -1,7 +1,7 @@
 """Who is busy when: meetings and visits with the way there and back, and absences."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,14 +46,18 @@ class Taken:
 async def find(
     tx: Tx, user_ids: Sequence[str], since: datetime, until: datetime, *, except_id: str = ""
 ) -> list[Taken]:
-    """What takes these people's time between the moments, by start; whoever asks. `except_id` is a meeting that does not count."""
+    """What takes these people's time between the moments, by start; whoever asks. The record `except_id` does not count."""
     wanted = set(user_ids)
     found = [each for id in user_ids for each in absences(tx, id, since, until)]
     for meeting in await store.meetings_of_people(tx, wanted, since, until):
         if meeting.id != except_id:
             found += _meeting(meeting, wanted, since, until)
     visits = await store.visits_of(tx, wanted, since - _LONGEST_VISIT, until + _LONGEST_VISIT)
-    found += [each for each in map(_visit, visits) if each.start < until and each.end > since]
+    found += [
+        each
+        for each in map(_visit, visits)
+        if each.start < until and each.end > since and each.record.id != except_id
+    ]
     return sorted(found, key=lambda each: (each.start, each.end, each.user_id, each.kind))
 
 
@@ -123,20 +127,61 @@ def _may_see_subject(tx: Tx, resource: Any) -> bool:
 async def require_free(tx: Tx, meeting: Meeting) -> None:
     """MeetingConflict if anybody whose time the meeting takes is busy then; until the end of this transaction nobody else books
     these people. Call it behind the save, before it is written."""
-    who = sorted(rules.people_of(meeting))
-    for id in who:  # in one order, so that two bookers never wait for each other
-        await tx.lock(f"calendar/{id}")
+    who = rules.people_of(meeting)
+    await _hold(tx, who)
     way = timedelta(minutes=meeting.travel_minutes)
     wanted = sorted((o.start - way, o.end + way) for o in occurrences.of(meeting))
+    await _demand_free(tx, sorted(who), wanted, meeting.id, occurrences.zone_of(meeting))
+
+
+async def keep_visit(tx: Tx, new: Task, old: Task | None) -> None:
+    """Called at every save of a task. Whoever books its assignee at this moment waits until he sees the visit; MeetingConflict for
+    an exclusive one that somebody makes, moves or gives to somebody who is busy then. Rules make theirs whoever is busy."""
+    if not takes_time(new, old):
+        return
+    await _hold(tx, [new.owner_id])
+    if new.visit.exclusive and people.user_of(tx.actor):
+        zone = ZoneInfo(new.due_zone or people.zone_of(tx, new.owner_id))
+        wanted, field = [_visit(new).span], "visit.appointment_time"
+        await _demand_free(tx, [new.owner_id], wanted, new.id, zone, field=field)
+
+
+async def hold_visits(tx: Tx, changes: Iterable[tuple[Task, Task | None]]) -> None:
+    """Of (new, old) tasks that are written already: as `keep_visit`, without a question whether the assignees are free."""
+    await _hold(tx, {new.owner_id for new, old in changes if takes_time(new, old)})
+
+
+def takes_time(new: Task, old: Task | None) -> bool:
+    """True if this change makes a visit take somebody's time that it did not take before."""
+    return _booked(new) is not None and (old is None or _booked(new) != _booked(old))
+
+
+def _booked(task: Task) -> tuple[str, Span, bool] | None:
+    is_open = task.state == Task.STATE_OPEN and not task.HasField("delete_time")
+    if not (is_open and task.HasField("visit") and task.owner_id):
+        return None
+    return task.owner_id, _visit(task).span, task.visit.exclusive
+
+
+async def _hold(tx: Tx, user_ids: Collection[str]) -> None:
+    """Nobody else takes these people's time until the end; in one order, so that two never wait for each other."""
+    for id in sorted(user_ids):
+        await tx.lock(f"calendar/{id}")
+
+
+async def _demand_free(
+    tx: Tx, who: Sequence[str], wanted: Sequence[Span], id: str, zone: ZoneInfo, *, field: str = "start_time"
+) -> None:  # fmt: skip
+    """MeetingConflict if somebody is busy in one of these spans, which are in order; `id` is the record that wants them."""
     if not wanted:
         return
     since, until = wanted[0][0], max(end for _, end in wanted)
-    taken = await find(tx, who, since, until, except_id=meeting.id)
+    taken = await find(tx, who, since, until, except_id=id)
     conflicts = [each for each in taken if overlaps(wanted, each.span)]
     if conflicts:
-        zone = occurrences.zone_of(meeting)
         named = [_sentence(tx, each, zone) for each in conflicts[:MOST_NAMED]]
-        raise errors.MeetingConflict(named, more=max(0, len(conflicts) - MOST_NAMED))
+        more = max(0, len(conflicts) - MOST_NAMED)
+        raise errors.MeetingConflict(named, more=more, field=field)
 
 
 def overlaps(wanted: Sequence[Span], span: Span) -> bool:

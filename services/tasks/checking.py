@@ -23,9 +23,19 @@ async def check(tx: Tx, new: Task, old: Task | None) -> None:
         _move(tx, new, old)
     rules.normalise(new)
     rules.follow_link(new, old)
+    await _follow_deal(tx, new, old)
     await following.resolve(tx, new, old)
     rules.set_times(new, old, zone=people.zone_of(tx, new.owner_id))
     await projects.join(tx, new, old)
+
+
+async def _follow_deal(tx: Tx, new: Task, old: Task | None) -> None:
+    """A task of a deal is for the deal's customer, unless it names another one or the deal is not known here yet."""
+    deal_id = new.link.deal_id
+    newly = deal_id and (old is None or deal_id != old.link.deal_id)
+    if newly and not (new.contact_id or new.company_id):
+        customer = await store.matters.customer_of_deal(tx, deal_id)
+        new.contact_id, new.company_id = customer or ("", "")
 
 
 def _place(tx: Tx, task: Task) -> None:

@@ -57,7 +57,9 @@ async def follow(event: Any, tx: Tx) -> None:
         object = "contact" if hasattr(event, "contact_id") else "company"
         await store.facts.merge(tx, object, getattr(event, f"{object}_id"), list(event.merged_ids))
     elif isinstance(event, privacy_events_pb2.ContactErased):
-        await store.facts.forget(tx, [event.contact_id, *event.merged_ids])
+        erased = [event.contact_id, *event.merged_ids]
+        await store.facts.forget(tx, erased)
+        await store.matters.forget(tx, erased)
     elif event.DESCRIPTOR.full_name in TOUCHES:
         await _touch(event, option, tx)
     elif option.resource in _PARTIES:

@@ -1,6 +1,6 @@
 """The day of one person: every source of reasons asked, put together by the rules.
 
-A new reason (a renewal, a new price list) is a code in day.proto and a line in SOURCES. A source gives what the caller may read
+A new reason is a code in day.proto and a line in SOURCES. A source gives what the caller may read
 and nothing else; the system, which counts for the morning, reads everything.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from chassis.times import to_timestamp
 from chassis.tx import Tx
 from crm.tasks.v1 import day_pb2 as pb
-from services.tasks import people, store
+from services.tasks import day_matters, people, store
 from services.tasks.rules import day as rules
 from services.tasks.rules.day import Found, Today
 
@@ -142,6 +142,8 @@ SOURCES: tuple[Source, ...] = (
     _next_contacts,
     _going_cold,
     _birthdays,
+    day_matters.matters,
+    day_matters.price_lists,
 )
 """Where reasons come from; the order of the day does not depend on theirs."""
 

@@ -5,6 +5,7 @@ Each task has at most two timers. `deadline` (key: the task) leads from one remi
 deadline sets new ones (U22), so what was told for the old deadline is told again for the new one.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from chassis.hours import path_up
@@ -19,6 +20,7 @@ from services.tasks.rules import ending, ladders
 
 Task = task_pb2.Task
 Ladder = ladder_pb2.Ladder
+LadderRun = ladder_pb2.LadderRun
 
 DEADLINE, LADDER = "deadline", "ladder"
 """The kinds of timers."""
@@ -47,6 +49,28 @@ async def follow(tx: Tx, new: Task, old: Task | None) -> None:
         await _change_ladder(tx, new, old)
     elif rules.given_on(new, old):
         await replan(tx, new)
+
+
+async def follow_many(tx: Tx, changes: Iterable[tuple[Task, Task]]) -> None:
+    """As `follow` for each (new, old) of tasks that are written already, with the runs of ladders set by set.
+
+    Whoever wrote them with another deadline has cleared `miss_time`.
+    """
+    moved: list[tuple[Task, Task]] = []
+    given: list[Task] = []
+    for new, old in changes:
+        if not (rules.is_open(new) and rules.is_open(old)) or rules.just_reached(new, old):
+            await follow(tx, new, old)
+        elif rules.moved(new, old):
+            moved.append((new, old))
+        elif rules.reminded_otherwise(new, old) or new.ladder_id != old.ladder_id:
+            await follow(tx, new, old)
+        elif rules.given_on(new, old):
+            given.append(new)
+    if moved:
+        await _begin_again(tx, moved)
+    if given:
+        await replan_many(tx, given)
 
 
 async def reached(tx: Tx, contact_id: str, at: datetime, by: str) -> int:
@@ -83,6 +107,19 @@ async def replan(tx: Tx, task: Task) -> None:
         await set_step_timer(tx, run)
 
 
+async def replan_many(tx: Tx, tasks: Iterable[Task]) -> None:
+    """As `replan` for each."""
+    by_id = {task.id: task for task in tasks}
+    changed = [
+        run
+        for run in await store.running_of(tx, by_id)
+        if rules.plan(run, ladders.duty_of(by_id[run.task_id]), tx.directory, now=tx.now)
+    ]
+    await store.save_runs(tx, changed)
+    for run in changed:
+        await set_step_timer(tx, run)
+
+
 # -- timers ----------------------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +134,7 @@ async def ring(tx: Tx, task: Task, due: datetime | None, at: datetime) -> None:
         if alarm.minutes_before is None:
             task.miss_time.CopyFrom(to_timestamp(at))
             store.tasks.save(tx, task)
-            tx.emit(events.DeadlineMissed(task=task, late_seconds=late))
+            tx.emit(await _missed(tx, task, late))
         else:
             assert alarm.near is not None
             near = to_timestamp(alarm.near)
@@ -108,6 +145,17 @@ async def ring(tx: Tx, task: Task, due: datetime | None, at: datetime) -> None:
                 )
             )
     await _set_alarm(tx, task, after=at)
+
+
+async def _missed(tx: Tx, task: Task, late: int) -> events.DeadlineMissed:
+    """What is told of a deadline that has passed: also what the task's ladder tells, so that nobody hears it twice."""
+    run = next(iter(await store.runs_of(tx, task.id)), None)
+    return events.DeadlineMissed(
+        task=task,
+        late_seconds=late,
+        owner_reminded=run is not None and rules.reminds_owner(run, to_datetime(task.due_time)),
+        escalates=run is not None and rules.escalates(run),
+    )
 
 
 async def step(tx: Tx, task_id: str, number: int) -> None:
@@ -150,7 +198,7 @@ def _let_read(tx: Tx, task: Task, user_ids: list[str]) -> None:
         store.tasks.save(tx, task)
 
 
-async def set_step_timer(tx: Tx, run: ladder_pb2.LadderRun) -> None:
+async def set_step_timer(tx: Tx, run: LadderRun) -> None:
     """Sets the timer of the run's next step; one that is due already fires at once, so steps come one after the other."""
     following = rules.next_step(run)
     if following is not None:
@@ -158,7 +206,7 @@ async def set_step_timer(tx: Tx, run: ladder_pb2.LadderRun) -> None:
         await tx.set_timer(LADDER, _key(run), to_datetime(following.plan_time), payload)
 
 
-def _key(run: ladder_pb2.LadderRun) -> str:
+def _key(run: LadderRun) -> str:
     return f"{run.task_id}/{run.number}"
 
 
@@ -193,7 +241,31 @@ def _text(moment: datetime | None) -> str:
     return moment.isoformat() if moment is not None else ""
 
 
+async def _begin_again(tx: Tx, changes: Sequence[tuple[Task, Task]]) -> None:
+    """Open tasks that have another deadline: what was planned for the old one stops, and it begins anew."""
+    stopped = await store.running_of(tx, [task.id for task, _ in changes])
+    for run in stopped:
+        rules.stop(run)
+        await tx.cancel_timer(LADDER, _key(run))
+    await store.save_runs(tx, stopped)
+    choice, begun = _Choice(tx), list[LadderRun]()
+    for task, old in changes:
+        await _set_alarm(tx, task, after=tx.now)
+        if (new := await _run_for(tx, task, old, choice)) is not None:
+            begun.append(new)
+    await store.add_runs(tx, begun)
+    for run in begun:
+        await set_step_timer(tx, run)
+
+
 async def _begin_ladder(tx: Tx, task: Task, old: Task | None) -> None:
+    run = await _run_for(tx, task, old, _Choice(tx))
+    if run is not None:
+        await store.add_run(tx, run, first=old is None)
+        await set_step_timer(tx, run)
+
+
+async def _run_for(tx: Tx, task: Task, old: Task | None, choice: "_Choice") -> LadderRun | None:
     """From the customer's request; from the deadline, or from now, where that is later, if nobody waits or it was moved."""
     waits = ending.runs(task)
     if waits and (old is None or not rules.moved(task, old)):
@@ -202,20 +274,18 @@ async def _begin_ladder(tx: Tx, task: Task, old: Task | None) -> None:
     elif task.HasField("due_time"):
         clock, start = Ladder.CLOCK_DEADLINE, max(to_datetime(task.due_time), tx.now)
     else:
-        return
-    ladder = await _ladder_of(tx, task, Ladder.CLOCK_REACTION if waits else Ladder.CLOCK_DEADLINE)
+        return None
+    ladder = await choice.of(task, Ladder.CLOCK_REACTION if waits else Ladder.CLOCK_DEADLINE)
     if ladder is None:
-        return
-    run = rules.begin(ladder, task, tx.directory, clock=clock, start=start)
-    await store.add_run(tx, run, first=old is None)
-    await set_step_timer(tx, run)
+        return None
+    return rules.begin(ladder, task, tx.directory, clock=clock, start=start)
 
 
 async def _change_ladder(tx: Tx, task: Task, old: Task) -> None:
     """Another ladder counts from where the one before did; what it would have told by now is due now."""
     await _stop_ladder(tx, task.id)
     before = await store.runs_of(tx, task.id)
-    ladder = await _ladder_of(tx, task, before[0].clock) if before else None
+    ladder = await _Choice(tx).of(task, before[0].clock) if before else None
     if ladder is None:
         await _begin_ladder(tx, task, old)
         return
@@ -227,21 +297,36 @@ async def _change_ladder(tx: Tx, task: Task, old: Task) -> None:
     await set_step_timer(tx, run)
 
 
-async def _ladder_of(tx: Tx, task: Task, clock: "Ladder.Clock") -> Ladder | None:
-    """The task's own ladder, else the one whose conditions hold, else the default of tasks that answer a request."""
-    if task.ladder_id and (own := await store.ladders.find(tx, task.ladder_id)) is not None:
-        return own
-    form_id, source_id = "", ""
-    if clock == Ladder.CLOCK_REACTION and task.reaction.request_ids:
-        form_id, source_id = await store.origin_of(tx, task.reaction.request_ids[0])
-    home = ladders.home_of(tx.directory, ladders.duty_of(task))
-    matter = ladders.Matter(clock, task.type_id, path_up(tx.directory, home), form_id, source_id)
-    found = ladders.chosen(await store.all_ladders(tx), matter)
-    if found is None and clock == Ladder.CLOCK_REACTION:
-        settings = await store.settings_of(tx)
-        if settings.default_ladder_id:
-            found = await store.ladders.find(tx, settings.default_ladder_id)
-    return found
+class _Choice:
+    """Which ladders tasks get; what the tasks of one transaction have in common is read once."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._conditional: list[Ladder] | None = None
+        self._named: dict[str, Ladder | None] = {}
+
+    async def of(self, task: Task, clock: "Ladder.Clock") -> Ladder | None:
+        """The task's own ladder, else the one whose conditions hold, else the default of tasks that answer a request."""
+        if task.ladder_id and (own := await self._find(task.ladder_id)) is not None:
+            return own
+        form_id, source_id = "", ""
+        if clock == Ladder.CLOCK_REACTION and task.reaction.request_ids:
+            form_id, source_id = await store.origin_of(self._tx, task.reaction.request_ids[0])
+        people = self._tx.directory
+        departments = path_up(people, ladders.home_of(people, ladders.duty_of(task)))
+        matter = ladders.Matter(clock, task.type_id, departments, form_id, source_id)
+        if self._conditional is None:
+            self._conditional = await store.all_ladders(self._tx)
+        found = ladders.chosen(self._conditional, matter)
+        if found is None and clock == Ladder.CLOCK_REACTION:
+            default = (await store.settings_of(self._tx)).default_ladder_id
+            found = await self._find(default) if default else None
+        return found
+
+    async def _find(self, id: str) -> Ladder | None:
+        if id not in self._named:
+            self._named[id] = await store.ladders.find(self._tx, id)
+        return self._named[id]
 
 
 async def _stop(tx: Tx, task_id: str) -> None:

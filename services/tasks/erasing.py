@@ -3,95 +3,31 @@
     1 take      one transaction: his tasks and meetings lose every text, name and file, open ones are cancelled; their old
                 versions go, and those of others that named him; stored answers and operations are emptied
     2 sweep     what operations under way left meanwhile; files; messages of the stream and dead letters
-    3 clean     the bytes that old rows left in the database's files (a large database: at night), and ErasureDone
+    3 clean     the bytes that old rows left in the database's files, and ErasureDone (chassis/erasure_part.py)
 
-Contacts and requests are told by ids alone, and so is everything here. A timer sees to it that the answer comes: an operation
-that ended without one, whatever ended it, is started again. Everything may be done twice.
+Contacts and requests are told by ids alone, and so is everything here. Everything may be done twice.
 """
 
-import asyncio
-import io
-import zipfile
-from collections.abc import Collection, Iterable
-from contextlib import suppress
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Collection
 from typing import Any
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
-
-from chassis import erasure
+from chassis import erasure, erasure_part
 from chassis.call import Cause
-from chassis.errors import NotFound
-from chassis.handlers import on, operation, timer
-from chassis.kit import bulk, files
+from chassis.erasure_files import files_holding, files_in, remove_files
+from chassis.kit import bulk
 from chassis.operation_runs import OperationRun
 from chassis.runtime import Runtime
-from chassis.times import to_timestamp
 from chassis.tx import Tx
-from crm.common.v1 import privacy_pb2
 from crm.contacts.v1 import privacy_events_pb2 as asked
-from crm.tasks.v1 import privacy_events_pb2 as events
-from services.tasks import deadlines, import_erasure, series, timers_meetings
+from services.tasks import deadlines, import_erasure, series, store, timers_meetings
 from services.tasks.rules import privacy as rules
 from services.tasks.store import moves, privacy
 
-ERASE = erasure.CAUSE
-CLEAN = f"{ERASE}-clean"
-_REQUESTS: dict[str, type[Message]] = {
-    ERASE: asked.ContactErased,
-    CLEAN: privacy_pb2.ErasureReport,
-}
-_WATCH = "erasure-watch"
-_LOOK_AGAIN = timedelta(minutes=1)
-_NIGHT = time(2, 0)  # UTC, as in contacts
 _AT_ONCE = 500  # records in one statement
-_MOST_BYTES = 256 << 20
-"""A larger file of an operation is taken for one that names him: it can be made again."""
 
 
-# -- asked for ---------------------------------------------------------------------------------------------------------------
-
-
-@on(asked.ContactErased, durable="tasks-erasure")
-async def begin(event: asked.ContactErased, tx: Tx) -> None:
-    """It may take a while: an operation does it."""
-    await _work_on(tx, event.erasure_id, ERASE, event)
-
-
-async def _work_on(tx: Tx, erasure_id: str, kind: str, request: Message) -> None:
-    """Starts the operation, and the timer that looks after it. What is asked for holds nothing but ids."""
-    started: Any = await tx.start_operation(kind, request)
-    payload = {
-        "erasure_id": erasure_id,
-        "kind": kind,
-        "request": json_format.MessageToDict(request),
-        "operation_id": started.name.rpartition("/")[2],
-    }
-    await tx.set_timer(_WATCH, erasure_id, tx.now + _LOOK_AGAIN, payload)
-
-
-@timer(_WATCH)
-async def watch(payload: dict[str, Any], tx: Tx) -> None:
-    """Starts what is due, or what ended without having done it, and looks again until it is done."""
-    erasure_id, kind = payload["erasure_id"], payload["kind"]
-    if payload["operation_id"]:
-        under_way = await tx.runtime.operations.get(tx, payload["operation_id"])
-        if not under_way.done:
-            return await tx.set_timer(_WATCH, erasure_id, tx.now + _LOOK_AGAIN, payload)
-        if under_way.HasField("response"):
-            return None
-    request = _REQUESTS[kind]()
-    json_format.ParseDict(payload["request"], request, ignore_unknown_fields=True)
-    return await _work_on(tx, erasure_id, kind, request)
-
-
-# -- carried out -------------------------------------------------------------------------------------------------------------
-
-
-@operation(ERASE)
-async def erase(run: OperationRun) -> None:
-    """Each step may be done twice; what was found, ids all of it, is kept before anything is taken."""
+async def carry_out(run: OperationRun) -> erasure.Counts:
+    """Steps 1 and 2; what was found, ids all of it, is kept before anything is taken."""
     runtime = await erasure.runtime_of(run)
     event: Any = run.request
     found = dict(run.position)
@@ -104,15 +40,7 @@ async def erase(run: OperationRun) -> None:
     if "counts" not in found:
         found |= await run.write(lambda tx: take(tx, event, found, keep=run.id))
         await run.progress(1, 2, position=found)
-    counts = await _sweep(run, runtime, event, found)
-    report = privacy_pb2.ErasureReport(
-        erasure_id=event.erasure_id, service="tasks",
-        places=[privacy_pb2.ErasedPlace(name=name, count=n) for name, n in sorted(counts.items()) if n],
-    )  # fmt: skip
-    if await erasure.clean_at_once(runtime):
-        await _clean_and_confirm(run, report)
-    else:
-        await run.write(lambda tx: tonight(tx, report))
+    return await _sweep(run, runtime, event, found)
 
 
 async def look(tx: Tx, event: asked.ContactErased) -> dict[str, Any]:
@@ -196,29 +124,18 @@ async def _sweep(
 ) -> erasure.Counts:
     """Step 2, by ids alone."""
     ids = {event.contact_id, *event.merged_ids}
-    records = {id for each in found["records"].values() for id in each}
+    ids |= {id for each in found["records"].values() for id in each}
     counts: erasure.Counts = dict(found["counts"])
     late = found["late"]  # what read him before he was gone may write about him until it ends
     await erasure.until_over(run, late)
-    made = await run.write(lambda tx: import_erasure.files(tx, ids | records))
-    counts["import_rows"] += await run.write(lambda tx: import_erasure.scrub(tx, ids | records))
+    made = await run.write(lambda tx: import_erasure.files(tx, ids))
+    counts["import_rows"] += await run.write(lambda tx: import_erasure.scrub(tx, ids))
     left = await run.write(lambda tx: erasure.files_of_operations(tx, set(late)))
     named = {id for each in left.values() for id in each}
-    counts["files"] = await _remove(
+    counts["files"] = await remove_files(
         runtime, run.tenant, {*found["files"], *found["left"], *named, *made}
     )
-    await erasure.added(
-        counts,
-        run.write(
-            lambda tx: erasure.empty_plumbing(tx, ids | records, keep=run.id, operations=late)
-        ),
-    )
-    await erasure.until_published(runtime, run.tenant)
-
-    def tells(headers: Any, body: bytes) -> bool:
-        return erasure.tells_of(headers, body, ids | records)
-
-    await erasure.added(counts, erasure.erase_streams(runtime.nats, run.tenant, ["tasks"], tells))
+    await erasure.added(counts, erasure.sweep(run, ids, operations=late))
     return counts
 
 
@@ -227,92 +144,27 @@ async def _sweep(
 
 def _files_of(tx: Tx, object: str, message: Any) -> set[str]:
     """The files that a record names: in its own fields, in its result, in the tenant's fields of type file."""
-    resource = moves.FOLLOWING[object]
-    found = {id for _, id in files.named_in(message)}
-    if resource.has_custom:
-        known = tx.runtime.schemas.known(tx.tenant, resource).fields
-        found |= set(files.held_in_custom(known, message))
+    found = files_in(tx, moves.FOLLOWING[object], message)
     for value in getattr(message, "result", {}).values():
         found |= {id.decode() for id in erasure.UUID.findall(value.SerializeToString())}
-    return {id for id in found if erasure.UUID.fullmatch(id.encode())}
+    return found
 
 
 async def _files_naming(
     run: OperationRun, runtime: Runtime, ids: Collection[str]
 ) -> dict[str, set[str]]:
     """Finished operation -> the files that it left and in which one of the ids stands."""
-    found: dict[str, set[str]] = {}
-    for operation_id, named in (
-        await run.write(lambda tx: erasure.files_of_operations(tx))
-    ).items():
-        for id in sorted(named):
-            with suppress(NotFound):
-                blob = await runtime.blobs.get(run.tenant, id)
-                if blob.size > _MOST_BYTES or await _names(runtime, run.tenant, id, ids):
-                    found.setdefault(operation_id, set()).add(id)
-    return found
+    left = await run.write(lambda tx: erasure.files_of_operations(tx))
+    needles = [id.encode() for id in ids]
 
+    def names(content: bytes) -> bool:
+        return any(needle in content for needle in needles)
 
-async def _names(runtime: Runtime, tenant: str, file_id: str, ids: Collection[str]) -> bool:
-    content = b"".join([chunk async for chunk in runtime.blobs.read(tenant, file_id)])
-
-    def stands() -> bool:
-        return any(id.encode() in part for part in _parts(content) for id in ids)
-
-    return await asyncio.to_thread(stands)
-
-
-def _parts(content: bytes) -> Iterable[bytes]:
-    """A file, or the files in it: XLSX is a zip file."""
-    if not content.startswith(b"PK"):
-        return [content]
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [archive.read(name) for name in archive.namelist()]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):  # damaged, or with a password
-        return [content]
-
-
-async def _remove(runtime: Runtime, tenant: str, ids: Iterable[str]) -> int:
-    """Removes those of the ids that are files; returns how many there were."""
-    count = 0
-    for id in sorted(ids):
-        with suppress(NotFound):
-            await runtime.blobs.get(tenant, id)
-            await runtime.blobs.delete(tenant, id)
-            count += 1
-    return count
-
-
-# -- the end -----------------------------------------------------------------------------------------------------------------
-
-
-async def tonight(tx: Tx, report: privacy_pb2.ErasureReport) -> None:
-    """Rewriting a large database keeps people waiting: it is done when they sleep."""
-    day = tx.now.date() + timedelta(days=1 if tx.now.time() >= _NIGHT else 0)
-    payload = {
-        "erasure_id": report.erasure_id,
-        "kind": CLEAN,
-        "request": json_format.MessageToDict(report),
-        "operation_id": "",
+    each = {id for named in left.values() for id in named}
+    holding = await files_holding(runtime, run.tenant, each, names)
+    return {
+        operation_id: named & holding for operation_id, named in left.items() if named & holding
     }
-    await tx.set_timer(_WATCH, report.erasure_id, datetime.combine(day, _NIGHT, UTC), payload)
 
 
-@operation(CLEAN)
-async def clean(run: OperationRun) -> None:
-    """The last step of an erasure, where it had to wait for the night; its request is the report so far."""
-    report: Any = run.request
-    await _clean_and_confirm(run, report)
-
-
-async def _clean_and_confirm(run: OperationRun, report: privacy_pb2.ErasureReport) -> None:
-    cleaned = await erasure.clean_database(await erasure.runtime_of(run))
-
-    async def confirm(tx: Tx) -> None:
-        tx.cause = Cause(erasure.CAUSE, report.erasure_id)
-        done = privacy_pb2.ErasureReport(time=to_timestamp(tx.now), remains=cleaned.remains)
-        done.MergeFrom(report)
-        tx.emit(events.ErasureDone(report=done))
-
-    await run.write(confirm)
+erased = erasure_part.Part(store.metadata, asked.ContactErased, carry_out)

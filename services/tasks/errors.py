@@ -85,6 +85,22 @@ class TaskTaken(errors.Aborted):
         )
 
 
+class TaskGivenOn(errors.FailedPrecondition):
+    """Who had the task says that it is done, but not that it was while he had it; `has` is what became of it."""
+
+    reason = "TASK_GIVEN_ON"
+
+    def __init__(self, has: str, until: str) -> None:
+        super().__init__(
+            f"the task was yours until {until}; {has}. If you did it before that, send done_time, or the etag that you saw",
+            [
+                Violation(
+                    "done_time", f"must be before {until}, when the task went to somebody else"
+                )
+            ],
+        )
+
+
 class NotOffered(errors.PermissionDenied):
     reason = "NOT_OFFERED"
 
@@ -168,11 +184,11 @@ class MeetingConflict(errors.Aborted):
 
     reason = "MEETING_CONFLICT"
 
-    def __init__(self, busy: list[str], *, more: int = 0) -> None:
+    def __init__(self, busy: list[str], *, more: int = 0, field: str = "start_time") -> None:
         others = f" and {more} more" if more else ""
         super().__init__(
             f"{'; '.join(busy)}{others}; choose another time, see /v1/meetings:freeSlots",
-            [Violation("start_time", each) for each in busy],
+            [Violation(field, each) for each in busy],
         )
 
 

@@ -4,7 +4,8 @@
  queues          are nobody's: they stay
  offers          the leaver is no longer among those who may take; if nobody is, the task is whose offer it was
  meetings        that are still to come go to a new organiser; from those of others the leaver is only taken out
- projects etc.   every other record with an owner goes when somebody leaves, and stays while he is away
+ projects        go when somebody leaves, and whoever leads them then reads their tasks; as a member he is only taken out
+ others          every other record with an owner goes when somebody leaves, and stays while he is away
 
 While somebody is away, what he had not done is lent and comes back; what was done meanwhile stays with who did it. A new
 task that a person gives to somebody absent stays his: whoever gave it chose him, and the ladder tells his stand-in. A request
@@ -18,12 +19,14 @@ from chassis.call import Actor, Cause
 from chassis.kit.handover import Held, Owner
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from crm.tasks.v1 import meeting_pb2, task_pb2
-from services.tasks import deadlines, store
+from crm.tasks.v1 import meeting_pb2, project_pb2, task_pb2
+from services.tasks import busy, deadlines, projects, store
+from services.tasks.rules import projects as project_rules
 from services.tasks.store import moves
 
 Task = task_pb2.Task
 Meeting = meeting_pb2.Meeting
+Project = project_pb2.Project
 
 
 def _assignee_changed(task: Task, before: str, after: str) -> None:
@@ -60,12 +63,24 @@ def _participant_changed(meeting: Meeting, before: str, after: str) -> None:
         meeting.participants.add(user_id=after)
 
 
+def _member_changed(project: Project, before: str, after: str) -> None:
+    """Who follows a project is a member of it."""
+    if before in project.member_ids:
+        project.member_ids.remove(before)
+    if after and after not in (project.owner_id, *project.member_ids):
+        project.member_ids.append(after)
+    project.follower_ids[:] = project.member_ids
+
+
 def _is_over(task: Task) -> bool:
     return task.state != Task.STATE_OPEN
 
 
 def _held() -> list[Held]:
     first = [
+        # Before the tasks, because who reads these follows from it: so they are as the handover left them when they come back.
+        Held(resource=store.projects, lent=False),
+        Held(resource=store.projects, field="follower_ids", lent=False, settle=_member_changed),
         Held(
             resource=store.tasks, field="candidate_ids", condition=moves.OPEN_TASKS, lent=False,
             finished=_is_over, settle=_offer_changed,
@@ -101,12 +116,15 @@ def _owned() -> list[Resource[Any]]:
 
 
 async def follow(tx: Tx, object: str, records: Sequence[Any], actor: Actor, cause: Cause) -> None:
-    """Running ladders tell the new assignee and those above him; the customer's clock goes on."""
-    if object != store.tasks.object:
-        return
-    by_id = {task.id: task for task in records}
-    for id in await moves.on_ladders(tx, by_id):
-        await deadlines.replan(tx, by_id[id])
+    """Running ladders tell the new assignee and those above him, and the customer's clock goes on; whoever books the new one sees
+    his visits; a project's tasks are read by its new leader."""
+    if object == store.tasks.object:
+        await busy.hold_visits(tx, [(task, None) for task in records])
+        await deadlines.replan_many(tx, records)
+    elif object == store.projects.object:
+        for project in records:
+            before = await store.project_before(tx, project)
+            await projects.follow(tx, project, project_rules.readers(before), cause=cause)
 
 
 parts = Owner(store.metadata, _held(), after=follow)

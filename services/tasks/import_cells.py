@@ -8,22 +8,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from google.protobuf.struct_pb2 import Value
-
-from chassis import codec
 from chassis.fold import search_key
-from chassis.kit.imports import values
-from chassis.kit.imports.adapter import LineRefused, Terms
+from chassis.kit.imports import custom_cells, values
+from chassis.kit.imports.adapter import Terms
+from chassis.kit.imports.custom_cells import DEFAULT_SYSTEM
 from chassis.kit.imports.values import WrongValue
 from chassis.times import to_datetime
-from crm.common.v1 import common_pb2 as common
 from crm.tasks.v1 import task_pb2
 from services.tasks import import_keys, recurrence
 
 Task = task_pb2.Task
-DEFAULT_SYSTEM = "import"
 
-_SEVERAL = re.compile(r"\s*(?:[;\n|]|,(?!\d))\s*")  # `1,234` is one value
 _TIME = re.compile(
     r"[T ,]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([ap]m)?\s*(Z|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
@@ -65,7 +60,7 @@ Put = Callable[[Terms, Draft, int, str], None]
 def fill(terms: Terms, draft: Draft, column: int, target: str, cell: str) -> None:
     """Puts a cell into the draft; WrongValue if it cannot be such a value."""
     if target.startswith("custom."):
-        _put_custom(terms, draft, target.removeprefix("custom."), cell)
+        custom_cells.put_custom(terms, draft.task, target.removeprefix("custom."), cell)
     else:
         _PUT[target](terms, draft, column, cell)
 
@@ -151,16 +146,11 @@ def _put_minutes(terms: Terms, draft: Draft, column: int, cell: str) -> None:
 
 
 def _put_external_id(terms: Terms, draft: Draft, column: int, cell: str) -> None:
-    system = terms.imported.options.external_system or DEFAULT_SYSTEM
-    draft.task.external_ids.add(system=system, id=cell)
+    custom_cells.put_external_id(terms, draft.task, cell)
 
 
 def _put_external_ids(terms: Terms, draft: Draft, column: int, cell: str) -> None:
-    for text in cell.split("; "):
-        system, slash, id = text.partition("/")
-        if not (slash and system and id):
-            raise WrongValue(f"{text!r} is not written as system/id")
-        draft.task.external_ids.add(system=system, id=id)
+    custom_cells.put_external_ids(draft.task, cell)
 
 
 # -- whom it is for ----------------------------------------------------------------------------
@@ -229,40 +219,6 @@ _PUT: dict[str, Put] = {
 }  # fmt: skip
 
 
-def _put_custom(terms: Terms, draft: Draft, key: str, cell: str) -> None:
-    known = terms.custom.get(key)
-    if known is None:
-        raise LineRefused(f"there is no field custom.{key} any more; map its column anew")
-    comma = terms.imported.options.decimal_comma
-    draft.task.custom[key].CopyFrom(_custom_value(known, cell, comma=comma))
-
-
-def _custom_value(known: common.CustomField, cell: str, *, comma: bool) -> Value:
-    kind = known.type
-    if kind == common.CUSTOM_FIELD_TYPE_TEXT:
-        return Value(string_value=cell)
-    if kind == common.CUSTOM_FIELD_TYPE_NUMBER:
-        return Value(number_value=values.parse_whole(cell, comma=comma))
-    if kind == common.CUSTOM_FIELD_TYPE_DECIMAL:
-        return Value(string_value=values.parse_decimal(cell, comma=comma))
-    if kind == common.CUSTOM_FIELD_TYPE_DATE:
-        return Value(string_value=date(*values.parse_date(cell, values.DMY)).isoformat())
-    if kind == common.CUSTOM_FIELD_TYPE_YES_NO:
-        return Value(bool_value=values.parse_yes_no(cell))
-    if kind not in (common.CUSTOM_FIELD_TYPE_CHOICE, common.CUSTOM_FIELD_TYPE_MULTI_CHOICE):
-        raise WrongValue(f"{known.label} holds ids of records or files, which a file cannot bring")
-    choices = {search_key(choice): choice for choice in known.choices}
-    given = [cell] if kind == common.CUSTOM_FIELD_TYPE_CHOICE else _SEVERAL.split(cell)
-    chosen = [choices.get(search_key(text)) for text in given if text]
-    if None in chosen:
-        raise WrongValue(f"{cell!r} is none of {', '.join(known.choices)}")
-    if kind == common.CUSTOM_FIELD_TYPE_CHOICE:
-        return Value(string_value=chosen[0])
-    made = Value()
-    made.list_value.extend(chosen)
-    return made
-
-
 # -- and back ----------------------------------------------------------------------------------
 
 
@@ -284,10 +240,9 @@ def cells(task: Task, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[
         "company": [task.company_id],
         "description": [task.description],
         "estimated_minutes": [str(task.estimated_minutes or "")],
-        "external_ids": [f"{e.system}/{e.id}" for e in task.external_ids],
+        "external_ids": custom_cells.external_id_cells(task),
     }  # fmt: skip
-    for key, value in task.custom.items():
-        found[f"custom.{key}"] = _custom_cells(value)
+    found |= custom_cells.custom_cells(task)
     return {target: [text for text in texts if text] for target, texts in found.items()}
 
 
@@ -302,12 +257,3 @@ def _due(task: Task) -> str:
 
 def _text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _custom_cells(value: Value) -> list[str]:
-    given: Any = codec.to_dict(value)
-    if isinstance(given, bool):
-        return ["yes" if given else "no"]
-    if isinstance(given, int | float):
-        return [str(int(given))]
-    return [str(item) for item in given] if isinstance(given, list) else [str(given or "")]

@@ -5,6 +5,7 @@ change: a task that joins between waits for the lock, so no copy stays behind. W
 tasks, unless he made or gave them; somebody who also follows such a task on his own account has to be added to it again.
 """
 
+from chassis.call import Cause
 from chassis.errors import NotFound
 from chassis.kit import bulk
 from chassis.kit.save import Conflict
@@ -58,8 +59,10 @@ async def keep_readers(tx: Tx, task: Task, old: Task | None) -> bool:
     return list(task.follower_ids) != before
 
 
-async def follow(tx: Tx, project: Project, before: list[str]) -> None:
-    """Lets the project's people of now read its tasks, and no more those of `before` who left."""
+async def follow(
+    tx: Tx, project: Project, before: list[str], *, cause: Cause | None = None
+) -> None:
+    """Lets the project's people of now read its tasks, and no more those of `before` who left; `cause` if it is not the caller's."""
     now = rules.readers(project)
     if set(now) == set(before):
         return
@@ -68,7 +71,7 @@ async def follow(tx: Tx, project: Project, before: list[str]) -> None:
     for task, doc in await store.project_tasks_for_update(tx, project.id, deleted=True):
         rules.let_read(task, now, before)
         writes.append(bulk.Write(task, doc))
-    outcome = await bulk.write(tx, store.tasks, writes)
+    outcome = await bulk.write(tx, store.tasks, writes, cause=cause)
     if outcome.lost:
         raise Conflict
 

@@ -2,7 +2,7 @@
 
 from chassis.tx import Tx
 from crm.tasks.v1 import task_pb2
-from services.tasks import checking, deadlines, projects, series, store
+from services.tasks import busy, checking, deadlines, projects, series, store
 
 Task = task_pb2.Task
 
@@ -25,6 +25,7 @@ async def followed(tx: Tx, task: Task) -> Task:
     old = Task.FromString(loaded[1]) if loaded else None
     if await projects.keep_readers(tx, task, old):
         store.tasks.save(tx, task)
+    await busy.keep_visit(tx, task, old)
     await deadlines.follow(tx, task, old)
     await series.follow(tx, task, old)
     return task

@@ -15,7 +15,7 @@ from chassis.stand_in import stand_in
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.tasks.v1 import task_pb2
-from services.tasks import checking, deadlines, errors, people, recurrence, store
+from services.tasks import busy, checking, deadlines, errors, people, recurrence, store
 from services.tasks.store.calendars import Place
 
 Task = task_pb2.Task
@@ -90,6 +90,7 @@ async def _make_next(tx: Tx, task: Task) -> None:
         return
     await checking.check(tx, following, None)
     store.tasks.save(tx, following)
+    await busy.hold_visits(tx, [(following, None)])
     await deadlines.follow(tx, following, None)
     row = Place(place.first_time, planned, place.template_id, place.template_version)
     await store.note_place(tx, following.id, row)

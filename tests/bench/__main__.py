@@ -14,11 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import document, events, life, machine, pages, rates
+from tests.bench import board, days, document, events, life, machine, pages, rates
 from tests.bench.data import Kept
 from tests.bench.report import Result, table, write_json
 
-OFFERED = ("B1", "B2", "B3", "B5", "B8", "B9", "B11", "B12", "B13")
+OFFERED = ("B1", "B2", "B3", "B5", "B7", "B8", "B9", "B11", "B12", "B13", "B14")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,16 @@ class Scale:
     backlog: int = 100_000
     idle_s: float = 15.0
     readers: int = 5_000
+    tasks: int = 1_000_000
+    day_rounds: int = 10
+    deals: int = 200_000
+    board_rounds: int = 100
     demo: bool = True
 
 
 SHORT = Scale(
     contacts=4_000, few=4_000, many=4_000, rounds=1, seconds=1.0, page_rounds=3, event_seconds=2.0, backlog=2_000, idle_s=1.0,
-    readers=300, demo=False,
+    readers=300, tasks=20_000, day_rounds=1, deals=4_000, board_rounds=5, demo=False,
 )  # fmt: skip
 
 
@@ -79,7 +83,7 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
     if wanted & {"B11", "B12"}:
         _say("start, start again, idle memory")
         yield from life.starts(folder / "starts" / "data", wanted, scale.idle_s, demo=scale.demo)
-    if wanted & {"B1", "B2", "B3", "B8", "B9", "B13"}:
+    if wanted & {"B1", "B2", "B3", "B7", "B8", "B9", "B13", "B14"}:
         yield from _on_a_copy(wanted, scale, folder / "main" / "data")
     if "B5" in wanted:
         _say(f"pages of {scale.many:,} and {scale.few:,} contacts")
@@ -112,6 +116,12 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
         if "B9" in wanted:
             _say("a backlog of events")
             yield from events.backlog(installation, company, scale.backlog)
+        if "B14" in wanted:
+            _say(f"days among {scale.tasks:,} tasks")
+            yield from days.measure(installation, company, scale.tasks, scale.day_rounds)
+        if "B7" in wanted:
+            _say(f"the board of {scale.deals:,} deals")
+            yield from board.measure(installation, company, scale.deals, scale.board_rounds)
     if "B13" in wanted:
         _say("live readers")
         yield from life.readers(data, company, scale.readers)

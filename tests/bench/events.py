@@ -27,6 +27,7 @@ from crm.contacts.v1 import events_pb2
 from tests.bench import contacts, load
 from tests.bench.company import Company
 from tests.bench.installation import Installation, moment
+from tests.bench.rates import settled
 from tests.bench.report import Result, at_least, at_most, told
 
 _PER_S = 100
@@ -76,7 +77,11 @@ class Arrivals:
 
 
 def delays(installation: Installation, company: Company, seconds: float) -> list[Result]:
-    """B8: 100 creations a second, half of them by each process; one of the two is not the one with the relay."""
+    """B8: 100 creations a second, half of them by each process; one of the two is not the one with the relay.
+
+    It begins when consumers have nothing left of what was measured before.
+    """
+    asyncio.run(settled(installation))
     arrivals = asyncio.run(
         _deliver(installation, company.sign_in(installation).token, int(_PER_S * seconds))
     )
@@ -179,7 +184,9 @@ def _rows(tenant_id: str, count: int) -> Iterator[tuple[str, int, tuple[str, str
             yield (
                 contact.id,
                 version,
-                facts.event_row(tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body),
+                facts.event_row(
+                    tx, event.DESCRIPTOR.full_name, f"contacts/{contact.id}", body, "import"
+                ),
             )
 
 

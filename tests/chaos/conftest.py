@@ -13,14 +13,19 @@ from tests.chaos.machine import Machine, free_port
 from tests.e2e.company import Company, signed_up
 from tests.e2e.runtime.harness import processes_of, until
 
+SETTINGS = {
+    "CRM_PROCESSES": "2",
+    "CRM_SIGNUP": "1",
+    "CRM_TEST_CLOCK": "1",  # ladders climb for half an hour
+    "CRM_PUSH_PRIVATE": "1",  # the tests' push service is on 127.0.0.1
+}
+
 
 @pytest.fixture(scope="session")
 async def installed() -> AsyncIterator[Machine]:
     folder = Path(tempfile.mkdtemp(prefix="akrab-chaos-"))
     os.chmod(folder, 0o711)  # PostgreSQL does not run as root and must pass
-    machine = Machine(
-        folder / "data", free_port(), settings={"CRM_PROCESSES": "2", "CRM_SIGNUP": "1"}
-    )
+    machine = Machine(folder / "data", free_port(), settings=SETTINGS)
     try:
         await machine.up()
         async with signed_up(machine.url, machine.setup_token):

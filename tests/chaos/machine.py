@@ -20,7 +20,7 @@ from tests.e2e.runtime.harness import Runtime, alive, processes_of
 
 PORTS = range(10_000, 20_000)
 """Below what Linux gives to outgoing connections: clients that try again and again could connect to themselves."""
-START_S = 120.0
+START_S = 300.0
 """The longest start: a machine that also runs other things, after a crash of everything."""
 
 
@@ -143,6 +143,20 @@ class Machine(Runtime):
         assert self.process is not None
         await asyncio.to_thread(self.process.wait, 20)
         await self.gone()
+
+    async def killed(self, victim: str) -> None:
+        """kill -9 of `apps` (both application processes), `postgres`, `nats` or `supervisor`; returns when all runs again."""
+        if victim == "supervisor":
+            self.kill(self.pids()[victim])
+            await self.gone()  # nothing outlives it
+            await self.up()
+            return
+        dead = self.apps() if victim == "apps" else [self.pids()[victim]]
+        for pid in dead:
+            self.kill(pid)
+        if victim != "apps":
+            await self.restarted(victim, dead[0])
+        await self.whole()
 
     async def faces(self, timeout_s: float = 60.0, token: str = "") -> list[httpx.AsyncClient]:
         """A client for each application process: its one connection stays with that process."""

@@ -12,6 +12,7 @@ from tools.contracts import unexcused
 NAMED = {
     "crm.contacts.v1.RequestCreated": "RequestReceived",
     "crm.contacts.v1.AgreementCreated": "AgreementMade",
+    "crm.deals.v1.DeliveryCreated": "DeliveryPlanned",
     "crm.identity.v1.HandoverCreated": "HandoverProposed",
     "crm.tasks.v1.MeetingCreated": "MeetingScheduled",
 }

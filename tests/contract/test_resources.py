@@ -111,6 +111,11 @@ def test_references_are_uuids_by_name_and_rule() -> None:
     visitor = "the number that the site's snippet gave itself, not a record"
     excuses = {
         "crm.contacts.v1.ExternalId.id": "as the other system writes it",
+        "crm.deals.v1.DealExternalId.id": "as the other system writes it",
+        "crm.deals.v1.Payment.provider_event_id": "as the provider writes it",
+        "crm.deals.v1.ProductExternalId.id": "as the other system writes it",
+        "crm.deals.v1.GetOrderRequest.id": "as the shop writes it",
+        "crm.deals.v1.ShopOrder.id": "as the shop writes it",
         "crm.tasks.v1.TaskExternalId.id": "as the other system writes it",
         "crm.contacts.v1.Request.visitor_id": visitor,
         "crm.contacts.v1.SubmitFormRequest.visitor_id": visitor,

@@ -21,9 +21,15 @@ from chassis.tx import Tx
 from crm.contacts.v1 import company_pb2, contact_pb2, events_pb2, request_pb2
 from crm.contacts.v1 import contacts_service_pb2_grpc as grpc
 from crm.contacts.v1 import request_verbs_pb2 as verbs
+from crm.deals.v1 import deal_pb2, invoice_pb2, payment_pb2, quote_pb2
+from crm.deals.v1.deals_service_pb2_grpc import DealsServiceStub
+from crm.deals.v1.invoices_service_pb2_grpc import InvoicesServiceStub
+from crm.deals.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from crm.deals.v1.quotes_service_pb2_grpc import QuotesServiceStub
 from crm.tasks.v1 import task_pb2
 from crm.tasks.v1.tasks_service_pb2_grpc import TasksServiceStub
 from services.contacts import store
+from services.deals import store as deals_store
 from services.tasks import store as tasks_store
 
 SCOPES = (None, "own", "team", "subtree", "all")
@@ -39,6 +45,12 @@ class Kind:
     module: Any
     plural: str
     service: str = "contacts"
+    changed: str = "department_id"
+    """A field that an update may name."""
+    removable: bool = True
+    """Whether there is a Delete."""
+    needs: tuple[str, ...] = ()
+    """Texts without which no row is kept, or no second one."""
 
     def request(self, verb: str, **fields: Any) -> tuple[str, Any]:
         """(RPC name, request) of a standard method."""
@@ -59,16 +71,23 @@ KINDS = {
     "company": Kind("company", company_pb2.Company, store.companies, company_pb2, "companies"),
     "request": Kind("request", request_pb2.Request, store.requests, request_pb2, "requests"),
     "task": Kind("task", task_pb2.Task, tasks_store.tasks, task_pb2, "tasks", "tasks"),
-}
+    "deal": Kind("deal", deal_pb2.Deal, deals_store.deals, deal_pb2, "deals", "deals"),
+    "quote": Kind("quote", quote_pb2.Quote, deals_store.quotes, quote_pb2, "quotes", "deals", "intro", removable=False, needs=("deal_id", "number")),
+    "invoice": Kind("invoice", invoice_pb2.Invoice, deals_store.invoices, invoice_pb2, "invoices", "deals"),
+    "payment": Kind("payment", payment_pb2.Payment, deals_store.payments, payment_pb2, "payments", "deals", "note"),
+}  # fmt: skip
+
+STUBS = (
+    grpc.ContactsServiceStub, TasksServiceStub, DealsServiceStub, QuotesServiceStub, InvoicesServiceStub, PaymentsServiceStub,
+)  # fmt: skip
+SERVICES = sorted({kind.service for kind in KINDS.values()})
 
 
 class Stubs:
     """The RPCs of all services with such records, called as one person."""
 
     def __init__(self, person: Person) -> None:
-        self._stubs = [
-            person.stub(made, remote=False) for made in (grpc.ContactsServiceStub, TasksServiceStub)
-        ]
+        self._stubs = [person.stub(made, remote=False) for made in STUBS]
 
     def __getattr__(self, rpc: str) -> Any:
         return getattr(next(stub for stub in self._stubs if hasattr(stub, rpc)), rpc)
@@ -137,7 +156,7 @@ def _token(tenant: Tenant, user_id: str) -> str:
 
 @pytest.fixture(scope="module")
 async def crm() -> AsyncIterator[Installation]:
-    async with installation(["contacts", "tasks"], past=False) as running:
+    async with installation(SERVICES, past=False) as running:
         yield running
 
 
@@ -166,11 +185,13 @@ async def company(crm: Installation) -> Company:
                     id=record.id, owner_id=record.owner, department_id=record.department
                 )
                 message.follower_ids.extend(record.followers)
+                for needed in kind.needs:
+                    setattr(message, needed, uuid7())
                 kind.resource.save(tx, message)
                 if name == "request":
                     tx.emit(events_pb2.RequestReceived(request=message))
 
-    for service in ("contacts", "tasks"):
+    for service in SERVICES:
         await crm.process.runtimes[service].run_system(tenant.id, Cause("setup"), seed)
     then = Timestamp()
     then.FromDatetime(crm.process.clock.now())
@@ -262,11 +283,10 @@ async def test_changes_reach_their_own_scope_within_what_is_readable(
             wanted = errors.NotFound
         else:
             wanted = errors.Aborted if company.reaches(write, record) else errors.PermissionDenied
-        asked = [
-            kind.request("Delete", id=record.id, etag="99"),
-            kind.request("Update", id=record.id, etag="99"),
-        ]
-        asked[1][1].update_mask.paths.append("department_id")
+        asked = [kind.request("Update", id=record.id, etag="99")]
+        asked[0][1].update_mask.paths.append(kind.changed)
+        if kind.removable:
+            asked.append(kind.request("Delete", id=record.id, etag="99"))
         if name == "request":
             asked.append(
                 ("CloseRequest", verbs.CloseRequestRequest(id=record.id, etag="99", reason=1))
@@ -287,7 +307,7 @@ async def test_can_says_what_would_be_permitted(
 
     can = {each.id: set(each.can) for each in getattr(listed, kind.plural)}
     for record in company.records[name]:
-        scopes = {"read": "all", "update": write, "delete": "own"}
+        scopes = {"read": "all", "update": write, "delete": "own" if kind.removable else None}
         expected = {action for action, scope in scopes.items() if company.reaches(scope, record)}
         assert can[record.id] == expected, record
         got = await call(stub, kind.request("Get", id=record.id))

@@ -8,8 +8,9 @@ from tests.contract.descriptors import compiled, files, methods, resources
 from tools.contracts import rpcs, unexcused
 from tools.contracts.walk import uncommented
 
+_DEALS = "crm.deals.v1.DealsService"
 _LADDERS = "crm.tasks.v1.LaddersService"
-_IMPORTS = "crm.tasks.v1.TaskImportsService"
+_IMPORTS = ("crm.tasks.v1.TaskImportsService", "crm.deals.v1.DealImportsService")
 _NOTICES = "crm.notifications.v1.NoticesService"
 _IDENTITY = "crm.identity.v1.IdentityService"
 _STATES_ITSELF = "repeating it changes nothing more, and its answer is kept nowhere: it holds or ends credentials"
@@ -208,12 +209,16 @@ def test_an_excuse_that_nothing_needs_is_found() -> None:
 def test_standard_methods_look_alike() -> None:
     excuses = {
         f"{_IDENTITY}.CreateApiToken": "the answer carries the secret, which is shown this once and never stored",
+        "crm.deals.v1.PaymentProvidersService.CreatePaymentProvider": "the answer carries the secret, which is shown this once",
         f"{_IDENTITY}.GetTenant": "there is one, the caller's",
         f"{_IDENTITY}.UpdateTenant": "there is one, the caller's",
+        f"{_DEALS}.GetDealSettings": "there is one, the caller's",
+        f"{_DEALS}.UpdateDealSettings": "there is one, the caller's",
         f"{_LADDERS}.GetTaskSettings": "there is one, the caller's",
         f"{_LADDERS}.UpdateTaskSettings": "there is one, the caller's",
         **{
-            f"{_IMPORTS}.{name}": "/v1/imports is that of contacts"
+            f"{service}.{name}": "/v1/imports is that of contacts"
+            for service in _IMPORTS
             for name in ("GetImport", "ListImports", "CreateImport", "UpdateImport")
         },
         f"{_NOTICES}.GetNoticePreferences": "there is one, the caller's",

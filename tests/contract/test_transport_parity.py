@@ -76,7 +76,7 @@ async def pair(request: pytest.FixtureRequest, contract: contracts.Method) -> As
     async def body(message: Any, call: Call) -> Any:
         return await made.body[-1](message, call)
 
-    endpoints = {DO: Endpoint(contract, compose((telemetry_, errors_, shape), body))}
+    endpoints = {DO: Endpoint(contract, compose((telemetry_, errors_(), shape), body))}
     if request.param == "in process":
         made.channel = InProcessChannel(endpoints)
         yield made

@@ -1,11 +1,20 @@
 """One installation in the test's own process, where companies may sign up; each test signs up its own."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.company import Company, signed_up
 from tests.service.gateway.conftest import Crm, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who asks for a `machine` starts a whole installation: that is `make large`."""
+    for item in items:
+        here = item.path.is_relative_to(Path(__file__).parent)
+        if here and "machine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.large)
 
 
 @pytest.fixture(scope="session")

@@ -106,7 +106,7 @@ class Adapter(Protocol):
         self, tx: Tx, resource: "Resource[Any]", changes: Sequence[tuple[Any, bytes]]
     ) -> None:
         """Whatever the service keeps beside these records, which were just written (or, with delete_time, deleted); each
-        with the bytes that it replaced, none for a creation."""
+        with the bytes that it replaced, none for a creation. `tx.cause` names the import."""
 
     async def referred(
         self, tx: Tx, resource: "Resource[Any]", ids: Sequence[str], import_id: str

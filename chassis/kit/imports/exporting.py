@@ -73,9 +73,11 @@ async def export(run: "OperationRun", runtime: "Runtime", adapter: Adapter) -> A
             runtime, run.tenant, run.actor.user_id, form, adapter.plural, columns, pages
         )
         run.done = run.total = asker.written
+        name = pb.FileFormat.Name(form).removeprefix("FILE_FORMAT_").lower()
+        details = exported.details(request, columns, asker.written, form=name)
 
         async def tell(tx: Tx) -> None:
-            exported.tell(tx, run, adapter.resource, columns, asker.written)
+            exported.tell(tx, run, adapter.resource, asker.written, details)
 
         await run.write(tell, position={"file_id": file_id, "records": asker.written})
     return common_pb2.ListedFile(

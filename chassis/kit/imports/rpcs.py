@@ -10,7 +10,6 @@ from chassis.kit import showing
 from chassis.kit.imports import exporting, forgetting, planning, running, store, undo
 from chassis.kit.imports.adapter import Adapter, ImportBusy, ImportWrongState, MappingInvalid
 from chassis.kit.imports.preparing import Job
-from chassis.kit.page_token import PageTokenError
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 from crm.common.v1 import common_pb2
@@ -263,10 +262,7 @@ async def _rows(tx: Tx, request: Any) -> Any:
     size, shape = request.page_size or 50, f"{tx.tenant}|import_rows|{request.id}|{request.outcome}|{request.left}"  # fmt: skip
     tokens, after = tx.runtime.page_tokens, 0
     if request.page_token:
-        try:
-            after = int(str(tokens.read(request.page_token, shape=shape).values[0]))
-        except PageTokenError as error:
-            raise errors.InvalidArgument(str(error), [Violation("page_token", str(error))]) from None  # fmt: skip
+        after = int(str(tokens.read(request.page_token, shape=shape).values[0]))
     if request.left:
         rows = await store.left_rows(tx, request.id, after, size + 1)
     else:

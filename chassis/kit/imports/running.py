@@ -139,6 +139,7 @@ async def _store(
     if outcome.lost:
         batch.stale |= outcome.lost
         raise Conflict  # the next try decides them anew
+    tx.cause = job.cause
     await job.adapter.written(tx, resource, [(e.message, e.base_doc) for e in entries])
     marks = [(e.message.id, int(e.message.etag or 0), None) for e in entries]
     await store.mark(tx, job.id, store.WRITTEN, marks)
@@ -152,7 +153,7 @@ async def _taken(job: Job, tx: Tx, resource: "Resource[Any]", batch: _Batch) -> 
     keys: dict[str, str] = {}
     for message in new:
         keys |= dict.fromkeys(job.adapter.keys_of(job.terms, resource, message), message.id)
-    await store.lock(tx, job.adapter.lock_keys(keys))
+    await tx.lock(*job.adapter.lock_keys(keys))
     own = {message.id for message in new}
     taken: set[str] = set()
     for doc in await job.adapter.holders(tx, resource, list(keys)):
@@ -223,6 +224,7 @@ async def _write_book(job: Job, tx: Tx, book: Book) -> None:
         outcome = await bulk.write(tx, resource, writes, actor=job.actor, cause=job.cause)
         if outcome.lost:
             raise Conflict
+        tx.cause = job.cause
         await job.adapter.written(tx, resource, [(e.message, e.base_doc) for e in entries])
 
 

@@ -233,7 +233,6 @@ _FORGET_RECORDS = _sql(
     "UPDATE import_records SET doc = '' WHERE tenant_id = :tenant_id AND record_id = ANY(CAST(:ids AS uuid[]))",
     "ids",
 )
-_LOCK = "SELECT count(pg_advisory_xact_lock(hashtextextended(k, 0))) FROM unnest($1::text[]) AS k"
 
 
 async def add_rows(tx: Tx, import_id: str, rows: Sequence[Any]) -> None:
@@ -388,9 +387,3 @@ async def forget(tx: Tx, record_ids: Sequence[str]) -> None:
     """Removes what imports keep of these records' persons: cells, keys and planned values (M20)."""
     for statement in (_FORGET_ROWS, _FORGET_KEYS, _FORGET_RECORDS):
         await tx.execute(statement, ids=list(record_ids))
-
-
-async def lock(tx: Tx, keys: Iterable[str]) -> None:
-    """As `tx.lock`, for many keys in one order."""
-    await tx.begin()
-    await tx.run_sql(_LOCK, [sorted(f"{tx.tenant}/{key}" for key in keys)], "execute")

@@ -69,6 +69,7 @@ async def _step(job: Job, rows: Sequence[Any], before: int, *, preview: bool) ->
                 outcome = await bulk.write(tx, resource, writes, actor=job.actor, cause=job.cause)
                 if outcome.lost:
                     raise Conflict
+                tx.cause = job.cause
                 await job.adapter.written(tx, resource, [(w.message, w.old_doc) for w in writes])
             await store.mark_undo(tx, job.id, [(v.id, v.undo, v.reason) for v in verdicts])
 

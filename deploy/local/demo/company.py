@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from deploy.local.demo import people, tasks
+from deploy.local.demo import deals, people, tasks
 from deploy.local.demo.client import Client, Refused
 
 CONTACTS, COMPANIES = 200, 60
@@ -25,6 +25,7 @@ def create(url: str, setup_token: str, data_dir: Path) -> None:
     form = _form(admin, colleagues)
     contacts = _customers(admin, colleagues, catalogue)
     tasks.create(admin, colleagues, contacts)
+    deals.create(admin, contacts)
     tries = [
         f"open the form a customer sees:   {url}/forms/{form['key']}",
         f"post it with curl:               curl -X POST {url}/v1/public/forms/{form['key']} -H 'content-type: application/json'"

@@ -3,9 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis.errors import InvalidArgument, Violation
 from chassis.handlers import Servicer, reads, writes
-from chassis.kit.page_token import PageTokenError
 from chassis.kit.standard import standard
 from chassis.times import to_datetime
 from chassis.tx import Tx
@@ -90,10 +88,7 @@ async def _require(tx: Tx, contact_id: str, action: str) -> None:
 
 
 def _place(tx: Tx, token: str, identity: str) -> tuple[datetime, str]:
-    try:
-        time, id = tx.runtime.page_tokens.read(token, shape=identity).values
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    time, id = tx.runtime.page_tokens.read(token, shape=identity).values
     assert isinstance(time, datetime)
     return time, str(id)
 

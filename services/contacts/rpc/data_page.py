@@ -3,7 +3,7 @@
 A key that is wrong, ended, revoked or of nobody's gets one and the same answer, so nobody learns which it was.
 """
 
-from chassis import codec, keys
+from chassis import codec, keys, strangers
 from chassis.call import Actor, Cause
 from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads, writes
@@ -121,7 +121,7 @@ async def _consent(
         await consents.note_act(
             tx, contact.id, purpose.key, given=asked[purpose.key],
             source=consent_pb2.CONSENT_SOURCE_LINK, text_version=purpose.text_version,
-            proof=f"data_link {link.id}, sender {visitors.address_hash(tx, link.id)}",
+            proof=f"data_link {link.id}, sender {strangers.address_hash(tx, link.id)}",
         )  # fmt: skip
     return len(found)
 

@@ -8,7 +8,6 @@ from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, Violat
 from chassis.fold import phone_digits
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
-from chassis.kit.page_token import PageTokenError
 from chassis.kit.resource import checked_id
 from chassis.tx import Tx
 from crm.contacts.v1 import contact_pb2
@@ -238,9 +237,6 @@ def _token(tx: Tx, place: tuple[int, str], identity: str) -> str:
 
 
 def _place(tx: Tx, token: str, identity: str) -> tuple[int, str]:
-    try:
-        score, id = tx.runtime.page_tokens.read(token, shape=identity).values
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    score, id = tx.runtime.page_tokens.read(token, shape=identity).values
     assert isinstance(score, int)
     return score, str(id)

@@ -1,6 +1,6 @@
 """Forms for colleagues, and the door through which visitors send them."""
 
-from chassis import codec, keys
+from chassis import codec, keys, strangers
 from chassis import errors as refusals
 from chassis.call import Actor, Cause
 from chassis.handlers import Servicer, reads, writes
@@ -90,7 +90,7 @@ async def _consent(tx: Tx, inquiry: Request, form: pb.Form) -> None:
     if not ticked or not inquiry.contact_id or inquiry.choose:
         return
     found = {each.key: each for each in await store.purposes_of(tx, [q.purpose for q in ticked])}
-    sender = visitors.address_hash(tx, form.id)
+    sender = strangers.address_hash(tx, form.id)
     for question in ticked:
         if question.purpose not in found:
             continue  # the tenant has deleted it since; the answer itself is kept with the request

@@ -7,10 +7,9 @@ from google.protobuf.struct_pb2 import Value
 
 from chassis import codec
 from chassis.call import Cause
-from chassis.errors import InvalidArgument, NotFound, Violation
+from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
-from chassis.kit.page_token import PageTokenError
 from chassis.kit.resource import checked_id
 from chassis.kit.save import Conflict
 from chassis.kit.standard import refuse_unwritable
@@ -217,7 +216,4 @@ async def _survivor(tx: Tx, row: MergeRow) -> Any | None:
 
 
 def _place(tx: Tx, token: str, identity: str) -> str:
-    try:
-        return str(tx.runtime.page_tokens.read(token, shape=identity).values[0])
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    return str(tx.runtime.page_tokens.read(token, shape=identity).values[0])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chassis import erasure
 from chassis.errors import InvalidArgument, NotFound, Violation
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.page_token import PageTokenError
@@ -40,7 +41,7 @@ class Privacy(Servicer):
         counts |= await privacy.count_rows(tx, [*ids, *person.records], person.requests)
         return pb.ErasurePreview(
             contact_id=contact.id, merged_ids=person.ids[1:], confirmation=contact.display_name,
-            places=certificates.places({place: count for place, count in counts.items() if count}),
+            places=erasure.places({place: count for place, count in counts.items() if count}),
             services=certificates.who_answers(), also_found=await _also_found(tx, person),
         )  # fmt: skip
 

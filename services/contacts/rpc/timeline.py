@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chassis import contracts
-from chassis.errors import InvalidArgument, NotFound, Violation
+from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads
-from chassis.kit.page_token import PageTokenError
 from chassis.kit.resource import SCOPE_COLUMNS, checked_id
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
@@ -109,10 +108,7 @@ def _token(tx: Tx, place: Place, identity: str) -> str:
 
 
 def _place(tx: Tx, token: str, identity: str) -> Place:
-    try:
-        time, event_id = tx.runtime.page_tokens.read(token, shape=identity).values
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    time, event_id = tx.runtime.page_tokens.read(token, shape=identity).values
     assert isinstance(time, datetime)
     return time, str(event_id)
 

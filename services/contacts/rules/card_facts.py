@@ -37,6 +37,9 @@ TOUCHES: Mapping[str, Touch] = {
     "crm.notifications.v1.MessageReceived": Touch("in", "message"),
     "crm.notifications.v1.MessageSent": Touch("out", "message"),
     "crm.telephony.v1.CallMissed": Touch("in", "call"),
+    "crm.deals.v1.QuoteSent": Touch("out", "quote"),
+    "crm.deals.v1.QuoteAccepted": Touch("in", "quote"),
+    "crm.deals.v1.QuoteDeclined": Touch("in", "quote"),
 }
 """Event -> touch. The parties are those that the event's contract names, the moment is that of its change."""
 

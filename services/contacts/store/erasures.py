@@ -138,6 +138,7 @@ _LOCK = Statement(
 _OF_CONTACTS = Statement(
     select(erasures).where(_E.tenant_id == _TENANT, _E.contact_id == func.any(_IDS)).order_by(_E.id)
 )
+_SWEPT = Statement(select(_E.id).where(_E.tenant_id == _TENANT, _E.found.has_key("swept")))
 _v = view_of(erasures).c
 
 
@@ -186,6 +187,11 @@ async def find_erasure(tx: Tx, id: str, *, lock: bool = False) -> ErasureRow | N
 async def erasures_of(tx: Tx, ids: Sequence[str]) -> list[ErasureRow]:
     """The certificates of these contacts."""
     return [_row(row) for row in await tx.fetch(_OF_CONTACTS, ids=list(ids))]
+
+
+async def swept(tx: Tx) -> list[str]:
+    """The erasures of which everything is taken and swept, and that are not confirmed yet."""
+    return [str(row["id"]) for row in await tx.fetch(_SWEPT)]
 
 
 async def read_erasures(

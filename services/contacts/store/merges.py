@@ -132,11 +132,6 @@ _FAMILY = _sql(
     " SELECT id, survivor_id FROM down",
     "object", "ids",
 )  # fmt: skip
-_LOCK = _sql(
-    "SELECT pg_advisory_xact_lock(hashtextextended(:tenant_id || '/subject/' || id, 0))"
-    " FROM unnest(CAST(:ids AS text[])) AS id",
-    "ids",
-)
 
 
 async def survivors(tx: Tx, object: str, ids: Iterable[str]) -> dict[str, str]:
@@ -157,12 +152,6 @@ async def family(tx: Tx, object: str, ids: Iterable[str]) -> dict[str, str]:
     rows = await tx.fetch(_FAMILY, object=object, ids=wanted) if wanted else []
     found = {str(row["id"]): str(row["survivor_id"] or "") for row in rows if row["survivor_id"]}
     return {id: found.get(id, "") for id in [*wanted, *found]}
-
-
-async def lock_subjects(tx: Tx, ids: Iterable[str]) -> None:
-    """Takes the locks under which something is written down about these records, as `tx.lock` takes one, in one order."""
-    await tx.begin()
-    await tx.fetch(_LOCK, ids=sorted(set(ids)))
 
 
 # -- rows of merges ------------------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chassis.errors import InvalidArgument, NotFound, Violation
+from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads, writes
-from chassis.kit.page_token import PageTokenError
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.common.v1 import audit_pb2, common_pb2
@@ -109,10 +108,7 @@ def _filters(request: pb.ListAuditEntriesRequest) -> dict[str, Any]:
 
 
 def _place(tx: Tx, token: str, identity: str) -> tuple[datetime, str]:
-    try:
-        time, id = tx.runtime.page_tokens.read(token, shape=identity).values
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    time, id = tx.runtime.page_tokens.read(token, shape=identity).values
     assert isinstance(time, datetime)
     return time, str(id)
 

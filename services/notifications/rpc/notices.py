@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from chassis.errors import InvalidArgument, Violation
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
-from chassis.kit.page_token import PageTokenError
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.notifications.v1 import notice_pb2 as pb
@@ -133,9 +131,6 @@ def _hide_values(notice: pb.Notice) -> None:
 
 
 def _place(tx: Tx, token: str, identity: str) -> Place:
-    try:
-        time, id = tx.runtime.page_tokens.read(token, shape=identity).values
-    except PageTokenError as error:
-        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
+    time, id = tx.runtime.page_tokens.read(token, shape=identity).values
     assert isinstance(time, datetime)
     return time, str(id)

@@ -39,8 +39,7 @@ class PushRpcs(standard(store.push.push_subscriptions, check, unsubscribe), Serv
         private = self.settings.push_private
         browser = rules.browser(request.endpoint, request.p256dh, request.auth, private=private)
         hash, owner_id = hashlib.sha256(browser.endpoint.encode()).digest(), tx.actor.user_id
-        await tx.lock(f"push/{owner_id}")  # two tabs of a browser ask at once
-        await tx.lock(f"push/{hash.hex()}")
+        await tx.lock(f"push/{owner_id}", f"push/{hash.hex()}")  # two tabs of a browser ask at once
         subscription = await _known(tx, hash, owner_id)
         if subscription is None:
             if await store.push.count_of(tx, owner_id) >= MOST_DEVICES:

@@ -134,17 +134,26 @@ def has_changed(happening: Happening, fields: Iterable[str]) -> bool:
     )
 
 
+def has_value(happening: Happening, path: str) -> bool:
+    """True if this event has the field at the path, and says something there."""
+    event = happening.event
+    return has_path(event.DESCRIPTOR, path) and bool(contracts.at_path(event, path))
+
+
 def arguments(happening: Happening, paths: Iterable[str], hidden: frozenset[str]) -> dict[str, str]:
     """Path -> value as text, of those that this event has and that are not hidden."""
     found = {}
     for path in paths:
-        if not has_path(happening.event.DESCRIPTOR, path):
+        field = _field_at(happening.event.DESCRIPTOR, path)
+        if field is None:
             continue
         if leads_into_record(happening.type, path) and is_hidden(path.partition(".")[2], hidden):
             continue
-        value = _text(contracts.at_path(happening.event, path))
-        if value:
-            found[path] = value[:LONGEST_ARGUMENT]
+        value = contracts.at_path(happening.event, path)
+        if field.enum_type is not None and isinstance(value, int):
+            value = field.enum_type.values_by_number[value].name
+        if text := _text(value):
+            found[path] = text[:LONGEST_ARGUMENT]
     return found
 
 
@@ -155,15 +164,17 @@ def is_hidden(path: str, hidden: frozenset[str]) -> bool:
 
 def has_path(descriptor: Any, path: str) -> bool:
     """True if a dotted path of singular fields leads to a field."""
+    return _field_at(descriptor, path) is not None
+
+
+def _field_at(descriptor: Any, path: str) -> Any:
     name, _, rest = path.partition(".")
     field = descriptor.fields_by_name.get(name)
     if field is None or not rest:
-        return field is not None
-    return (
-        field.message_type is not None
-        and not field.is_repeated
-        and has_path(field.message_type, rest)
-    )
+        return field
+    if field.message_type is None or field.is_repeated:
+        return None
+    return _field_at(field.message_type, rest)
 
 
 def _text(value: Any) -> str:

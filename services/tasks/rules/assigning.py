@@ -54,6 +54,11 @@ def take(task: Task, user_id: str, *, home: str, at: datetime) -> None:
     task.assigner_id = gave
 
 
+def did_it(task: Task, user_id: str) -> None:
+    """Who had the task, and did it before he learned that it was given on, reads what became of it."""
+    _follow(task, user_id)
+
+
 def decline(
     task: Task, user_id: str, reason: str, *, returns_to: str, home: str, at: datetime
 ) -> None:

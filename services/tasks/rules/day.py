@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from google.type.date_pb2 import Date
 
 from chassis.times import to_datetime, to_timestamp
+from crm.common.v1.common_pb2 import Link
 from crm.tasks.v1 import day_pb2 as pb
 from crm.tasks.v1 import meeting_pb2, task_pb2
 from services.tasks.recurrence import at_wall
@@ -208,6 +209,13 @@ def _matter(contact_id: str, company_id: str, link: object, id: str) -> Matter:
     if contact_id:
         return contact_id, "", "", ""
     return ("", company_id, "", "") if company_id else ("", "", "", id)
+
+
+def of_deal(contact_id: str, company_id: str, deal_id: str, id: str) -> Matter:
+    """The matter of a deal, or of the customer where the record `id` belongs to no deal."""
+    if deal_id:
+        return contact_id, "" if contact_id else company_id, "deal_id", deal_id
+    return _matter(contact_id, company_id, Link(), id)
 
 
 def of_party(object: str, id: str) -> Matter:

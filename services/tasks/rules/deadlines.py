@@ -212,6 +212,19 @@ def fire(run: LadderRun, task: Task, people: TenantView, *, now: datetime) -> La
     return step
 
 
+def reminds_owner(run: LadderRun, at: datetime) -> bool:
+    """True if a step tells the assignee at this moment."""
+    return any(
+        step.step.whom == LadderStep.WHOM_OWNER and abs(to_datetime(step.plan_time) - at) <= IN_TIME
+        for step in run.steps
+    )
+
+
+def escalates(run: LadderRun) -> bool:
+    """True if the run tells, or told, others than the assignee."""
+    return any(step.step.kind == LadderStep.KIND_ESCALATION for step in run.steps)
+
+
 def stop(run: LadderRun) -> None:
     """Nobody is told any more; what was told stays."""
     if run.state != LadderRun.STATE_RUNNING:

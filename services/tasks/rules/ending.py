@@ -20,6 +20,8 @@ from services.tasks.rules.tasks import shown, state_name
 
 Task = task_pb2.Task
 
+MOST_FILES = 20
+"""Of a task, those of its result among them; the contract says the same."""
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How far the clock of a telephone may be ahead of ours."""
 
@@ -46,6 +48,13 @@ def made_at(task: Task) -> datetime:
     return min(offered, reached)
 
 
+def was_his(
+    version: int, since: datetime, until: datetime, *, etag: str, done: datetime | None
+) -> bool:
+    """Whether he saw this version, in which he had the task, or did it while it was the last one (M24)."""
+    return etag == str(version) or (done is not None and since <= done < until)
+
+
 def complete(
     task: Task, *, outcome: str, result: Mapping[str, Value], files: list[str], note: str, by: str, at: datetime
 ) -> None:  # fmt: skip
@@ -54,9 +63,20 @@ def complete(
     task.state, task.outcome = Task.STATE_DONE, outcome
     for key in results.plain(result):
         task.result[key].CopyFrom(result[key])
-    task.file_ids.extend(file for file in files if file not in task.file_ids)
+    _join_files(task, files)
     _end(task, note=note, by=by, at=at)
     stop_clock(task, at=at, by="done")
+
+
+def _join_files(task: Task, files: list[str]) -> None:
+    had, joined = len(task.file_ids), list(dict.fromkeys([*task.file_ids, *files]))
+    if len(joined) > max(had, MOST_FILES):
+        text = (
+            f"has {had} files, and the result brings {len(joined) - had} more; a task has at most {MOST_FILES}:"
+            " take some out of file_ids first"
+        )
+        raise errors.ValuesInvalid([Violation("file_ids", text)])
+    task.file_ids[:] = joined
 
 
 def differences(

@@ -1,8 +1,6 @@
 """The typed result of a task against its type's schema (S55)."""
 
-import re
-from collections.abc import Callable, Collection, Mapping
-from datetime import date
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,17 +8,13 @@ from google.protobuf.struct_pb2 import Value
 
 from chassis import codec
 from chassis.errors import Violation
+from chassis.kit import custom_types
 from crm.common.v1 import common_pb2 as common
 from crm.tasks.v1 import task_type_pb2
 from services.tasks import errors
 
 TaskType = task_type_pb2.TaskType
 ResultField = task_type_pb2.ResultField
-
-LONGEST_TEXT = 4000
-_EXACT = 2**53  # beyond, whole numbers in JSON are not exact
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,10})?")  # as custom fields have it
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def plain(result: Mapping[str, Value]) -> dict[str, Any]:
@@ -31,7 +25,7 @@ def plain(result: Mapping[str, Value]) -> dict[str, Any]:
 
 def possible_files(result: Mapping[str, Value]) -> set[str]:
     """The values that may name files, before anybody knows the schema."""
-    return {value for value in plain(result).values() if _is_id(value)}
+    return {value for value in plain(result).values() if custom_types.is_id(value)}
 
 
 def check(
@@ -71,10 +65,8 @@ def check(
 
 def _problem(field: ResultField, given: Any, files: Collection[str]) -> str:
     """Why the value does not fit the field; empty if it does."""
-    fits, wanted = _KINDS[field.type]
-    if not fits(field, given):
-        choices = f" {', '.join(field.choices)}" if field.choices else ""
-        return f"must be {wanted}{choices}, got {repr(given)[:60]}"
+    if unfit := custom_types.problem(field.type, field.choices, given):
+        return unfit
     if field.type == common.CUSTOM_FIELD_TYPE_FILE and given not in files:
         return f"there is no file {given} of yours; upload it at /v1/files and send its id"
     number = Decimal(str(given)) if field.HasField("min") or field.HasField("max") else Decimal()
@@ -87,47 +79,3 @@ def _problem(field: ResultField, given: Any, files: Collection[str]) -> str:
 
 def _unit(field: ResultField) -> str:
     return f" {field.unit}" if field.unit else ""
-
-
-def _is_whole(given: Any) -> bool:
-    number = isinstance(given, int | float) and not isinstance(given, bool)
-    return bool(number and abs(given) < _EXACT and given == int(given))
-
-
-def _is_date(given: Any) -> bool:
-    try:
-        return isinstance(given, str) and date.fromisoformat(given).isoformat() == given
-    except ValueError:
-        return False
-
-
-def _is_id(given: Any) -> bool:
-    return isinstance(given, str) and _UUID.fullmatch(given) is not None
-
-
-def _chooses(field: ResultField, given: Any) -> bool:
-    return isinstance(given, str) and given in field.choices
-
-
-def _chooses_many(field: ResultField, given: Any) -> bool:
-    return isinstance(given, list) and all(_chooses(field, each) for each in given)
-
-
-_KINDS: dict[int, tuple[Callable[[ResultField, Any], bool], str]] = {
-    common.CUSTOM_FIELD_TYPE_TEXT: (
-        lambda _, given: isinstance(given, str) and len(given) <= LONGEST_TEXT,
-        f"a text of at most {LONGEST_TEXT} characters",
-    ),
-    common.CUSTOM_FIELD_TYPE_NUMBER: (lambda _, given: _is_whole(given), "a whole number"),
-    common.CUSTOM_FIELD_TYPE_DECIMAL: (
-        lambda _, given: isinstance(given, str) and _DECIMAL.fullmatch(given) is not None,
-        "a decimal number as text",
-    ),
-    common.CUSTOM_FIELD_TYPE_DATE: (lambda _, given: _is_date(given), "a date YYYY-MM-DD"),
-    common.CUSTOM_FIELD_TYPE_CHOICE: (_chooses, "one of"),
-    common.CUSTOM_FIELD_TYPE_MULTI_CHOICE: (_chooses_many, "a list of"),
-    common.CUSTOM_FIELD_TYPE_YES_NO: (lambda _, given: isinstance(given, bool), "true or false"),
-    common.CUSTOM_FIELD_TYPE_REFERENCE: (lambda _, given: _is_id(given), "an id"),
-    common.CUSTOM_FIELD_TYPE_FILE: (lambda _, given: _is_id(given), "the id of a file"),
-}
-"""Type -> whether a value fits, and what it must be."""

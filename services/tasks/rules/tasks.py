@@ -48,8 +48,8 @@ def begin(task: Task, type: task_type_pb2.TaskType | None, *, by: str) -> None:
 def follow_link(new: Task, old: Task | None) -> None:
     """Copies the person and the company of the matter; a person or company beside another one's matter is refused.
 
-    With another matter go the old one's person and company, unless the same change names them. Those of a request, deal or
-    case come a moment later, by whoever listens to these.
+    With another matter go the old one's person and company, unless the same change names them. Those of a deal are looked up
+    (checking.py), those of a request or case come by whoever listens to these.
     """
     end = new.link.WhichOneof("target") or ""
     if end in NO_MATTERS:

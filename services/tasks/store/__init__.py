@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per resource; callers write `store.tasks.get(...)`."""
 
-from services.tasks.store import bulk, day, facts
+from services.tasks.store import bulk, day, facts, matters
 from services.tasks.store.calendars import (
     claim_next,
     due_tasks_of,
@@ -16,16 +16,20 @@ from services.tasks.store.calendars import (
 )
 from services.tasks.store.ladders import (
     add_run,
+    add_runs,
     all_ladders,
     ladders,
     running,
     running_after,
+    running_of,
     runs_of,
     save_run,
+    save_runs,
 )
 from services.tasks.store.meetings import meetings
 from services.tasks.store.meetings import of_people as meetings_of_people
 from services.tasks.store.projects import BEFORE_ALL as BEFORE_ALL_TASKS
+from services.tasks.store.projects import before as project_before
 from services.tasks.store.projects import counts as project_counts
 from services.tasks.store.projects import extent as project_extent
 from services.tasks.store.projects import open_tasks as open_project_tasks
@@ -43,11 +47,12 @@ from services.tasks.store.requests import (
 from services.tasks.store.schema import custom_fields, metadata, saved_views
 from services.tasks.store.settings import settings, settings_of
 from services.tasks.store.task_types import task_types, type_with_key
-from services.tasks.store.tasks import before_owner, tasks
+from services.tasks.store.tasks import before_owner, tasks, versions_of_owner
 
 __all__ = [
     "BEFORE_ALL_TASKS",
     "add_run",
+    "add_runs",
     "all_ladders",
     "answers",
     "before_owner",
@@ -62,6 +67,7 @@ __all__ = [
     "ladders",
     "leave_row",
     "link_since",
+    "matters",
     "meetings",
     "meetings_of_people",
     "metadata",
@@ -70,6 +76,7 @@ __all__ = [
     "ordered_project_tasks",
     "origin_of",
     "place_of",
+    "project_before",
     "project_counts",
     "project_extent",
     "project_sections_in_use",
@@ -79,8 +86,10 @@ __all__ = [
     "request_tasks",
     "running",
     "running_after",
+    "running_of",
     "runs_of",
     "save_run",
+    "save_runs",
     "saved_views",
     "settings",
     "settings_of",
@@ -90,5 +99,6 @@ __all__ = [
     "template_of",
     "type_with_key",
     "user_of_key",
+    "versions_of_owner",
     "visits_of",
 ]

@@ -3,6 +3,7 @@
 A run is its message (crm.tasks.v1.LadderRun) in bytes: it is read whole, changed under the row's lock and written whole.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from asyncpg import Record
@@ -22,6 +23,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
@@ -111,6 +113,33 @@ _PAGE = Statement(
     .order_by(runs.c.task_id)
     .limit(bindparam("limit", type_=Integer))
 )
+_TENANT, _IDS = bindparam("tenant_id", type_=Uuid), bindparam("task_ids", type_=ARRAY(Uuid))
+_CURRENT_OF = Statement(
+    select(*_COLUMNS)
+    .where(runs.c.tenant_id == _TENANT, runs.c.task_id == _IDS.any_(), _RUNNING)
+    .order_by(runs.c.task_id, runs.c.number)
+    .with_for_update()
+)
+_NUMBERS = bindparam("numbers", type_=ARRAY(Integer))
+_STATES = bindparam("states", type_=ARRAY(SmallInteger))
+_DOCS = bindparam("docs", type_=ARRAY(LargeBinary))
+_ADD_MANY = Statement(
+    text(
+        "INSERT INTO ladder_runs (tenant_id, task_id, number, state, doc)"
+        " SELECT CAST(:tenant_id AS uuid), n.task_id, 1 + coalesce((SELECT max(r.number) FROM ladder_runs AS r"
+        " WHERE r.tenant_id = :tenant_id AND r.task_id = n.task_id), 0), n.state, n.doc"
+        " FROM unnest(CAST(:task_ids AS uuid[]), CAST(:states AS smallint[]), CAST(:docs AS bytea[])) AS n(task_id, state, doc)"
+        " RETURNING task_id, number"
+    ).bindparams(_TENANT, _IDS, _STATES, _DOCS)
+)  # fmt: skip
+_SAVE_MANY = Statement(
+    text(
+        "UPDATE ladder_runs AS r SET state = n.state, doc = n.doc"
+        " FROM unnest(CAST(:task_ids AS uuid[]), CAST(:numbers AS int[]), CAST(:states AS smallint[]), CAST(:docs AS bytea[]))"
+        " AS n(task_id, number, state, doc)"
+        " WHERE r.tenant_id = :tenant_id AND r.task_id = n.task_id AND r.number = n.number"
+    ).bindparams(_TENANT, _IDS, _NUMBERS, _STATES, _DOCS)
+)  # fmt: skip
 
 
 async def add_run(tx: Tx, run: ladder_pb2.LadderRun, *, first: bool) -> None:
@@ -125,6 +154,38 @@ async def save_run(tx: Tx, run: ladder_pb2.LadderRun) -> None:
     await tx.execute(
         _SAVE, task_id=run.task_id, of_number=run.number, state=run.state, doc=run.SerializeToString()
     )  # fmt: skip
+
+
+async def add_runs(tx: Tx, begun: Sequence[ladder_pb2.LadderRun]) -> None:
+    """Writes new runs, one for each of several tasks, and numbers them."""
+    if not begun:
+        return
+    await tx.begin()
+    rows = await tx.fetch(_ADD_MANY, **_columns(begun))
+    numbers = {str(row["task_id"]): row["number"] for row in rows}
+    for run in begun:
+        run.number = numbers[run.task_id]
+
+
+async def save_runs(tx: Tx, held: Sequence[ladder_pb2.LadderRun]) -> None:
+    """Writes runs that are held by `running_of`."""
+    if held:
+        values: dict[str, Any] = _columns(held) | {"numbers": [run.number for run in held]}
+        await tx.execute(_SAVE_MANY, **values)
+
+
+def _columns(of: Sequence[ladder_pb2.LadderRun]) -> dict[str, list[Any]]:
+    return {
+        "task_ids": [run.task_id for run in of],
+        "states": [run.state for run in of],
+        "docs": [run.SerializeToString() for run in of],
+    }
+
+
+async def running_of(tx: Tx, task_ids: Iterable[str]) -> list[ladder_pb2.LadderRun]:
+    """The runs of these tasks that are not over; nobody else changes them until the end of this transaction."""
+    await tx.begin()
+    return [_run(row) for row in await tx.fetch(_CURRENT_OF, task_ids=list(task_ids))]
 
 
 async def running(tx: Tx, task_id: str) -> ladder_pb2.LadderRun | None:

@@ -1,6 +1,6 @@
 """What handovers moved (the kit writes it), which contacts and companies went into others, and what followed them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -26,7 +25,6 @@ from chassis.kit import handover_moves
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.tasks.v1 import meeting_pb2, task_pb2
-from services.tasks.store.ladders import runs
 from services.tasks.store.meetings import meetings
 from services.tasks.store.schema import metadata, saved_views
 from services.tasks.store.tasks import tasks
@@ -47,22 +45,6 @@ SHARED_VIEWS = saved_views.view.c.shared.is_(True)
 COMING_MEETINGS = (meetings.view.c.state == int(meeting_pb2.Meeting.STATE_SCHEDULED)) & (
     meetings.view.c.last_time > func.now()
 )
-
-_ON_LADDERS = Statement(
-    select(runs.c.task_id)
-    .where(
-        runs.c.tenant_id == bindparam("tenant_id", type_=Uuid),
-        runs.c.task_id == bindparam("ids", type_=ARRAY(Uuid)).any_(),
-        runs.c.state == literal_column("1"),
-    )
-    .order_by(runs.c.task_id)
-)
-
-
-async def on_ladders(tx: Tx, task_ids: Iterable[str]) -> list[str]:
-    """Those of the tasks whose ladder is running, in order."""
-    return [str(row["task_id"]) for row in await tx.fetch(_ON_LADDERS, ids=list(task_ids))]
-
 
 # -- who went into whom ------------------------------------------------------------------------------------------------------
 

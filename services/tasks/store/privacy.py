@@ -4,7 +4,7 @@
     OF_PERSONS                plain tables with rows of persons: these go
     NOT_PERSONAL              hold ids of users, tasks and requests alone; a test fails for a table that is in none of these
 
-What the day plan knows of contacts (day_parties, day_agreements) is forgotten by its own consumer, and so are the hashes by which
+What the day plan knows of contacts (day_parties, day_agreements, day_matters) is forgotten by its own consumer, and so are the hashes by which
 files name them (named_parties, party_keys).
 """
 
@@ -26,10 +26,10 @@ from services.tasks.store.tasks import tasks
 OF_PERSONS = {
     merge_moves.name, merged_parties.name, "import_keys", "import_records", "import_rows", "task_keys",
 }  # fmt: skip
-OF_THE_DAY = {"day_parties", "day_agreements"}
+OF_THE_DAY = {"day_parties", "day_agreements", "day_matters"}
 OF_FILES = {"named_parties", "party_keys"}
 NOT_PERSONAL = {
-    "calendar_links", "day_mornings", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
+    "calendar_links", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
     "task_requests", "task_series",
 }  # fmt: skip
 

@@ -137,3 +137,10 @@ async def counts(tx: Tx, project_id: str) -> list[dict[str, Any]]:
     """Per owner, section and state: count, overdue and estimated minutes."""
     rows = await tx.fetch(_COUNTS, project_id=project_id, now=tx.now)
     return [dict(row) for row in rows]
+
+
+async def before(tx: Tx, project: project_pb2.Project) -> project_pb2.Project:
+    """The project as it was before its last change."""
+    below = int(project.etag)
+    row = await tx.fetchrow(projects.of_history.page, id=project.id, below=below, page_limit=1)
+    return Project.FromString(row["doc"]) if row is not None else project

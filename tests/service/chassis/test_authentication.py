@@ -20,6 +20,7 @@ from chassis.testing.installation import (
     installation,
 )
 
+READ = [{"object": "contact", "action": "read", "scope": "all"}]
 AT_ONCE_S = authentication._YOUNG_S / 2
 """Waiting takes all of `_YOUNG_S`; refusing at once takes milliseconds, and more on a busy machine."""
 
@@ -76,6 +77,49 @@ async def test_what_the_directory_cannot_mend_is_refused_at_once(tenant: Tenant)
     # Its id says that it was made a minute ago: every process knows it by now.
     old, _ = keys.new_api_token(tenant.id, keys.uuid7(time.time() - 60))
     assert await refused_after(crm, old, TokenInvalid) < AT_ONCE_S
+
+
+async def test_a_caller_is_remembered_until_anything_about_him_changes(tenant: Tenant) -> None:
+    who, people = tenant.installation.process.authentication, tenant.installation.process.directory
+    person, session = await tenant.person(READ), uuid7()
+    header = f"Bearer {access_token(tenant.id, person.id, session_id=session)}"
+
+    assert who.known(header) is None
+    answer = await who.authenticate(header)
+    assert who.known(header) is answer
+
+    await tenant.put("session", uuid7(), {"until": 0})  # somebody else's
+    assert who.known(header) is answer
+    user = people.of(tenant.id).user(person.id) or {}
+    await tenant.put("user", person.id, {**user, "role_ids": []})
+    assert who.known(header) is None
+    assert not (await who.authenticate(header))[2].may("contact", "read")
+    await tenant.put("session", session, {"until": 0})
+    assert who.known(header) is None
+    with pytest.raises(authentication.SessionEnded):
+        await who.authenticate(header)
+
+
+async def test_a_remembered_caller_is_forgotten_when_his_token_expires(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = tenant.installation.process.authentication
+    access = f"Bearer {access_token(tenant.id, tenant.admin.id, life_s=60)}"
+    text, hash = keys.new_api_token(tenant.id, token_id := uuid7())
+    entry = {"hash": hash, "user_id": tenant.admin.id, "expires": time.time() + 60}
+    await tenant.put("token", token_id, entry)
+    both = (access, f"Bearer {text}")
+    for header in both:
+        assert who.known(header) is None
+        assert await who.authenticate(header) is who.known(header)
+
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    for header in both:
+        assert who.known(header) is None
+        with pytest.raises(TokenExpired):
+            await who.authenticate(header)
 
 
 async def test_the_time_does_not_tell_a_wrong_secret_from_a_token_that_does_not_exist(

@@ -98,6 +98,22 @@ async def test_only_whom_the_asking_user_may_read(world: World, groups: Groups) 
     assert page["contactIds"] == [mine.id]
 
 
+async def test_whose_customers_the_asking_user_looks_after_are_his_meanwhile(
+    world: World, groups: Groups
+) -> None:
+    person, away, other = [await world.tenant.person(OWN) for _ in range(3)]
+    owners = [person.id, away.id, other.id]
+    made = [await world.contact(given_name="Jan", language="pl", owner_id=id) for id in owners]
+    user = world.running.process.directory.of(world.tenant.id).user(away.id) or {}
+    absence = {"id": uuid7(), "from": 0, "until": None, "delegate_id": person.id}
+    await world.tenant.put("user", away.id, {**user, "absences": [absence]})
+    segment = await groups.create("language = pl")
+
+    (page,) = await pages(world, await request(world, segment.id, userId=person.id))
+
+    assert sorted(page["contactIds"]) == sorted(contact.id for contact in made[:2])
+
+
 async def test_who_may_not_read_the_field_gets_a_refusal_instead(
     world: World, groups: Groups
 ) -> None:

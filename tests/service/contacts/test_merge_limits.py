@@ -1,4 +1,4 @@
-"""Merges at their limits: too many references, an erased record; and the locks that a merge takes in one statement."""
+"""Merges at their limits: too many references, an erased record; and the locks that a merge takes."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 
 from chassis import errors
 from chassis.call import Cause
-from chassis.keys import uuid7
 from chassis.testing.events import eventually
 from chassis.tx import Tx
 from crm.contacts.v1 import duplicate_pb2 as pb
 from crm.contacts.v1 import merge_pb2, operation_pb2
-from services.contacts import store
+from services.contacts import merging as contacts_merging
+from services.contacts.merging import Group
 from services.contacts.store.referring import MOST_REFERRING
 from tests.service.contacts.merging import Merging
 from tests.service.contacts.world import Refused, World
@@ -107,21 +107,19 @@ async def test_a_merge_of_which_a_record_was_erased_is_not_undone(merging: Mergi
     assert found.state == merge_pb2.Merge.STATE_DONE
 
 
-async def test_the_locks_of_a_merge_are_those_of_who_writes_about_its_records(
-    merging: Merging,
-) -> None:
+async def test_who_writes_about_a_record_waits_for_its_merge(merging: Merging) -> None:
     runtime, tenant = merging.world.running.process.runtimes["contacts"], merging.world.tenant.id
-    first, second = sorted(uuid7() for _ in range(2))
+    first, second = await merging.contact(given_name="A"), await merging.contact(given_name="B")
     held, go_on, order = asyncio.Event(), asyncio.Event(), list[str]()
 
     async def merges(tx: Tx) -> None:
-        await store.merges.lock_subjects(tx, [second, first])
+        await contacts_merging.load(tx, "contact", [Group(first.id, (second.id,))])
         held.set()
         await go_on.wait()
         order.append("merged")
 
     async def writes(tx: Tx) -> None:
-        await tx.lock(f"subject/{second}")
+        await tx.lock(f"subject/{second.id}")
         order.append("written")
 
     async def in_transaction(body: Any) -> None:

@@ -72,7 +72,9 @@ async def test_members_come_in_pages_and_a_changed_filter_ends_them(
     assert [m.contact.display_name for m in (*first.members, *second.members)] == ["A", "B", "C"]
     assert not second.next_page_token
     assert not first.members[0].contact.language
+    await groups.until_kept(made, *(m.contact.id for m in (*first.members, *second.members)))
     await groups.update(made.id, filter="language = id")
+    await groups.moves(6)  # three have come, and three have gone
     async with Refused(world, errors.InvalidArgument, "BAD_LIST", "page_token"):
         await groups.segments.ListSegmentMembers(request)
 

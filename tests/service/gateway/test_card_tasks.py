@@ -55,3 +55,8 @@ async def test_an_installation_without_tasks_has_a_card_without_tasks(
     contact = await make(http, "contacts", displayName="Ana")
     card = (await http.get(f"/v1/contacts/{contact}/card")).json()
     assert (card["openTasks"], card["unavailable"]) == ([], [])
+    answer = await http.get("/v1/public/calendars/0")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        404,
+        "this installation runs without tasks",
+    )

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import orjson
+
+from chassis import erasure
 from chassis.call import Cause
 from chassis.keys import uuid7
 from chassis.times import to_datetime
@@ -25,7 +28,7 @@ async def system(company: Company, work: Any) -> Any:
 async def asked(company: Company) -> ContactErased:
     """An erasure that identity has heard of."""
     event = ContactErased(erasure_id=uuid7(), contact_id=uuid7())
-    await system(company, lambda tx: erasing.begin(event, tx))
+    await system(company, lambda tx: erasing.erased.begin(event, tx))
     return event
 
 
@@ -52,19 +55,51 @@ async def fire(company: Company) -> None:
 
 async def test_it_answers_once_and_looks_no_more(company: Company) -> None:
     event = await asked(company)
-    await over(company, 1)
+    await over(company, 2)
     told = (await company.event("ErasureDone"))["report"]
     assert (told["erasureId"], told["service"]) == (event.erasure_id, "identity")
-    await fire(company)
     assert await company.rows(_WATCHING, company.id) == []
-    assert len(await company.rows(_OPERATIONS, company.id)) == 1
+    kinds = [row["kind"] for row in await company.rows(_OPERATIONS, company.id)]
+    assert kinds == ["erasure", "erasure-clean"]
+
+
+async def test_one_rewriting_of_the_database_serves_all_who_wait_for_it(company: Company) -> None:
+    runtime = company.crm.process.runtimes["identity"]
+    before = await rewritten(company)
+
+    async with erasure.cleaning_turn(runtime):  # nobody else rewrites meanwhile
+        events = [await asked(company) for _ in range(3)]
+
+        async def waiting() -> bool:
+            rows = await company.rows(_WATCHING, company.id)
+            return [orjson.loads(row["payload"])["kind"] for row in rows] == ["erasure-clean"] * 3
+
+        await until(waiting, 30)
+
+    await over(company, 6)
+    told = [await company.event("ErasureDone", count=n) for n in (1, 2, 3)]
+    assert {each["report"]["erasureId"] for each in told} == {each.erasure_id for each in events}
+    for each in told:
+        cause = each["change"]["cause"]
+        assert (cause["kind"], cause["id"]) == ("erasure", each["report"]["erasureId"])
+
+    async def once() -> bool:
+        return await rewritten(company) == before + 1
+
+    await until(once)
+
+
+async def rewritten(company: Company) -> int:
+    """How often the database was rewritten: each time the rewritten table is analysed."""
+    sql = "SELECT analyze_count FROM pg_stat_user_tables WHERE relname = 'recovery_codes'"
+    return int((await company.rows(sql))[0]["analyze_count"])
 
 
 async def test_an_operation_that_ended_without_an_answer_is_started_again(company: Company) -> None:
     event = ContactErased(erasure_id=uuid7(), contact_id=uuid7())
 
     async def cancelled_at_once(tx: Tx) -> None:
-        await erasing.begin(event, tx)
+        await erasing.erased.begin(event, tx)
         (one,) = await tx.runtime.operations.list(tx)
         await tx.runtime.operations.cancel(tx, one.name.rpartition("/")[2])
 
@@ -73,10 +108,14 @@ async def test_an_operation_that_ended_without_an_answer_is_started_again(compan
 
     await fire(company)
 
-    await over(company, 2)
+    await over(company, 3)
     assert (await company.event("ErasureDone"))["report"]["erasureId"] == event.erasure_id
-    states = [row["state"] for row in await company.rows(_OPERATIONS, company.id)]
-    assert states == ["cancelled", "done"]
+    rows = await company.rows(_OPERATIONS, company.id)
+    assert [(row["kind"], row["state"]) for row in rows] == [
+        ("erasure", "cancelled"),
+        ("erasure", "done"),
+        ("erasure-clean", "done"),
+    ]
 
 
 async def test_a_large_database_is_cleaned_at_night_and_then_confirmed(company: Company) -> None:
@@ -89,7 +128,7 @@ async def test_a_large_database_is_cleaned_at_night_and_then_confirmed(company: 
 
     async def swept(tx: Tx) -> None:
         began.append(tx.now)
-        await erasing.tonight(tx, report)
+        await erasing.erased.tonight(tx, report)
 
     await system(company, swept)
     (timer,) = await company.rows(_WATCHING, company.id)

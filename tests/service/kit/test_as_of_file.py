@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from google.protobuf import json_format
 from chassis import errors
 from chassis.blobs import Blob
 from chassis.call import Actor
+from chassis.kit import exported
 from chassis.testing.installation import Installation, Tenant
 from chassis.times import to_datetime, to_timestamp
 from crm.common.v1 import common_pb2 as common
@@ -115,6 +117,36 @@ async def test_file_obeys_scopes_and_hidden_fields(tenant: Tenant, desk: Desk) -
     assert [list(record.phones) for record in records] == [[], []]
     assert records[0].salutation == mine.salutation
     assert blob.owner_id == clerk.person.id
+
+
+async def test_audit_learns_of_the_file_once_and_no_value_of_it(
+    crm: Installation, tenant: Tenant, desk: Desk
+) -> None:
+    await desk.create("Ana")
+    last = await desk.create("Budi")
+    then = to_datetime(last.create_time)
+
+    request = asked(
+        then, filter='display_name = "Ana"', q="ana", fields={"paths": ["display_name"]}
+    )
+    await file_of(desk, request)
+
+    (event,) = await crm.events(tenant, "RecordsExported")
+    assert event["change"]["actor"]["userId"] == desk.person.id
+    assert (event["object"], event["recordCount"]) == ("contact", "1")
+    assert event["audited"] == {
+        "action": "export", "object": "contact",
+        "details": {
+            "rows": "1", "format": "jsonl", "columns": "display_name", "filtered_by": "display_name", "searched": "yes",
+            "as_of": f"{then:%Y-%m-%dT%H:%M:%SZ}",
+        },
+    }  # fmt: skip
+
+
+def test_a_contract_without_its_event_for_the_audit_is_refused_at_the_start() -> None:
+    resource: Any = SimpleNamespace(package="crm.gateway.v1")
+    with pytest.raises(LookupError, match=r"crm\.gateway\.v1\.RecordsExported is not declared"):
+        exported.event_of(resource)
 
 
 async def test_what_the_list_refuses_starts_no_operation(

@@ -235,6 +235,7 @@ async def make(world: World, **values: Any) -> NoticeRule:
         ({"event_types": ["crm.notifications.v1.NoticeCreated"]}, "NOTICE_RULE_INVALID", "event_types"),
         ({"ways": [rules.WAY_MAIL]}, "NOTICE_RULE_INVALID", "ways"),
         ({"arguments": ["task.nothing"]}, "NOTICE_RULE_INVALID", "arguments"),
+        ({"unless": "task.nothing"}, "NOTICE_RULE_INVALID", "unless"),
         ({"user_ids": [uuid7()]}, "NOTICE_RULE_INVALID", "recipients"),
         ({"recipients": [rules.RECIPIENT_NAMED], "user_ids": [uuid7()]}, "REFERENCE_UNKNOWN", "user_ids"),
         ({"name": "  "}, "NOTICE_RULE_INVALID", "name"),

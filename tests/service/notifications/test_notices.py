@@ -132,8 +132,27 @@ async def test_a_missed_deadline_is_told_to_the_head_too_and_to_the_next_one_of_
 
     (of_director,) = await world.told(director)
     assert (of_owner.because, of_head.because) == (rules.RECIPIENT_OWNER, rules.RECIPIENT_HEAD)
+    assert (of_owner.code, of_head.code) == ("deadline_missed", "team_deadline_missed")
+    assert of_owner.urgent
     assert of_head.urgent
     assert of_director.because == rules.RECIPIENT_HEAD
+
+
+async def test_what_a_ladder_tells_is_not_told_twice(world: World) -> None:
+    sales = await world.tenant.department()
+    head = await world.tenant.person(HEAD, department_id=sales)
+    await world.tenant.put("department", sales, {"name": "S", "head_id": head.id})
+    ola = await world.worker(department_id=sales)
+    climbing, reminded = task(ola.id), task(ola.id)
+
+    await world.publish(deadline_events_pb2.DeadlineMissed(task=climbing, escalates=True))
+    await world.publish(deadline_events_pb2.DeadlineMissed(task=reminded, owner_reminded=True))
+    await world.heard()
+
+    (of_owner,), (of_head,) = await world.told(ola), await world.told(head)
+    assert (of_owner.code, of_owner.object_id) == ("deadline_missed", climbing.id)
+    assert (of_head.code, of_head.object_id) == ("team_deadline_missed", reminded.id)
+    assert of_head.arguments["task.owner_id"] == ola.id
 
 
 def _entry(world: World, user_id: str) -> dict[str, Any]:
@@ -144,7 +163,9 @@ def _entry(world: World, user_id: str) -> dict[str, Any]:
 
 async def test_an_escalation_goes_to_whom_the_step_names_by_the_ways_it_names(world: World) -> None:
     ola, boss, blind = await world.worker(), await world.tenant.person(HEAD), await world.worker()
-    step = ladder_pb2.LadderRunStep(number=2, ways=[ladder_pb2.LadderStep.WAY_FEED])
+    reminder = ladder_pb2.LadderStep(kind=ladder_pb2.LadderStep.KIND_REMINDER)
+    way = ladder_pb2.LadderStep.WAY_FEED
+    step = ladder_pb2.LadderRunStep(number=2, step=reminder, ways=[way])
     step.told.add(user_id=ola.id)
     step.told.add(user_id=blind.id, instead_of_id=boss.id)
 
@@ -154,6 +175,7 @@ async def test_an_escalation_goes_to_whom_the_step_names_by_the_ways_it_names(wo
     (of_owner,), (of_other,) = await world.told(ola), await world.told(blind)
     assert (of_owner.code, list(of_owner.ways)) == ("escalated", [FEED])
     assert of_owner.arguments["step.number"] == "2"
+    assert of_owner.arguments["step.step.kind"] == "KIND_REMINDER"
     assert of_other.instead_of_id == boss.id
     assert (
         of_other.headline == ""

@@ -82,11 +82,11 @@ async def test_a_tasks_life_is_told_to_who_has_to_do_it_and_to_his_head(firm: Wo
     await firm.advance(moved - firm.now)
 
     async def missed() -> bool:
-        told = [n.code for p in (ola, head) for n in (await firm.feed(p)).notices]
-        return told.count("deadline_missed") == 2
+        told = {n.code for p in (ola, head) for n in (await firm.feed(p)).notices}
+        return {"deadline_missed", "team_deadline_missed"} <= told
 
     await eventually(missed, "both told of the missed deadline")
-    (of_head,) = [n for n in (await firm.feed(head)).notices if n.code == "deadline_missed"]
+    (of_head,) = [n for n in (await firm.feed(head)).notices if n.code == "team_deadline_missed"]
     assert (of_head.object_id, of_head.headline, of_head.urgent) == (
         made.id,
         "Send the offer",
@@ -106,3 +106,17 @@ async def test_who_gives_himself_a_task_is_not_told_and_the_next_owner_is(firm: 
 
     assert await codes(firm, jan, 1) == ["task_assigned"]
     assert len((await firm.feed(ola)).notices) == 0
+
+
+async def test_who_has_a_task_is_told_when_its_former_assignee_did_it(firm: World) -> None:
+    ola = await firm.tenant.person(
+        [*COLLEAGUE, {"object": "task", "action": "create", "scope": "all"}]
+    )
+    jan = await firm.tenant.person(COLLEAGUE)
+    made = await tasks(ola).CreateTask(
+        task_pb2.CreateTaskRequest(task=Task(subject="Measure", owner_id=ola.id))
+    )
+    await tasks(ola).AssignTask(task_verbs_pb2.AssignTaskRequest(id=made.id, owner_id=jan.id))
+    await tasks(ola).CompleteTask(task_verbs_pb2.CompleteTaskRequest(id=made.id, etag=made.etag))
+
+    assert await codes(firm, jan, 2) == ["task_assigned", "task_done_by_other"]

@@ -11,11 +11,12 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis import errors
 from chassis.keys import uuid7
+from chassis.outbound import Problem
 from chassis.testing.installation import Person
 from crm.identity.v1 import events_pb2 as identity
 from crm.notifications.v1 import push_pb2 as pb
 from crm.notifications.v1.push_service_pb2_grpc import PushServiceStub
-from services.notifications import push, push_sending
+from services.notifications import push
 from services.notifications.rpc.push import MOST_DEVICES
 from services.notifications.ways import Outcome, Parcel, State
 from tests.service.notifications.browsers import Device, PushService, push_service
@@ -339,7 +340,7 @@ async def test_a_push_service_that_does_not_answer_is_tried_again(
 
     outcome = await deliver(world, notice_for(ola))
 
-    assert outcome == Outcome(State.LATER, push_sending.NO_ANSWER)
+    assert outcome == Outcome(State.LATER, Problem.NO_ANSWER)
 
 
 async def test_a_refused_device_stays_and_shows_why_until_it_is_reached_again(
@@ -373,20 +374,6 @@ async def test_nothing_is_pushed_to_who_has_left(world: World, outside: PushServ
     (gone,) = await listed(ola, show_deleted=True)
     assert gone.problem == "USER_NOT_ACTIVE"
     assert await deliver(world, notice_for(ola)) == Outcome(State.NOWHERE)
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "[::1]", "[fd00::1]"]
-)
-async def test_an_address_in_our_own_network_is_never_called(
-    outside: PushService, host: str
-) -> None:
-    port = outside.origin.rpartition(":")[2]
-
-    answer = await push_sending.post(f"https://{host}:{port}/a", b"x", {}, private=False)
-
-    assert answer.problem == push_sending.NOT_PUBLIC
-    assert outside.pushed == []
 
 
 async def test_redirects_are_not_followed(world: World, outside: PushService) -> None:

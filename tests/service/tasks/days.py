@@ -29,6 +29,10 @@ SELLER = [
 """What a salesperson may do: with tasks, meetings and his customers."""
 
 
+_DURABLES = {"identity": "tasks-day-mornings", "deals": "tasks-matters"}
+"""Who hears what a service tells for the day plan."""
+
+
 def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
@@ -72,7 +76,7 @@ class Told:
         await eventually(lambda: self._heard(service), f"{descriptor.name} was heard")
 
     async def _heard(self, service: str) -> bool:
-        durable = "tasks-day-mornings" if service == "identity" else "tasks-day-facts"
+        durable = _DURABLES.get(service, "tasks-day-facts")
         js = self.world.running.process.nats.js
         try:
             info = await js.consumer_info(service.upper(), durable)

@@ -1,9 +1,6 @@
 """What the tests of handovers, merges and erasures share: what tasks hears from others, and its own answers."""
 
-import asyncio
 from typing import Any
-
-import orjson
 
 from chassis.call import Cause
 from tests.service.tasks.world import World
@@ -16,15 +13,5 @@ async def system(world: World, work: Any) -> Any:
 
 
 async def answered(world: World, name: str, count: int = 1) -> list[dict[str, Any]]:
-    """The first events of this name that tasks itself published: other services answer by the same names."""
-    subject = f"crm.{world.tenant.id}.tasks.{name}"
-    js = world.running.process.nats.js
-    subscription = await js.subscribe(subject, stream="TASKS", ordered_consumer=True)
-    found: list[dict[str, Any]] = []
-    try:
-        async with asyncio.timeout(30):
-            while len(found) < count:
-                found.append(orjson.loads((await subscription.next_msg(timeout=30)).data))
-    finally:
-        await subscription.unsubscribe()
-    return found
+    """The first events of this name of tasks, which may take a while: an operation tells them."""
+    return await world.running.events(world.tenant, name, count=count, timeout_s=30)

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from chassis import errors
+from chassis.call import Cause
 from chassis.testing.installation import Person
-from crm.tasks.v1 import meeting_pb2, meeting_verbs_pb2, task_pb2
+from chassis.tx import Tx
+from crm.tasks.v1 import meeting_pb2, meeting_verbs_pb2, task_pb2, task_verbs_pb2
+from services.tasks import saving
 from tests.service.tasks.meeting_world import (
     WEEK,
     MeetingWorld,
@@ -18,6 +21,7 @@ from tests.service.tasks.meeting_world import (
     invited,
     local,
     schedule,
+    until,
     wall,
 )
 from tests.service.tasks.world import Refused
@@ -51,11 +55,21 @@ async def slots(by: Person, start: str, end: str, *people: Person, **given: Any)
     return [wall(slot.start_time)[5:] for slot in found.slots]
 
 
-async def visit(world: MeetingWorld, by: Person, at: str) -> task_pb2.Task:
-    place = task_pb2.Visit(
-        place="Lipowa 3", appointment_time=local(at), duration_minutes=60, travel_minutes=30
+def at_lipowa(at: str, **given: Any) -> task_pb2.Visit:
+    return task_pb2.Visit(
+        place="Lipowa 3",
+        appointment_time=local(at),
+        duration_minutes=60,
+        travel_minutes=30,
+        **given,
     )
-    return await world.make(by, subject="Measure", visit=place)
+
+
+async def visit(
+    world: MeetingWorld, by: Person, at: str, *, exclusive: bool = False, **given: Any
+) -> task_pb2.Task:
+    place = at_lipowa(at, exclusive=exclusive)
+    return await world.make(by, subject="Measure", visit=place, **given)
 
 
 async def test_meetings_visits_and_absences_take_time_with_the_way(world: MeetingWorld) -> None:
@@ -239,3 +253,76 @@ async def test_an_exclusive_move_needs_free_people_and_does_not_meet_itself(
         )
 
     assert wall(moved.start_time) == "2030-03-25T10:30"
+
+
+# -- visits ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_booker_waits_for_the_visit_that_is_being_made(world: MeetingWorld) -> None:
+    ana, eva = await world.colleague(), await world.colleague()
+    bookings: list[asyncio.Task[Any]] = []
+
+    async def make(tx: Tx) -> None:
+        task = task_pb2.Task(
+            subject="Measure", owner_id=ana.id, visit=at_lipowa("2030-03-25T10:30")
+        )
+        await saving.create(tx, task)
+        bookings.append(asyncio.create_task(book(eva, participants=invited(ana))))
+        await until(waits)  # the visit is not committed before somebody books its assignee
+
+    async def waits() -> bool:
+        sql = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool((await world.running.rows("tasks", sql))[0]["n"])
+
+    await world.running.process.runtimes["tasks"].run_system(world.tenant.id, Cause("setup"), make)
+
+    with pytest.raises(errors.Aborted) as refused:
+        await bookings[-1]
+    assert refused.value.reason == "MEETING_CONFLICT"
+    assert await world.count("meetings_history") == 0
+
+
+async def test_of_visits_and_meetings_that_want_one_slot_at_once_one_gets_it(
+    world: MeetingWorld,
+) -> None:
+    ana = await world.colleague()
+    makers = [await world.colleague() for _ in range(16)]
+    wanted = [
+        book(by, participants=invited(ana))
+        if number % 2
+        else visit(world, by, "2030-03-25T10:30", exclusive=True, owner_id=ana.id)
+        for number, by in enumerate(makers)
+    ]
+
+    answers = await asyncio.gather(*wanted, return_exceptions=True)
+
+    lost = [each for each in answers if isinstance(each, errors.CrmError)]
+    assert {each.reason for each in lost} == {"MEETING_CONFLICT"}
+    assert len(lost) == len(makers) - 1
+    assert await world.count("meetings_history") + await world.count("tasks_history") == 1
+
+
+async def test_an_exclusive_visit_needs_its_assignee_free_whenever_it_takes_his_time(
+    world: MeetingWorld,
+) -> None:
+    ana, eva = await world.colleague(name="Ana"), await world.colleague(name="Eva")
+    await visit(world, ana, "2030-03-25T10:00")
+    field = "visit.appointment_time"
+    async with Refused(world, errors.Aborted, "MEETING_CONFLICT", field) as refused:
+        await visit(world, ana, "2030-03-25T11:30", exclusive=True)
+    later = await visit(world, ana, "2030-03-25T12:00", exclusive=True)
+
+    async def update(**place: Any) -> task_pb2.Task:
+        task = task_pb2.Task(id=later.id, visit=at_lipowa(**place))
+        request = task_pb2.UpdateTaskRequest(task=task, update_mask={"paths": ["visit"]})
+        return await world.stub(ana).UpdateTask(request)
+
+    async with Refused(world, errors.Aborted, "MEETING_CONFLICT", field):
+        await update(at="2030-03-25T11:00", exclusive=True)
+    assert (await update(at="2030-03-25T13:00", exclusive=True)).visit.exclusive
+    await visit(world, eva, "2030-03-25T13:00")
+    async with Refused(world, errors.Aborted, "MEETING_CONFLICT", field):
+        await world.admin.AssignTask(task_verbs_pb2.AssignTaskRequest(id=later.id, owner_id=eva.id))
+    # Ana is back at 11:30 and would have to leave at 11:00; she may do that knowingly.
+    assert (await update(at="2030-03-25T11:30")).visit.appointment_time == local("2030-03-25T11:30")
+    assert "Ana is busy from 2030-03-25 08:30 until 2030-03-25 10:30 UTC" in str(refused.error)

@@ -85,6 +85,7 @@ async def test_a_reminder_comes_and_then_the_deadline_passes(world: World) -> No
         "2",
         ["miss_time"],
     )
+    assert {"ownerReminded", "escalates"} & set(gone) == set()
     assert await timers(world) == {}
     assert [e.get("minutesBefore", 0) for e in await world.events("DeadlineNear")] == [0]
 
@@ -116,6 +117,8 @@ async def test_an_overdue_task_climbs_its_ladder(world: World) -> None:
     events = await world.events("Escalated", 2)
     assert [e["step"]["number"] for e in events] == [1, 2]
     assert [e["step"]["told"][0]["userId"] for e in events] == [seller.id, boss.id]
+    (gone,) = await world.events("DeadlineMissed")
+    assert (gone["ownerReminded"], gone["escalates"]) == (True, True)
 
 
 async def test_who_is_told_may_read_the_task_from_then_on(world: World) -> None:

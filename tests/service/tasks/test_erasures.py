@@ -38,7 +38,7 @@ async def erased(world: World, *ids: str, records: tuple[str, ...] = ()) -> dict
     event = contacts.ContactErased(
         erasure_id=uuid7(), contact_id=ids[0], merged_ids=ids[1:], record_ids=records
     )
-    await system(world, lambda tx: erasing.begin(event, tx))
+    await system(world, lambda tx: erasing.erased.begin(event, tx))
     (done,) = await answered(world, "ErasureDone")
     report = done["report"]
     assert (report["erasureId"], report["service"]) == (event.erasure_id, "tasks")
@@ -209,7 +209,7 @@ async def test_who_asks_gets_his_tasks_and_meetings_with_all_versions(firm: Meet
     meeting = await schedule(firm.tenant.admin, contact_id=person)
     event = contacts.PersonalDataRequested(export_id=export, contact_id=person, merged_ids=[merged])
 
-    await system(firm, lambda tx: personal_data.begin_to_hand_out(event, tx))
+    await system(firm, lambda tx: personal_data.handed_out.begin(event, tx))
 
     (ready,) = await answered(firm, "PersonalDataReady")
     part = ready["part"]
@@ -235,7 +235,7 @@ async def test_what_a_repeated_erasure_finds_stays_as_it_is(firm: MeetingWorld) 
     before = await firm.task(task.id)
 
     event = contacts.ContactErased(erasure_id=uuid7(), contact_id=person)
-    await system(firm, lambda tx: erasing.begin(event, tx))
+    await system(firm, lambda tx: erasing.erased.begin(event, tx))
 
     async def confirmed() -> bool:
         return len(await answered(firm, "ErasureDone", 2)) == 2

@@ -13,13 +13,17 @@ from chassis.times import to_timestamp
 from crm.contacts.v1 import events_pb2 as contacts_events
 from crm.identity.v1 import handover_events_pb2 as stages
 from crm.identity.v1.handover_pb2 import Handover, HandoverRule
-from crm.tasks.v1 import meeting_verbs_pb2, task_verbs_pb2
+from crm.tasks.v1 import meeting_verbs_pb2, project_pb2, task_verbs_pb2
 from crm.tasks.v1.ladder_pb2 import LadderStep, Told
+from crm.tasks.v1.project_pb2 import Project
 from crm.tasks.v1.task_pb2 import Task
 from services.tasks import deadlines, handovers, store
 from tests.service.tasks.ladders import arrives, ladder, received, request, runs, tasks
 from tests.service.tasks.meeting_world import MeetingWorld, desk, invited, read, schedule
 from tests.service.tasks.moving import answered, system
+from tests.service.tasks.test_projects import make as make_project
+from tests.service.tasks.test_projects import stub as project_desk
+from tests.service.tasks.test_projects import worker as project_worker
 from tests.service.tasks.world import World
 
 _HEAR = handovers.parts.consumers[0]
@@ -221,6 +225,34 @@ async def test_an_offer_that_only_the_leaver_could_take_is_again_whose_it_was(
     assert (await firm.task(only.id)).owner_id == giver.id
 
 
+async def test_who_leads_a_project_now_reads_its_tasks_until_it_comes_back(
+    firm: MeetingWorld,
+) -> None:
+    leaver, heir, member = [await project_worker(firm) for _ in range(3)]
+    project = await make_project(firm, leaver, member_ids=[member.id])
+    joined = await make_project(firm, member, name="Another", member_ids=[leaver.id])
+    task = await firm.make(member, project_id=project.id)
+    assert sorted((await firm.task(task.id)).follower_ids) == [leaver.id]
+    asking = leaving(firm, leaver, heir)
+    await asking.preview()
+
+    moved = await asking.confirm()
+
+    found = counts(moved)
+    assert (found["project", "owner_id"], found["project", "follower_ids"]) == (1, 1)
+    assert (await get_project(firm, project.id)).owner_id == heir.id
+    assert list((await get_project(firm, joined.id)).member_ids) == []
+    assert await firm.sees(heir, task.id)
+    assert not await firm.sees(leaver, task.id)
+    await asking.revert()
+    assert (await get_project(firm, project.id)).owner_id == leaver.id
+    assert list((await get_project(firm, joined.id)).member_ids) == [leaver.id]
+    assert await firm.sees(leaver, task.id)
+    assert not await firm.sees(heir, task.id)
+    causes = {e["change"]["cause"]["kind"] for e in await firm.events("TaskUpdated", 2)}
+    assert causes == {"handover", "undo"}
+
+
 async def test_the_task_of_a_request_goes_along_with_it_and_comes_back(firm: MeetingWorld) -> None:
     """contacts moves requests by rules of its own, and lends new ones to whoever stands in."""
     leaver, heir = [await firm.worker() for _ in range(2)]
@@ -246,6 +278,10 @@ async def test_the_task_of_a_request_goes_along_with_it_and_comes_back(firm: Mee
         await eventually(follows, f"it went along: {cause}")
     (after,) = await tasks(firm)
     assert after.reaction == before.reaction  # the customer's clock goes on
+
+
+async def get_project(firm: World, id: str) -> Project:
+    return await project_desk(firm).GetProject(project_pb2.GetProjectRequest(id=id))
 
 
 async def _offered(firm: World, by: Person, *people: Person) -> Task:

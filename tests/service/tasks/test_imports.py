@@ -319,7 +319,7 @@ async def test_an_erased_person_is_in_no_import_any_more(world: World, clerk: Cl
     assert counts(done.outcome) == {"created": 2, "failed": 1}
 
     event = privacy_events_pb2.ContactErased(erasure_id=uuid7(), contact_id=known.id)
-    await system(world, lambda tx: erasing.begin(event, tx))
+    await system(world, lambda tx: erasing.erased.begin(event, tx))
     await answered(world, "ErasureDone")
 
     for table in (

@@ -113,6 +113,19 @@ async def test_a_photo_of_ones_own_becomes_the_tasks(world: World) -> None:
     assert list(done.file_ids) == [mine]
 
 
+async def test_files_of_a_result_count_among_the_twenty_of_a_task(world: World) -> None:
+    type = await world.type(**SCHEMA)
+    blobs, owner = world.running.process.runtimes["tasks"].blobs, world.tenant.admin.id
+    *had, photo = [await _photo(blobs, world.tenant.id, owner) for _ in range(21)]
+    task = await world.make(type_id=type.id, file_ids=had)
+    said: dict[str, Any] = {"outcome": "measured", "result": {"width_mm": 500, "photo": photo}}
+    async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "file_ids") as refused:
+        await complete(world, task, **said)
+    assert "has 20 files, and the result brings 1 more" in refused.error.violations[0].description
+    said["result"]["photo"] = had[0]
+    assert list((await complete(world, task, **said)).file_ids) == had
+
+
 async def test_an_old_etag_does_not_hinder_and_twice_changes_nothing(
     world: World, measuring: Task
 ) -> None:
@@ -171,6 +184,77 @@ async def test_done_before_it_was_made_or_in_the_future_is_refused(
     moment.seconds += seconds
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "done_time"):
         await complete(world, task, done_time=moment)
+
+
+# -- done before he learned that it is somebody else's (M24) ------------------------------------------------------------------
+
+
+async def _given_on(world: World) -> tuple[Person, Person, Task]:
+    """Jan's task, as his telephone has it, which Ola has by now."""
+    jan, ola = await world.worker(name="Jan"), await world.worker(name="Ola")
+    two_hours_ago = world.running.process.clock.now().timestamp() - 7200
+    task = await world.make(id=uuid7(two_hours_ago), owner_id=jan.id)
+    await world.admin.AssignTask(verbs.AssignTaskRequest(id=task.id, owner_id=ola.id))
+    return jan, ola, task
+
+
+async def test_who_did_it_while_he_had_it_lands_though_somebody_else_has_it(world: World) -> None:
+    jan, ola, task = await _given_on(world)
+
+    done = await complete(world, task, jan, note="At the gate", done_time=task.create_time)
+
+    assert (done.state, done.owner_id, done.ended_by_id) == (Task.STATE_DONE, ola.id, jan.id)
+    assert done.end_time == task.create_time
+    (event,) = await world.events("TaskDone")
+    assert (event["task"]["ownerId"], event["task"]["endedById"]) == (ola.id, jan.id)
+    assert (await world.task(task.id, jan)).end_note == "At the gate"  # what became of it
+    assert (await world.task(task.id, ola)).state == Task.STATE_DONE
+    assert await complete(world, task, jan, request_id="again") == done
+
+
+async def test_the_etag_that_he_saw_says_that_it_was_his(world: World) -> None:
+    jan, ola, task = await _given_on(world)
+    done = await complete(world, task, jan, etag=task.etag)
+    assert (done.owner_id, done.ended_by_id) == (ola.id, jan.id)
+
+
+async def test_what_went_into_a_queue_meanwhile_is_his_again(world: World) -> None:
+    jan, home = await world.worker(), await world.tenant.department()
+    task = await world.make(owner_id=jan.id)
+    await world.admin.AssignTask(verbs.AssignTaskRequest(id=task.id, department_id=home))
+    done = await complete(world, task, jan, etag=task.etag)
+    assert (done.owner_id, done.ended_by_id) == (jan.id, jan.id)
+
+
+async def test_who_did_it_after_it_was_given_on_hears_who_has_it(world: World) -> None:
+    jan, _, task = await _given_on(world)
+    now = to_timestamp(world.running.process.clock.now())
+    for said in ({}, {"done_time": now}, {"etag": "2"}):
+        async with Refused(
+            world, errors.FailedPrecondition, "TASK_GIVEN_ON", "done_time"
+        ) as refused:
+            await complete(world, task, jan, **said)
+        assert "Ola has it, ask there" in str(refused.error)
+    async with Refused(world, errors.NotFound, "NOT_FOUND"):
+        await complete(world, task, await world.worker(), etag=task.etag)
+
+
+async def test_who_comes_after_the_present_assignee_hears_that_it_is_done(world: World) -> None:
+    jan, ola, task = await _given_on(world)
+    await complete(world, task, ola)
+    async with Refused(world, errors.FailedPrecondition, "TASK_GIVEN_ON", "done_time") as refused:
+        await complete(world, task, jan, etag=task.etag)
+    assert "Ola did it at" in str(refused.error)
+
+
+async def test_whose_role_may_not_complete_tasks_never_could(world: World) -> None:
+    reader = await world.tenant.person([{"object": "task", "action": "read", "scope": "own"}])
+    task = await world.make(owner_id=reader.id)
+    await world.admin.AssignTask(
+        verbs.AssignTaskRequest(id=task.id, owner_id=world.tenant.admin.id)
+    )
+    async with Refused(world, errors.PermissionDenied, "PERMISSION_DENIED"):
+        await complete(world, task, reader, etag=task.etag)
 
 
 async def test_who_finishes_a_queued_task_has_it(world: World) -> None:

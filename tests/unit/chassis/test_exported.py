@@ -10,7 +10,7 @@ def test_details_name_fields_and_never_values() -> None:
         q="Ana",
     )
 
-    found = exported.details(request, ["given_name", "facts.revenue"], 7)
+    found = exported.details(request, ["given_name", "facts.revenue"], 7, form="csv")
 
     assert found == {
         "rows": "7", "format": "csv", "columns": "given_name, facts.revenue", "filtered_by": "custom.shoe, emails", "searched": "yes",
@@ -19,7 +19,7 @@ def test_details_name_fields_and_never_values() -> None:
 
 def test_details_fit_into_the_audit() -> None:
     found = exported.details(
-        pb.ExportContactsRequest(), [f"custom.{'x' * 40}{n}" for n in range(90)], 0
+        pb.ExportContactsRequest(), [f"custom.{'x' * 40}{n}" for n in range(90)], 0, form="csv"
     )
 
     assert len(found["columns"]) == 500

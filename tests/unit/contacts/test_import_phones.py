@@ -1,13 +1,31 @@
 """The short way of imports reads a number as the library does, whatever is written."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contacts import import_phones, phones
 
+CODES = ("", "48", "62", "60", "65", "49", "1", "7", "39")
 REGIONS = ("PL", "ID", "MY", "SG", "DE", "US", "RU", "IT", "GB", "AU", "CZ", "")
-written = st.from_regex(r"(\+|00|0)?(48|62|60|65|49|1|7|39)?[ ]?\(?[0-9]{1,4}\)?([ .\-]?[0-9]){2,12}", fullmatch=True)  # fmt: skip
+DIGITS = "0123456789"
+
+
+def _written(start: str, first: str, digits: str, marks: str) -> str:
+    """`start`, then `first`, then each digit behind its mark; "_" is no mark."""
+    rest = (mark.strip("_") + digit for mark, digit in zip(marks, digits, strict=False))
+    return start + first + "".join(rest)
+
+
+written = st.builds(
+    _written,
+    st.sampled_from(["".join(parts) for parts in product(("", "+", "00", "0"), CODES, ("", " "), ("", "("))]),
+    st.builds(str.__add__, st.text(DIGITS, min_size=1, max_size=4), st.sampled_from(["", ")"])),
+    st.text(DIGITS, min_size=2, max_size=12),
+    st.text("_ .-", min_size=12, max_size=12),
+)  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)

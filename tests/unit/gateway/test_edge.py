@@ -4,11 +4,14 @@ import asyncio
 import gzip
 
 import httpx
+import jwt
 import pytest
 
 from chassis import errors
+from chassis.authentication import ACCESS_TOKEN_LIFE_S, SessionEnded
 from gateway.edge import AFTER, BEFORE
 from gateway.limits import Buckets, RateExceeded, network_of
+from gateway.sessions import Ended
 from gateway.settings import Settings
 from tests.unit.gateway.conftest import ID, Service, app_over, client_of
 
@@ -240,3 +243,63 @@ async def test_signing_out_clears_the_cookies(http: httpx.AsyncClient, service: 
         "crm_access=",
         "crm_refresh=",
     ]
+
+
+def token_of(session_id: str) -> str:
+    """An access token that names this session; nobody here looks at its signature."""
+    return jwt.encode({"sid": session_id}, "x" * 32, algorithm="HS256")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("verb", ["logout", "logoutEverywhere"])
+async def test_who_signed_out_is_refused_at_once_whatever_the_services_know(
+    http: httpx.AsyncClient, service: Service, verb: str
+) -> None:
+    mine = {"authorization": f"Bearer {token_of('one')}"}
+    others = {"authorization": f"Bearer {token_of('two')}"}
+    older = jwt.encode({"sid": "one", "iat": 1}, "y" * 32, algorithm="HS256")
+    assert (await http.post(f"/v1/auth:{verb}", json={}, headers=mine)).status_code == 200
+    assert service.calls == 1
+
+    for token in (mine["authorization"], f"Bearer {older}"):
+        refused = await http.get("/v1/me", headers={"authorization": token})
+        assert (refused.status_code, refused.json()["reason"]) == (401, "SIGNED_OUT")
+    assert service.calls == 1
+    assert (await http.get("/v1/me", headers=others)).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_a_refused_sign_out_ends_nothing(http: httpx.AsyncClient, service: Service) -> None:
+    mine = {"authorization": f"Bearer {token_of('one')}"}
+    service.error = errors.Unavailable("try again")
+    assert (await http.post("/v1/auth:logout", json={}, headers=mine)).status_code == 503
+
+    service.error = None
+    assert (await http.get("/v1/me", headers=mine)).status_code == 200
+
+
+@pytest.mark.asyncio
+async def test_a_second_sign_out_by_cookie_is_refused_and_clears_the_cookies(
+    http: httpx.AsyncClient,
+) -> None:
+    cookie = {"cookie": f"crm_access={token_of('one')}", "x-csrf": "1"}
+    assert (await http.post("/v1/auth:logout", headers=cookie)).status_code == 200
+
+    again = await http.post("/v1/auth:logout", headers=cookie)
+
+    assert again.status_code == 401
+    assert len(again.headers.get_list("set-cookie")) == 2
+
+
+def test_ended_sessions_are_remembered_as_long_as_their_tokens_may_live() -> None:
+    now = [0.0]
+    ended = Ended(lambda: now[0])
+    ended.note(f"Bearer {token_of('one')}")
+    ended.note("Bearer not-a-token")
+    now[0] = ACCESS_TOKEN_LIFE_S - 1
+    with pytest.raises(SessionEnded):
+        ended.check(f"Bearer {token_of('one')}")
+    now[0] = ACCESS_TOKEN_LIFE_S
+    ended.note(f"Bearer {token_of('two')}")
+    ended.check(f"Bearer {token_of('one')}")  # long expired: the services say so
+    ended.check("Bearer not-a-token")

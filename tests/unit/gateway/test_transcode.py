@@ -7,6 +7,8 @@ from google.rpc import code_pb2
 
 from chassis import errors
 from crm.contacts.v1 import contact_pb2, intake_pb2
+from crm.tasks.v1 import task_pb2, task_verbs_pb2
+from gateway import transcode
 from tests.unit.gateway.conftest import ID, Service
 
 pytestmark = pytest.mark.asyncio
@@ -166,6 +168,30 @@ async def test_body_that_is_no_object_is_refused(
 async def test_other_content_types_are_refused(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/contacts", content=b"a=b", headers={"content-type": "text/plain"})
     assert (answer.status_code, answer.json()["reason"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("end_note", "endNote"),
+        ("result.height_mm", "result.height_mm"),
+        ("result", "result"),
+        ("nothing.known_here", "nothing.knownHere"),
+    ],
+)
+async def test_keys_that_somebody_has_chosen_stay_as_they_are(path: str, told: str) -> None:
+    request = task_verbs_pb2.CompleteTaskRequest.DESCRIPTOR
+
+    assert transcode.field_of(path, "*", request) == told
+
+
+async def test_keys_inside_the_body_stay_as_they_are() -> None:
+    request = task_pb2.CreateTaskRequest.DESCRIPTOR
+    paths = ("task.custom.shoe_size", "custom.shoe_size", "task.due_time", "checklist[0].is_done")
+
+    told = [transcode.field_of(path, "task", request) for path in paths]
+
+    assert told == ["custom.shoe_size", "custom.shoe_size", "dueTime", "checklist[0].isDone"]
 
 
 async def test_refusal_of_a_service_becomes_a_problem(

@@ -16,7 +16,13 @@ from crm.notifications.v1 import notice_events_pb2, notice_rule_pb2
 from crm.notifications.v1.notice_preferences_pb2 import NoticePreference, NoticePreferences
 from crm.tasks.v1 import events_pb2, task_pb2
 from gateway.live.event import LiveEvent, plan_of
-from services.notifications.rules import happenings, notice_rules, preferences, recipients
+from services.notifications.rules import (
+    happenings,
+    notice_rules,
+    preferences,
+    recipients,
+    shipped_rules,
+)
 from services.notifications.rules import visits as visit_rules
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -97,12 +103,12 @@ def test_conditions_look_into_fields() -> None:
 
 
 def test_every_shipped_rule_can_be_saved_and_every_argument_leads_somewhere() -> None:
-    for shipped in notice_rules.shipped():
+    for shipped in shipped_rules.shipped():
         notice_rules.check(shipped, shipped)
     assert {"escalated", "task_assigned", "day_planned", "mention"} <= {
-        r.key for r in notice_rules.shipped()
+        r.key for r in shipped_rules.shipped()
     }
-    assert [r.key for r in notice_rules.shipped()] == [r.key for r in notice_rules.shipped()]
+    assert [r.key for r in shipped_rules.shipped()] == [r.key for r in shipped_rules.shipped()]
 
 
 # -- how and when ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.times import to_timestamp
@@ -88,6 +88,7 @@ def test_a_birthday_on_29_february_is_kept_once_in_every_year(day: date, kept: l
     assert rules.birthdays_of(day) == kept
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1970, 2200))
 def test_every_birthday_is_kept_on_one_day_of_each_year(year: int) -> None:
     days = (date(year, 1, 1) + timedelta(n) for n in range(366))
@@ -229,6 +230,7 @@ def test_the_order_of_the_day() -> None:
     ]  # fmt: skip
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.lists(
         st.tuples(

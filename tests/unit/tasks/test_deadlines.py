@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.times import to_datetime, to_timestamp
@@ -164,6 +164,18 @@ def test_given_to_a_colleague_the_clock_goes_on_and_what_is_due_by_his_hours_is_
     assert told.late_seconds == 0  # nothing stood still: it is due only since bob has it
 
 
+def test_a_run_says_whether_it_reminds_the_assignee_at_a_moment_and_whether_it_tells_others() -> (
+    None
+):
+    run = begun(Firm(), MONDAY)
+    only_reminds = LadderRun(steps=run.steps[:1])
+
+    moments = [rules.reminds_owner(run, MONDAY + minutes * MINUTE) for minutes in (14, 15, 20)]
+
+    assert moments == [False, True, False]
+    assert (rules.escalates(run), rules.escalates(only_reminds)) == (True, False)
+
+
 def test_what_is_stopped_keeps_what_was_told_and_tells_nothing_more() -> None:
     firm = Firm()
     run = begun(firm, MONDAY)
@@ -175,6 +187,7 @@ def test_what_is_stopped_keeps_what_was_told_and_tells_nothing_more() -> None:
     assert rules.fire(run, TASK, firm.view, now=MONDAY + 60 * MINUTE) is None
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.data())
 def test_every_step_is_told_once_and_in_order_whatever_happens(data: st.DataObject) -> None:
     """Wake-ups early, late and twice; the task given on; people who leave and come back between any two of them."""

@@ -1,0 +1,16 @@
+CREATE INDEX ix_companies_fact_debt ON companies (tenant_id, fact_debt, id);
+CREATE INDEX ix_companies_fact_last_purchase_time ON companies (tenant_id, fact_last_purchase_time, id);
+CREATE INDEX ix_companies_fact_open_deal_value ON companies (tenant_id, fact_open_deal_value, id);
+CREATE INDEX ix_companies_fact_revenue ON companies (tenant_id, fact_revenue, id);
+CREATE INDEX ix_companies_owner_fact_debt ON companies (tenant_id, owner_id, fact_debt, id) INCLUDE (delete_time);
+CREATE INDEX ix_companies_owner_fact_last_purchase_time ON companies (tenant_id, owner_id, fact_last_purchase_time, id) INCLUDE (delete_time);
+CREATE INDEX ix_companies_owner_fact_open_deal_value ON companies (tenant_id, owner_id, fact_open_deal_value, id) INCLUDE (delete_time);
+CREATE INDEX ix_companies_owner_fact_revenue ON companies (tenant_id, owner_id, fact_revenue, id) INCLUDE (delete_time);
+CREATE INDEX ix_contacts_fact_debt ON contacts (tenant_id, fact_debt, id);
+CREATE INDEX ix_contacts_fact_last_purchase_time ON contacts (tenant_id, fact_last_purchase_time, id);
+CREATE INDEX ix_contacts_fact_open_deal_value ON contacts (tenant_id, fact_open_deal_value, id);
+CREATE INDEX ix_contacts_fact_revenue ON contacts (tenant_id, fact_revenue, id);
+CREATE INDEX ix_contacts_owner_fact_debt ON contacts (tenant_id, owner_id, fact_debt, id) INCLUDE (delete_time);
+CREATE INDEX ix_contacts_owner_fact_last_purchase_time ON contacts (tenant_id, owner_id, fact_last_purchase_time, id) INCLUDE (delete_time);
+CREATE INDEX ix_contacts_owner_fact_open_deal_value ON contacts (tenant_id, owner_id, fact_open_deal_value, id) INCLUDE (delete_time);
+CREATE INDEX ix_contacts_owner_fact_revenue ON contacts (tenant_id, owner_id, fact_revenue, id) INCLUDE (delete_time);

@@ -1,0 +1,26 @@
+"""What contacts tells of contacts and companies, kept as hashes so that files may name them."""
+
+from typing import Any
+
+from chassis import contracts
+from chassis.handlers import on_any
+from chassis.kit.imports import named
+from chassis.tx import Tx
+from services.deals import import_keys
+
+_PARTIES = ("contact", "company")
+
+
+def _concerns_parties(event: Any) -> bool:
+    option = contracts.event_option(event.DESCRIPTOR)
+    return option is not None and option.resource in _PARTIES
+
+
+@on_any(durable="deals-party-keys", services=("contacts",), wants=_concerns_parties)
+async def follow(event: Any, tx: Tx) -> None:
+    """By version: what comes late or twice changes nothing. Whoever was merged away is found as who he is now."""
+    option = contracts.event_option(event.DESCRIPTOR)
+    assert option is not None
+    party = getattr(event, option.resource)
+    found = () if party.HasField("delete_time") else import_keys.keys_of_party(party)
+    await named.put(tx, option.resource, party.id, event.change.version, found)

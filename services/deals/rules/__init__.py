@@ -1,0 +1,1 @@
+"""What is true of deals and money whatever asks: pure functions over messages."""

@@ -190,7 +190,7 @@ class Publisher:
                 if number % _AT_ONCE == _AT_ONCE - 1:
                     # The client's publish never waits: here the server gets what it can already store,
                     # its first answers are read, and everybody else in this process has a turn.
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # others' turn
             await first_of(answers.complete, timeout_s=_ACK_S)
             return answers.outcomes
         finally:

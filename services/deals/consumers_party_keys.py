@@ -4,9 +4,8 @@ from typing import Any
 
 from chassis import contracts
 from chassis.handlers import on_any
-from chassis.kit.imports import named
+from chassis.kit.imports import named, named_keys
 from chassis.tx import Tx
-from services.deals import import_keys
 
 _PARTIES = ("contact", "company")
 
@@ -22,5 +21,5 @@ async def follow(event: Any, tx: Tx) -> None:
     option = contracts.event_option(event.DESCRIPTOR)
     assert option is not None
     party = getattr(event, option.resource)
-    found = () if party.HasField("delete_time") else import_keys.keys_of_party(party)
+    found = () if party.HasField("delete_time") else named_keys.keys_of(party)
     await named.put(tx, option.resource, party.id, event.change.version, found)

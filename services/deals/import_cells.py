@@ -7,13 +7,12 @@ from typing import Any
 from google.type.date_pb2 import Date
 
 from chassis.fold import search_key
-from chassis.kit.imports import custom_cells, moments, values
+from chassis.kit.imports import custom_cells, moments, named_keys, values
 from chassis.kit.imports.adapter import Terms
 from chassis.kit.imports.moments import Said
 from chassis.kit.imports.values import WrongValue
 from chassis.times import to_datetime
 from crm.deals.v1 import deal_pb2
-from services.deals import import_keys
 from services.deals.money import currencies
 
 Deal = deal_pb2.Deal
@@ -134,7 +133,7 @@ def _put_external_ids(terms: Terms, draft: Draft, column: int, cell: str) -> Non
 
 def _put_party(list_name: str, kind: str = "") -> Put:
     def put(terms: Terms, draft: Draft, column: int, cell: str) -> None:
-        getattr(draft, list_name).append(import_keys.key_of_cell(terms, cell, kind))
+        getattr(draft, list_name).append(named_keys.key_of_cell(terms, cell, kind))
 
     return put
 
@@ -155,9 +154,9 @@ _PUT: dict[str, Put] = {
     "stage_dates": _put_stage_dates,
     "owner": _put_owner,
     "contact": _put_party("contact"),
-    "contact.external_id": _put_party("contact", import_keys.EXTERNAL),
-    "contact.phone": _put_party("contact", import_keys.PHONE),
-    "contact.email": _put_party("contact", import_keys.EMAIL),
+    "contact.external_id": _put_party("contact", named_keys.EXTERNAL),
+    "contact.phone": _put_party("contact", named_keys.PHONE),
+    "contact.email": _put_party("contact", named_keys.EMAIL),
     "company": _put_party("company"),
     "external_id": _put_external_id,
     "external_ids": _put_external_ids,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.fold import search_key
-from chassis.kit.imports import moments, values
+from chassis.kit.imports import moments, named_keys, values
 from chassis.kit.imports.adapter import LineRefused, Part, Target, Terms
 from chassis.kit.imports.custom_cells import DEFAULT_SYSTEM
 from chassis.kit.imports.moments import Said
@@ -26,7 +26,6 @@ from crm.deals.v1 import deal_pb2, payment_pb2
 from services.deals import (
     errors,
     import_fields,
-    import_keys,
     import_parties,
     payments,
     people,
@@ -284,13 +283,13 @@ def _put_way(terms: Terms, draft: _Draft, column: int, cell: str) -> None:
 
 def _put_deal(terms: Terms, draft: _Draft, column: int, cell: str) -> None:
     """By its id here or elsewhere; a deal has no phone and no e-mail."""
-    kind = ID if import_keys.is_id(cell) else import_keys.EXTERNAL
-    draft.deal = import_keys.key_of_cell(terms, cell, kind)
+    kind = ID if named_keys.is_id(cell) else named_keys.EXTERNAL
+    draft.deal = named_keys.key_of_cell(terms, cell, kind)
 
 
 def _put_party(list_name: str, kind: str = "") -> Put:
     def put(terms: Terms, draft: _Draft, column: int, cell: str) -> None:
-        getattr(draft, list_name).append(import_keys.key_of_cell(terms, cell, kind))
+        getattr(draft, list_name).append(named_keys.key_of_cell(terms, cell, kind))
 
     return put
 
@@ -302,8 +301,8 @@ _PUT: dict[str, Put] = {
     "way": _put_way,
     "deal": _put_deal,
     "contact": _put_party("contact"),
-    "contact.phone": _put_party("contact", import_keys.PHONE),
-    "contact.email": _put_party("contact", import_keys.EMAIL),
+    "contact.phone": _put_party("contact", named_keys.PHONE),
+    "contact.email": _put_party("contact", named_keys.EMAIL),
     "company": _put_party("company"),
     "external_id": _put_text("provider_event_id"),
     **{name: _put_text(name) for name in _TEXTS},

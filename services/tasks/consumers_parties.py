@@ -1,13 +1,12 @@
-"""What contacts tells of contacts and companies, kept as hashes so that files may name them (store/imports.py)."""
+"""What contacts tells of contacts and companies, kept as hashes so that files may name them."""
 
 from typing import Any
 
 from chassis import contracts
 from chassis.handlers import on_any
+from chassis.kit.imports import named, named_keys
 from chassis.tx import Tx
 from crm.contacts.v1 import privacy_events_pb2
-from services.tasks import import_keys
-from services.tasks.store import imports
 
 _PARTIES = ("contact", "company")
 
@@ -23,12 +22,10 @@ def _concerns_parties(event: Any) -> bool:
 async def follow(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing. Whoever was merged away is found as who he is now."""
     if isinstance(event, privacy_events_pb2.ContactErased):
-        await imports.forget_parties(tx, [event.contact_id, *event.merged_ids])
+        await named.forget(tx, "contact", [event.contact_id, *event.merged_ids])
         return
     option = contracts.event_option(event.DESCRIPTOR)
     assert option is not None
     party = getattr(event, option.resource)
-    lives = not party.HasField("delete_time")
-    found = import_keys.keys_of_party(party) if lives else []
-    hashes = {import_keys.hashed(tx.tenant, key) for key in found}
-    await imports.put_party(tx, option.resource, party.id, event.change.version, hashes)
+    found = () if party.HasField("delete_time") else named_keys.keys_of(party)
+    await named.put(tx, option.resource, party.id, event.change.version, found)

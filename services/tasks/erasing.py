@@ -15,13 +15,14 @@ from chassis import erasure, erasure_part
 from chassis.call import Cause
 from chassis.erasure_files import files_holding, files_in, remove_files
 from chassis.kit import bulk
+from chassis.kit.imports import erased as erased_imports
 from chassis.operation_runs import OperationRun
 from chassis.runtime import Runtime
 from chassis.tx import Tx
 from crm.contacts.v1 import privacy_events_pb2 as asked
-from services.tasks import deadlines, import_erasure, series, store, timers_meetings
+from services.tasks import deadlines, series, store, timers_meetings
 from services.tasks.rules import privacy as rules
-from services.tasks.store import moves, privacy
+from services.tasks.store import imports, moves, privacy
 
 _AT_ONCE = 500  # records in one statement
 
@@ -53,7 +54,7 @@ async def look(tx: Tx, event: asked.ContactErased) -> dict[str, Any]:
         for message in await privacy.versions(tx, object, records[object]):
             file_ids |= _files_of(tx, object, message)
     everything = {*event.merged_ids, event.contact_id, *records["task"]}
-    file_ids |= await import_erasure.files(tx, everything)
+    file_ids |= await erased_imports.files(tx, everything)
     return {"records": records, "files": sorted(file_ids)}
 
 
@@ -71,7 +72,7 @@ async def take(
         counts[str(resource.name)] = await _anonymise(tx, object, event)
     await erasure.added(counts, privacy.forget(tx, ids, records))
     texts = {*ids, *(id for each in records.values() for id in each)}
-    counts["import_rows"] = await import_erasure.scrub(tx, texts)
+    counts["import_rows"] = await _forget_imports(tx, texts)
     emptied = erasure.empty_plumbing(tx, texts, keep=keep, operations=found["operations"])
     await erasure.added(counts, emptied)
     held = await privacy.held_files(tx, found["files"])
@@ -119,6 +120,12 @@ async def _anonymise(tx: Tx, object: str, event: asked.ContactErased) -> int:
     return len(writes)
 
 
+async def _forget_imports(tx: Tx, ids: set[str]) -> int:
+    """What imports remember of him and of his tasks; how many lines went."""
+    await imports.release(tx, sorted(ids))
+    return await erased_imports.scrub(tx, imports.imports, ids)
+
+
 async def _sweep(
     run: OperationRun, runtime: Runtime, event: Any, found: dict[str, Any]
 ) -> erasure.Counts:
@@ -128,8 +135,8 @@ async def _sweep(
     counts: erasure.Counts = dict(found["counts"])
     late = found["late"]  # what read him before he was gone may write about him until it ends
     await erasure.until_over(run, late)
-    made = await run.write(lambda tx: import_erasure.files(tx, ids))
-    counts["import_rows"] += await run.write(lambda tx: import_erasure.scrub(tx, ids))
+    made = await run.write(lambda tx: erased_imports.files(tx, ids))
+    counts["import_rows"] += await run.write(lambda tx: _forget_imports(tx, ids))
     left = await run.write(lambda tx: erasure.files_of_operations(tx, set(late)))
     named = {id for each in left.values() for id in each}
     counts["files"] = await remove_files(

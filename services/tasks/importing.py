@@ -13,7 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chassis.fold import search_key
+from chassis.kit.imports import named
 from chassis.kit.imports.adapter import LineRefused, Part, Target, Terms
+from chassis.kit.imports.named import Ref
 from chassis.kit.imports.reading import Unreadable
 from chassis.kit.imports.values import WrongValue
 from chassis.kit.resource import Resource
@@ -27,12 +29,11 @@ from services.tasks import (
     errors,
     import_cells,
     import_fields,
-    import_keys,
     people,
     store,
 )
 from services.tasks.import_cells import Draft
-from services.tasks.import_keys import COMPANIES, CONTACTS, Ref
+from services.tasks.import_keys import COMPANIES, CONTACTS
 from services.tasks.rules import assigning
 from services.tasks.rules import tasks as rules
 from services.tasks.store import imports as keys
@@ -388,10 +389,6 @@ def _unite_end(task: Task, wish: Task, *, overwrite: bool) -> None:
 
 async def _parties(tx: Tx, object: str, sought: Sequence[str]) -> list[bytes]:
     """Whom the keys find, under the ids by which they live now."""
-    by_hash = {
-        import_keys.hashed(tx.tenant, key): key for key in sought if not key.startswith("id:")
-    }
-    named = [(id, by_hash[found]) for found, id in await keys.parties_named(tx, object, by_hash)]
-    named += [(key.removeprefix("id:"), key) for key in sought if key.startswith("id:")]
-    living = await moves.survivors(tx, object, [id for id, _ in named])
-    return import_keys.refs((living.get(id, id), key) for id, key in named)
+    found = await named.find(tx, object, sought)
+    living = await moves.survivors(tx, object, [id for id, _ in found])
+    return named.refs((living.get(id, id), key) for id, key in found)

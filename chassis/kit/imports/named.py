@@ -123,7 +123,7 @@ _KNOWN = _sql(
 
 async def put(tx: Tx, object: str, id: str, version: int, keys: Iterable[str]) -> None:
     """From now on these keys and no others find the record."""
-    hashes = sorted({_hashed(tx.tenant, key) for key in keys})
+    hashes = sorted({hashed(tx.tenant, key) for key in keys})
     await tx.execute(_PUT, object=object, id=id, version=version, hashes=hashes)
 
 
@@ -136,7 +136,7 @@ async def forget(tx: Tx, object: str, ids: Iterable[str]) -> None:
 async def find(tx: Tx, object: str, keys: Sequence[str]) -> list[tuple[str, str]]:
     """(id, key) of what the keys find; a key that is an id finds that record, known here or not."""
     own = f"{ID}:"
-    by_hash = {_hashed(tx.tenant, key): key for key in keys if not key.startswith(own)}
+    by_hash = {hashed(tx.tenant, key): key for key in keys if not key.startswith(own)}
     rows = await _rows(tx, object, by_hash) if by_hash else []
     found = [(str(row["id"]), by_hash[row["key"]]) for row in rows]
     return found + [(key.removeprefix(own), key) for key in keys if key.startswith(own)]
@@ -154,5 +154,6 @@ def refs(found: Iterable[tuple[str, str]]) -> list[bytes]:
     return [Ref(id, tuple(each)).doc() for id, each in keys.items()]
 
 
-def _hashed(tenant: str | None, key: str) -> bytes:
+def hashed(tenant: str | None, key: str) -> bytes:
+    """The hash of `kind:value` in normal form."""
     return hashlib.sha256(f"{tenant}{_BETWEEN}{key}".encode()).digest()

@@ -5,7 +5,7 @@
     NOT_PERSONAL              hold ids of users, tasks and requests alone; a test fails for a table that is in none of these
 
 What the day plan knows of contacts (day_parties, day_agreements, day_matters) is forgotten by its own consumer, and so are the hashes by which
-files name them (named_parties, party_keys).
+files name them (named_records, named_record_keys).
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from sqlalchemy import LargeBinary, Text, Uuid, bindparam, func, or_, select, te
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
+from chassis.kit.imports import erased, named
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from services.tasks.store.moves import FOLLOWING, merge_moves, merged_parties
@@ -24,10 +25,10 @@ from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 OF_PERSONS = {
-    merge_moves.name, merged_parties.name, "import_keys", "import_records", "import_rows", "task_keys",
+    merge_moves.name, merged_parties.name, *erased.TABLES, "task_keys",
 }  # fmt: skip
 OF_THE_DAY = {"day_parties", "day_agreements", "day_matters"}
-OF_FILES = {"named_parties", "party_keys"}
+OF_FILES = {named.NAMED, named.KEYS}
 NOT_PERSONAL = {
     "calendar_links", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
     "task_requests", "task_series",

@@ -209,7 +209,7 @@ async def test_what_contacts_takes_away_is_not_found(world: World, clerk: Clerk)
     await system(world, lambda tx: consumers_parties.follow(event, tx))
     await told(world, known, version=3)
 
-    assert await world.count("party_keys") == 0
+    assert await world.count("named_record_keys") == 0
     assert counts((await clerk.imported("Subject,Phone\nC,+48601234567\n")).outcome) == {
         "failed": 1
     }

@@ -90,31 +90,31 @@ CREATE INDEX ix_imports_history_valid ON imports_history (tenant_id, valid_from,
 GRANT SELECT, INSERT, UPDATE, DELETE ON imports_history TO {role};
 ALTER TABLE imports_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON imports_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE TABLE named_parties (
+CREATE TABLE named_records (
     tenant_id UUID NOT NULL,
     object TEXT NOT NULL,
     id UUID NOT NULL,
     version BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, object, id)
 );
-GRANT SELECT, INSERT, UPDATE, DELETE ON named_parties TO {role};
-ALTER TABLE named_parties ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON named_parties USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE VIEW named_parties_of_tenant AS SELECT * FROM named_parties WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
-GRANT SELECT ON named_parties_of_tenant TO {role};
-CREATE TABLE party_keys (
+GRANT SELECT, INSERT, UPDATE, DELETE ON named_records TO {role};
+ALTER TABLE named_records ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON named_records USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW named_records_of_tenant AS SELECT * FROM named_records WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON named_records_of_tenant TO {role};
+CREATE TABLE named_record_keys (
     tenant_id UUID NOT NULL,
     object TEXT NOT NULL,
     key BYTEA NOT NULL,
     id UUID NOT NULL,
     PRIMARY KEY (tenant_id, object, key, id)
 );
-CREATE INDEX ix_party_keys_party ON party_keys (tenant_id, object, id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON party_keys TO {role};
-ALTER TABLE party_keys ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON party_keys USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE VIEW party_keys_of_tenant AS SELECT * FROM party_keys WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
-GRANT SELECT ON party_keys_of_tenant TO {role};
+CREATE INDEX ix_named_record_keys_record ON named_record_keys (tenant_id, object, id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON named_record_keys TO {role};
+ALTER TABLE named_record_keys ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON named_record_keys USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW named_record_keys_of_tenant AS SELECT * FROM named_record_keys WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON named_record_keys_of_tenant TO {role};
 CREATE TABLE task_keys (
     tenant_id UUID NOT NULL,
     key TEXT NOT NULL,

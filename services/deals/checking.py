@@ -31,7 +31,7 @@ _PRICED_BY = {
 async def check(tx: Tx, new: Deal, old: Deal | None) -> None:
     """Keeps I1, I4 and I8."""
     new.id = new.id or tx.new_id()
-    await following_parties.resolve(tx, new, old)
+    await following_parties.parties.resolve(tx, new, old)
     await references.check(tx, new, old)
     if old is None:
         await _begin(tx, new)

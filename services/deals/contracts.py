@@ -24,7 +24,7 @@ TURN = "contract-turn"
 async def check(tx: Tx, new: Contract, old: Contract | None) -> None:
     """Completes and checks a contract before its save."""
     new.id = new.id or tx.new_id()
-    await following_parties.resolve(tx, new, old)
+    await following_parties.parties.resolve(tx, new, old)
     if old is None:
         await _begin(tx, new)
     else:

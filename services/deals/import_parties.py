@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chassis.kit import following
 from chassis.kit.imports import named
 from chassis.kit.imports.adapter import LineRefused, Part, Terms
 from chassis.kit.imports.named import Ref
 from chassis.tx import Tx
 from services.deals.import_keys import COMPANIES, CONTACTS
-from services.deals.store import moves
 
 PARTIES = (CONTACTS, COMPANIES)
 
@@ -56,5 +56,5 @@ def refer(part: Part, ref: Ref, *, existing: bool) -> None:
 async def found(tx: Tx, object: str, sought: Sequence[str]) -> list[bytes]:
     """Whom the keys find, under the ids by which they live now."""
     each = await named.find(tx, object, sought)
-    living = await moves.survivors(tx, object, [id for id, _ in each])
+    living = await following.survivors(tx, object, [id for id, _ in each])
     return named.refs((living.get(id, id), key) for id, key in each)

@@ -25,7 +25,7 @@ Invoice = invoice_pb2.Invoice
 
 async def check(tx: Tx, new: Payment, old: Payment | None) -> None:
     """What payments by hand and from programs pass: a new one pays what it names, a known one keeps what was paid."""
-    await following_parties.resolve(tx, new, old)
+    await following_parties.parties.resolve(tx, new, old)
     if old is not None:
         rules.keep_paid(new, old)
         return

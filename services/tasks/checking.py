@@ -24,7 +24,7 @@ async def check(tx: Tx, new: Task, old: Task | None) -> None:
     rules.normalise(new)
     rules.follow_link(new, old)
     await _follow_deal(tx, new, old)
-    await following.resolve(tx, new, old)
+    await following.parties.resolve(tx, new, old)
     rules.set_times(new, old, zone=people.zone_of(tx, new.owner_id))
     await projects.join(tx, new, old)
 

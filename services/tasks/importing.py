@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from chassis.fold import search_key
+from chassis.kit import following
 from chassis.kit.imports import named
 from chassis.kit.imports.adapter import LineRefused, Part, Target, Terms
 from chassis.kit.imports.named import Ref
@@ -37,7 +38,6 @@ from services.tasks.import_keys import COMPANIES, CONTACTS
 from services.tasks.rules import assigning
 from services.tasks.rules import tasks as rules
 from services.tasks.store import imports as keys
-from services.tasks.store import moves
 
 Task = task_pb2.Task
 TaskType = task_type_pb2.TaskType
@@ -390,5 +390,5 @@ def _unite_end(task: Task, wish: Task, *, overwrite: bool) -> None:
 async def _parties(tx: Tx, object: str, sought: Sequence[str]) -> list[bytes]:
     """Whom the keys find, under the ids by which they live now."""
     found = await named.find(tx, object, sought)
-    living = await moves.survivors(tx, object, [id for id, _ in found])
+    living = await following.survivors(tx, object, [id for id, _ in found])
     return named.refs((living.get(id, id), key) for id, key in found)

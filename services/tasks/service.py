@@ -50,7 +50,7 @@ service = Service(
         consumers_matters.follow,
         consumers_parties.follow,
         *handovers.parts.consumers,
-        following.follow_merges,
+        *following.parties.consumers,
         *erasing.erased.consumers,
         *personal_data.handed_out.consumers,
     ],
@@ -62,8 +62,7 @@ service = Service(
         timers_meetings.remind,
         bulk_changes.close,
         timers_day.morning,
-        following.follow,
-        following.come_back,
+        *following.parties.timers,
         *erasing.erased.timers,
     ],
     operations=[

@@ -16,12 +16,13 @@ from sqlalchemy import LargeBinary, Text, Uuid, bindparam, func, or_, select, te
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
+from chassis.kit import following
 from chassis.kit.imports import erased, named
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from services.deals.store import moves
 from services.deals.store.buyers import buyers
-from services.deals.store.moves import merge_moves, merged_parties, resources
+from services.deals.store.moves import resources
 from services.deals.store.parties import parties
 from services.deals.store.quotes import answer_counts, proofs
 from services.deals.store.requests import seeds
@@ -30,7 +31,7 @@ from services.deals.store.schema import metadata
 from services.deals.store.stays import stays
 
 OF_PERSONS = {
-    *erased.TABLES, named.NAMED, named.KEYS, answer_counts.name, buyers.name, merge_moves.name, merged_parties.name, parties.name, proofs.name,
+    *erased.TABLES, named.NAMED, named.KEYS, answer_counts.name, buyers.name, following.MOVES, following.MERGED, parties.name, proofs.name,
     sales_facts.name, seeds.name, stays.name,
 }  # fmt: skip
 NOT_PERSONAL = {
@@ -52,7 +53,9 @@ _DEALS = bindparam("deal_ids", type_=ARRAY(Uuid))
 @cache
 def naming() -> dict[str, Resource[Any]]:
     """Object -> resource of everything that names contacts."""
-    return {object: one for object, one in moves.naming().items() if moves.names(object, "contact")}
+    return {
+        object: one for object, one in moves.naming().items() if following.names(one, "contact")
+    }
 
 
 def unplaced() -> list[str]:
@@ -232,8 +235,8 @@ async def forget(
     for table, statement in _OF_QUOTES.items():
         counts[table] = await tx.execute(statement, records=records["quote"])
     counts[seeds.name] = await tx.execute(_FORGET_SEEDS, records=list(request_ids))
-    counts[merged_parties.name] = await tx.execute(_FORGET_MERGES, ids=list(ids))
-    counts[merge_moves.name] = await tx.execute(_FORGET_MOVES, records=everything, needles=needles)
+    counts[following.MERGED] = await tx.execute(_FORGET_MERGES, ids=list(ids))
+    counts[following.MOVES] = await tx.execute(_FORGET_MOVES, records=everything, needles=needles)
     counts[sales_facts.name] = await tx.execute(_BLANK_FACTS, ids=list(ids))
     counts[stays.name] = await tx.execute(_BLANK_STAYS, records=records["deal"])
     return counts

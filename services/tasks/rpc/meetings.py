@@ -47,7 +47,7 @@ async def check_meeting(tx: Tx, new: Meeting, old: Meeting | None) -> None:
         rules.keep_answers(new, old)
     _require_people(tx, new, old)
     rules.complete(new, old, zone=people.zone_of(tx, new.owner_id))
-    await following.resolve(tx, new, old)
+    await following.parties.resolve(tx, new, old)
     if old is None:
         tx.emit(events.MeetingScheduled(meeting=new))
     elif rules.when(new) != rules.when(old):

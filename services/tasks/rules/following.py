@@ -38,6 +38,11 @@ def come_back(
         _invite_once(record)
 
 
+def named(record: Any, party: str) -> set[str]:
+    """The contact or company that the record is for."""
+    return {id} if (id := getattr(record, f"{party}_id")) else set()
+
+
 def _references(record: Any) -> Any:
     """A record that says only whom it names."""
     named = type(record)(contact_id=record.contact_id, company_id=record.company_id)

@@ -17,15 +17,16 @@ from sqlalchemy import LargeBinary, Text, Uuid, bindparam, func, or_, select, te
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
+from chassis.kit import following
 from chassis.kit.imports import erased, named
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from services.tasks.store.moves import FOLLOWING, merge_moves, merged_parties
+from services.tasks.store.moves import FOLLOWING
 from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 OF_PERSONS = {
-    merge_moves.name, merged_parties.name, *erased.TABLES, "task_keys",
+    following.MOVES, following.MERGED, *erased.TABLES, "task_keys",
 }  # fmt: skip
 OF_THE_DAY = {"day_parties", "day_agreements", "day_matters"}
 OF_FILES = {named.NAMED, named.KEYS}
@@ -152,6 +153,6 @@ async def forget(tx: Tx, ids: Sequence[str], records: dict[str, list[str]]) -> d
         )
         for object, resource in FOLLOWING.items()
     }
-    counts[merged_parties.name] = await tx.execute(_FORGET_MERGES, ids=list(ids))
-    counts[merge_moves.name] = await tx.execute(_FORGET_MOVES, records=everything, needles=needles)
+    counts[following.MERGED] = await tx.execute(_FORGET_MERGES, ids=list(ids))
+    counts[following.MOVES] = await tx.execute(_FORGET_MOVES, records=everything, needles=needles)
     return counts

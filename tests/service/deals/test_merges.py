@@ -3,12 +3,12 @@
 from typing import Any
 
 from chassis.keys import uuid7
+from chassis.kit import following as kit
 from crm.contacts.v1 import duplicate_events_pb2 as contacts
 from crm.deals.v1 import deal_pb2, quote_pb2
 from crm.deals.v1.deal_pb2 import Participant
 from crm.deals.v1.quotes_service_pb2_grpc import QuotesServiceStub
 from services.deals import following_parties
-from services.deals.store import moves
 from tests.service.deals.moving import system
 from tests.service.deals.world import Deal, World
 
@@ -21,7 +21,7 @@ async def merge(world: World, survivor: str, *merged: str, company: bool = False
         if company
         else contacts.ContactMerged(merge_id=id, contact_id=survivor, merged_ids=merged)
     )
-    await system(world, lambda tx: following_parties.follow_merges(event, tx))
+    await system(world, lambda tx: following_parties.parties.hear(event, tx))
     return id
 
 
@@ -33,7 +33,7 @@ async def unmerge(
         if company
         else contacts.ContactUnmerged(merge_id=id, contact_id=survivor, restored_ids=restored)
     )
-    await system(world, lambda tx: following_parties.follow_merges(event, tx))
+    await system(world, lambda tx: following_parties.parties.hear(event, tx))
 
 
 async def update(world: World, deal: Deal, **values: Any) -> Deal:
@@ -186,15 +186,15 @@ async def test_who_was_taken_out_since_does_not_come_back(world: World) -> None:
 async def test_a_large_customer_follows_in_steps(world: World, monkeypatch: Any) -> None:
     survivor, merged = uuid7(), uuid7()
     deals = [await world.make(contact_id=merged) for _ in range(5)]
-    monkeypatch.setattr(moves, "AT_ONCE", 2)
-    moves._referring.cache_clear()
+    monkeypatch.setattr(kit, "AT_ONCE", 2)
+    kit._referring.cache_clear()
     try:
         id = await merge(world, survivor, merged)
         wanted = {"merge_id": id, "party": "contact", "ids": [merged], "survivor_id": survivor}
         for _ in range(3):
-            await system(world, lambda tx: following_parties.follow(dict(wanted), tx))
+            await system(world, lambda tx: following_parties.parties.follow(dict(wanted), tx))
     finally:
-        moves._referring.cache_clear()
+        kit._referring.cache_clear()
 
     assert {(await world.deal(deal.id)).contact_id for deal in deals} == {survivor}
     assert await world.count("merge_moves") == 5

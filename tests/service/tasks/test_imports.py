@@ -160,7 +160,7 @@ async def test_a_contact_is_found_by_whatever_names_it(world: World, clerk: Cler
     await told(world, known)
     await told(world, gone)
     merged = duplicates.ContactMerged(contact_id=known.id, merged_ids=[gone.id], merge_id=uuid7())
-    await system(world, lambda tx: following.follow_merges(merged, tx))
+    await system(world, lambda tx: following.parties.hear(merged, tx))
     named = [
         "ana@EXAMPLE.com",
         "oldcrm/K7",

@@ -6,13 +6,13 @@ import pytest
 
 from chassis.keys import uuid7
 from chassis.kit import bulk
+from chassis.kit import following as kit
 from chassis.testing.events import eventually
 from crm.contacts.v1 import duplicate_events_pb2 as contacts
 from crm.tasks.v1 import meeting_verbs_pb2, task_pb2
 from crm.tasks.v1.meeting_pb2 import Participant
 from crm.tasks.v1.task_pb2 import Task
 from services.tasks import following, store
-from services.tasks.store import moves
 from tests.service.tasks.ladders import runs
 from tests.service.tasks.meeting_world import MeetingWorld, desk, read, schedule
 from tests.service.tasks.moving import system
@@ -32,7 +32,7 @@ async def merge(world: World, survivor: str, *merged: str, company: bool = False
         if company
         else contacts.ContactMerged(merge_id=id, contact_id=survivor, merged_ids=merged)
     )
-    await system(world, lambda tx: following.follow_merges(event, tx))
+    await system(world, lambda tx: following.parties.hear(event, tx))
     return id
 
 
@@ -44,7 +44,7 @@ async def unmerge(
         if company
         else contacts.ContactUnmerged(merge_id=id, contact_id=survivor, restored_ids=restored)
     )
-    await system(world, lambda tx: following.follow_merges(event, tx))
+    await system(world, lambda tx: following.parties.hear(event, tx))
 
 
 def names(task: Task) -> tuple[str, str, str, str]:
@@ -178,7 +178,7 @@ async def test_many_follow_step_by_step_and_the_last_look_finds_latecomers(
     firm: MeetingWorld,
 ) -> None:
     survivor, merged = uuid7(), uuid7()
-    count = moves.AT_ONCE + 1
+    count = kit.AT_ONCE + 1
     await _insert(firm, merged, count)
 
     id = await merge(firm, survivor, merged)
@@ -194,7 +194,7 @@ async def test_many_follow_step_by_step_and_the_last_look_finds_latecomers(
         wanted = {
             "merge_id": id, "party": "contact", "ids": [merged], "survivor_id": survivor, "last": True,
         }  # fmt: skip
-        await following.follow(wanted, tx)
+        await following.parties.follow(wanted, tx)
 
     await system(firm, again)
     assert await _naming(firm, survivor) == count + 1

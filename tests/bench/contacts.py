@@ -16,12 +16,10 @@ import asyncpg
 
 import chassis  # noqa: F401 - puts gen/ on the path
 from chassis import codec, keys
-from chassis.db import schema
-from chassis.db.plumbing import plumbing
 from chassis.times import to_timestamp
 from crm.contacts.v1 import contact_pb2, party_pb2
+from deploy.local.settings import CHECKOUT
 from services.contacts import store as contacts_store
-from services.identity import store as identity_store
 from tests.bench.company import Company
 
 _MADE = 1
@@ -143,10 +141,10 @@ async def load(url: str, company: Company, count: int) -> None:
 
 
 def fingerprint() -> str:
-    """Changes when a data directory loaded before would no longer be what this program writes."""
+    """Changes when a data directory loaded before would no longer be what this program makes."""
     known = hashlib.sha256()
-    for metadata in (plumbing(), contacts_store.metadata, identity_store.schema.metadata):
-        known.update("\n".join(schema.ddl(metadata)).encode())
+    for path in sorted(CHECKOUT.glob("services/*/migrations/versions/*.*")):
+        known.update(path.read_bytes())
     known.update(contact_pb2.DESCRIPTOR.serialized_pb + party_pb2.DESCRIPTOR.serialized_pb)
     known.update(b"%d" % _MADE)
     return known.hexdigest()[:16]

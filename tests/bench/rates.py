@@ -14,6 +14,7 @@ from statistics import median
 
 import asyncpg
 import nats
+from nats.js.api import ConsumerInfo
 
 from chassis.settings import Settings
 from deploy.local.settings import CHECKOUT
@@ -253,26 +254,34 @@ async def _ids(installation: Installation, company: Company) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-async def settled(installation: Installation) -> None:
+async def settled(installation: Installation, deadline_s: float = 600) -> None:
     """Waits until the outbox is empty and every consumer of the stream has consumed everything."""
     connection = await asyncpg.connect(installation.database_url())
     client = await nats.connect(installation.nats_url)
+    behind: dict[str, int] = {}
     try:
-        async with asyncio.timeout(600):
+        async with asyncio.timeout(deadline_s):
             while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
                 await moment()
-            while True:
-                found = await client.jetstream().consumers_info("CONTACTS")
-                if not any(
-                    one.num_pending or one.num_ack_pending
-                    for one in found
-                    if one.config.durable_name
-                ):
-                    return
+            while behind := _behind(await client.jetstream().consumers_info("CONTACTS")):
                 await moment()
+    except TimeoutError as error:
+        raise TimeoutError(
+            f"not settled within {deadline_s:.0f} s; {behind or 'the outbox'}"
+        ) from error
     finally:
         await client.close()
         await connection.close()
+
+
+def _behind(consumers: list[ConsumerInfo]) -> dict[str, int]:
+    """Of the durables that have not consumed everything: how many events are still before them."""
+    each = {
+        one.name: (one.num_pending or 0) + (one.num_ack_pending or 0)
+        for one in consumers
+        if one.config.durable_name
+    }
+    return {name: count for name, count in each.items() if count}
 
 
 @contextmanager

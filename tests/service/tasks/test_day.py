@@ -348,6 +348,7 @@ async def test_a_token_of_another_day_is_refused(world: World, anna: Person) -> 
         await task(world, world.tenant.admin, -1)
     token = (await day(world.tenant.admin, page_size=1)).next_page_token
     assert token
+    await world.events("DeadlineMissed", 4)
 
     for wrong in (token, "x"):
         async with Refused(world, errors.InvalidArgument, "INVALID_ARGUMENT", "page_token"):

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
-from services.contacts import phones
+from chassis import phones
 
 _PLAIN = re.compile(r"\+?[0-9 ().-]+")
 _SIGNS = str.maketrans("", "", " ().-")

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from chassis import phones
 from chassis.hours import hours_of
 from chassis.stand_in import absence_at, is_away, stand_in
 from chassis.tx import Tx
 from crm.contacts.v1 import contact_pb2, events_pb2, form_pb2, request_pb2
-from services.contacts import assignment, attribution, handovers, matching, phones, store
+from services.contacts import assignment, attribution, handovers, matching, store
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import parties
 from services.contacts.rules import requests as rules

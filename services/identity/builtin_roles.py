@@ -20,6 +20,8 @@ _DEAL_CATALOGUES = (
 """What deals are made of: everybody reads it, heads write it."""
 _QUOTING = ("read", "create", "update", "submit", "send", "withdraw", "answer")
 """What somebody does with quotes of his deals; whether their discounts are allowed is decided by his head."""
+_PHONE_CATALOGUES = ("line", "extension", "disposition", "telephony_settings")
+"""By what is called, and how calls end: everybody reads it, heads write it but for what the company decides."""
 _COLLEAGUES = ("tenant", "user", "department", "role")
 
 
@@ -48,7 +50,7 @@ _BESIDE_CUSTOMERS = (
 
 _EVERYBODY = (
     *_rows(_COLLEAGUES, READ, "all"),
-    *_rows((*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES), READ, "all"),
+    *_rows((*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES, *_PHONE_CATALOGUES), READ, "all"),
     *_rows(("saved_view",), ALL, "own"),
     *_rows(("saved_view",), READ, "all"),
     *_rows(("operation",), READ, "own"),
@@ -95,7 +97,10 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_rows(("commission_plan",), READ, "all"),
             *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
             *_rows(("deal_change",), ALL, "own"),  # of deals that he may move, assign or update
-            *_rows((*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES), ALL, "all"),
+            *_rows(("call", "recording"), ALL, "subtree"),
+            *_rows(
+                (*_CATALOGUES, *_TASK_CATALOGUES, *_DEAL_CATALOGUES, *_PHONE_CATALOGUES), ALL, "all"
+            ),
             *_rows(("saved_view", "segment", "notice_rule"), ALL, "all"),
         ),
         ("user.hourly_cost",),
@@ -126,6 +131,10 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_rows(("invoice",), READ, "own"),
             *_rows(("payment",), READ, "own"),
             *_rows(("contract", "delivery"), ("read", "create", "update"), "own"),
+            *_rows(("call",), ("read", "update", "dial"), "own"),
+            *_rows(
+                ("recording",), READ, "own"
+            ),  # that there is one; who listens is decided by the company
             *_rows(("task_change",), ALL, "own"),  # of tasks that he may assign or update
             *_rows(("deal_change",), ALL, "own"),  # of deals that he may move, assign or update
             *_rows(_CATALOGUES[:2], ("create",), "all"),

@@ -5,6 +5,7 @@ FEATURES: dict[str, str] = {
     "requests": "Inbound requests: receiving, assigning, answering.",
     "forms": "Public forms on sites, and the requests that they bring.",
     "deals": "Deals, quotes, invoices, payments, commissions and plans.",
+    "telephony": "Calls: who calls, missed calls, dialling, recordings.",
     "tasks": "Tasks and their deadlines, visits and results.",
     "notices": "What people are told: the feed, pushes and digests.",
     "comments": "What colleagues say to each other about records.",

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from chassis import sealing
 from chassis.call import Cause
 from crm.identity.v1 import second_factor_pb2 as pb
 from crm.identity.v1 import user_pb2
-from services.identity import attempts, auditing, errors, sealing, signing_in, store, totp
+from services.identity import attempts, auditing, errors, signing_in, store, totp
 from services.identity.opening import Device
 from services.identity.signing_in import CODE, PEER
 from services.identity.store import SecondFactor

@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.identity import sealing
+from chassis import sealing
 
 ALGORITHM = "EdDSA"
 ROTATE_EVERY = timedelta(days=30)

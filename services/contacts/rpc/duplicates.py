@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from chassis import phones
 from chassis.errors import FailedPrecondition, InvalidArgument, NotFound, Violation
 from chassis.fold import phone_digits
 from chassis.handlers import Servicer, reads, writes
@@ -12,7 +13,7 @@ from chassis.kit.resource import checked_id
 from chassis.tx import Tx
 from crm.contacts.v1 import contact_pb2
 from crm.contacts.v1 import duplicate_pb2 as pb
-from services.contacts import duplicates, names, phones, store
+from services.contacts import duplicates, names, store
 from services.contacts.rpc.merges import Merges
 from services.contacts.rules import duplicates as rules
 from services.contacts.rules import parties

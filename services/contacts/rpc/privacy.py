@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis import erasure
+from chassis import erasure, phones
 from chassis.errors import InvalidArgument, NotFound, Violation
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit.page_token import PageTokenError
@@ -15,7 +15,6 @@ from services.contacts import (
     erasure_list,
     errors,
     personal_data,
-    phones,
     store,
 )
 from services.contacts.store import erasures, privacy

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from chassis import phones
 from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
-from services.contacts import errors, phones, tax_numbers
+from services.contacts import errors, tax_numbers
 from services.contacts.rules import days
 
 Party = contact_pb2.Contact | company_pb2.Company

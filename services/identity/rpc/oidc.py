@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chassis import errors as refusals
-from chassis import keys
+from chassis import keys, sealing
 from chassis.call import Cause
 from chassis.errors import CrmError, NotFound
 from chassis.handlers import Servicer, reads, writes
@@ -32,7 +32,6 @@ from services.identity import (
     provider_accounts,
     provider_rules,
     rules,
-    sealing,
     second_factors,
     signing_in,
     store,

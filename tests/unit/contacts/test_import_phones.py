@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contacts import import_phones, phones
+from chassis import phones
+from services.contacts import import_phones
 
 CODES = ("", "48", "62", "60", "65", "49", "1", "7", "39")
 REGIONS = ("PL", "ID", "MY", "SG", "DE", "US", "RU", "IT", "GB", "AU", "CZ", "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contacts import phones
+from chassis import phones
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import phonenumbers
 import pytest
 
-from services.contacts import phones
+from chassis import phones
 
 
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))

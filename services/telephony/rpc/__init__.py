@@ -1,0 +1,1 @@
+"""The RPCs of telephony, by what they are about."""

@@ -1,0 +1,1 @@
+"""What telephony decides, without tables and network."""

@@ -1,0 +1,69 @@
+"""What lines, extensions, exchanges and dispositions must be."""
+
+from chassis import phones
+from chassis.errors import Violation
+from crm.telephony.v1 import connection_pb2, disposition_pb2, extension_pb2, line_pb2
+from services.telephony import errors
+
+Connection = connection_pb2.Connection
+_HOSTS = {Connection.KIND_ARI: ("http://", "https://"), Connection.KIND_WEBHOOK: ("https://",)}
+
+
+def normal_number(field: str, text: str, country: str) -> str:
+    """The number in international form; NotANumber if no telephone can have it."""
+    dialled = phones.parse(text, country)
+    if dialled is None or dialled.extension:
+        raise errors.NotANumber(field, text, country or "no country")
+    return dialled.number
+
+
+def check_line(line: line_pb2.Line, country: str) -> None:
+    """Brings the number into international form."""
+    line.name = line.name.strip()
+    line.number = normal_number("number", line.number, country)
+
+
+def check_extension(extension: extension_pb2.Extension, country: str) -> None:
+    """Brings the mobile number into international form."""
+    if extension.mobile_number:
+        extension.mobile_number = normal_number("mobile_number", extension.mobile_number, country)
+
+
+def check_connection(connection: Connection, old: Connection | None) -> None:
+    """Refuses what cannot be spoken with."""
+    connection.name = connection.name.strip()
+    if old is not None and connection.kind != old.kind:
+        raise errors.Fixed("telephone exchange", "kind", Connection.Kind.Name(old.kind))
+    wrong = []
+    if connection.kind == Connection.KIND_UNSPECIFIED:
+        wrong.append(Violation("kind", "must say how the exchange is spoken with"))
+    if connection.kind in (Connection.KIND_ARI, Connection.KIND_AMI):
+        wrong += [
+            Violation(field, "must be set")
+            for field in ("address", "username")
+            if not getattr(connection, field)
+        ]
+    starts = _HOSTS.get(connection.kind)
+    if connection.address and starts and not connection.address.startswith(starts):
+        wrong.append(Violation("address", f"must begin with {' or '.join(starts)}"))
+    if (
+        connection.kind == Connection.KIND_AMI
+        and connection.address
+        and ":" not in connection.address
+    ):
+        wrong.append(Violation("address", "must be host:port, e.g. 10.0.0.5:5038"))
+    for field, name in (("extension_endpoint", "{extension}"), ("outside_endpoint", "{number}")):
+        pattern = getattr(connection, field)
+        if pattern and name not in pattern:
+            wrong.append(Violation(field, f"must say where the number goes: {name}"))
+    if wrong:
+        raise errors.ValuesInvalid(wrong)
+
+
+def check_disposition(
+    new: disposition_pb2.Disposition, old: disposition_pb2.Disposition | None
+) -> None:
+    """The key never changes."""
+    new.name = new.name.strip()
+    if old is not None and new.key != old.key:
+        raise errors.Fixed("disposition", "key", old.key)

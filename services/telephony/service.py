@@ -1,0 +1,12 @@
+"""telephony's manifest: what runs here."""
+
+from chassis.service import Service
+from services.telephony import store
+from services.telephony.rpc.connections import ConnectionsRpcs
+from services.telephony.rpc.lines import LinesRpcs
+
+service = Service(
+    name="telephony",
+    servicers=[ConnectionsRpcs, LinesRpcs],
+    metadata=store.metadata,
+)

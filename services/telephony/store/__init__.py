@@ -1,0 +1,47 @@
+"""The service's tables and statements, one module per kind of record."""
+
+from services.telephony.store import calls, commands, numbers, recordings
+from services.telephony.store.catalogues import (
+    dispositions,
+    extensions,
+    extensions_at,
+    extensions_of,
+    line_numbered,
+    lines,
+    living_lines,
+)
+from services.telephony.store.connections import (
+    connection_with_key,
+    connections,
+    connections_in_use,
+    put_secret,
+    put_status,
+    secret_of,
+    status_of,
+)
+from services.telephony.store.schema import metadata
+from services.telephony.store.settings import settings, settings_of
+
+__all__ = [
+    "calls",
+    "commands",
+    "connection_with_key",
+    "connections",
+    "connections_in_use",
+    "dispositions",
+    "extensions",
+    "extensions_at",
+    "extensions_of",
+    "line_numbered",
+    "lines",
+    "living_lines",
+    "metadata",
+    "numbers",
+    "put_secret",
+    "put_status",
+    "recordings",
+    "secret_of",
+    "settings",
+    "settings_of",
+    "status_of",
+]

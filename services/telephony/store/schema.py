@@ -1,0 +1,5 @@
+"""What all tables of this service share."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData(info={"package": "crm.telephony.v1"})

@@ -1,0 +1,1 @@
+"""Calls: what a telephone exchange tells, made into one record for each call."""

@@ -1,0 +1,1 @@
+"""What is true of calls whatever asks: pure functions over facts and messages."""

@@ -1,0 +1,1 @@
+"""Telephone exchanges: all that knows a provider. What comes out are facts, what goes in are commands."""

@@ -37,7 +37,7 @@ def without(some: Iterable[Span], others: Iterable[Span]) -> list[Span]:
     for begin, end in others:
         parts: list[Span] = []
         for a, b in left:
-            if end is not None and end <= a or b is not None and b <= begin:
+            if (end is not None and end <= a) or (b is not None and b <= begin):
                 parts.append((a, b))
                 continue
             if a < begin:

@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per kind of record."""
 
-from services.telephony.store import calls, commands, numbers, recordings
+from services.telephony.store import calls, commands, numbers, presences, recordings
 from services.telephony.store.catalogues import (
     dispositions,
     extensions,
@@ -37,6 +37,7 @@ __all__ = [
     "living_lines",
     "metadata",
     "numbers",
+    "presences",
     "put_secret",
     "put_status",
     "recordings",

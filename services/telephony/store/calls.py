@@ -162,15 +162,15 @@ _PUT_LEG = Statement(
 )
 _LIVE_AT = calls.select(
     _V.connection_id == bindparam("of_connection", type_=Uuid),
-    _V.state != int(Call.STATE_ENDED), _V.delete_time.is_(None), order=(_V.start_time, _V.id),
+    _V.state != int(Call.STATE_ENDED), order=(_V.start_time, _V.id),
 )  # fmt: skip
 _MISSED_OF = calls.select(
     _V.number == bindparam("of_number", type_=Text),
-    _V.missed_state == int(Call.MISSED_STATE_OPEN), _V.delete_time.is_(None), order=(_V.start_time, _V.id),
+    _V.missed_state == int(Call.MISSED_STATE_OPEN), order=(_V.start_time, _V.id),
 )  # fmt: skip
 _UNKNOWN_OF = calls.select(
     _V.number == bindparam("of_number", type_=Text), _V.contact_id.is_(None), _V.company_id.is_(None),
-    _V.start_time >= bindparam("since", type_=Moment), _V.delete_time.is_(None), order=(_V.start_time, _V.id), limit=20,
+    _V.start_time >= bindparam("since", type_=Moment), order=(_V.start_time, _V.id), limit=20,
 )  # fmt: skip
 
 

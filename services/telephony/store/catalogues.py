@@ -117,17 +117,13 @@ dispositions = Resource(
 )  # fmt: skip
 
 _L, _E = lines.view.c, extensions.view.c
-_LINE_NUMBERED = lines.select(
-    _L.number == bindparam("of_number", type_=Text), _L.delete_time.is_(None)
-)
-_LIVING_LINES = lines.select(_L.delete_time.is_(None), _L.retired.is_(False), order=(_L.name_key, _L.id))  # fmt: skip
+_LINE_NUMBERED = lines.select(_L.number == bindparam("of_number", type_=Text))
+_LIVING_LINES = lines.select( _L.retired.is_(False), order=(_L.name_key, _L.id))  # fmt: skip
 _EXTENSIONS_OF = extensions.select(
-    _E.user_id == bindparam("of_users", type_=ARRAY(Uuid)).any_(),
-    _E.delete_time.is_(None), _E.retired.is_(False), order=(_E.number, _E.id),
+    _E.user_id == bindparam("of_users", type_=ARRAY(Uuid)).any_(), _E.retired.is_(False), order=(_E.number, _E.id),
 )  # fmt: skip
 _EXTENSIONS_AT = extensions.select(
-    _E.connection_id == bindparam("of_connection", type_=Uuid),
-    _E.delete_time.is_(None), order=(_E.number, _E.id),
+    _E.connection_id == bindparam("of_connection", type_=Uuid), order=(_E.number, _E.id),
 )  # fmt: skip
 
 

@@ -77,8 +77,8 @@ status = Table(
 
 _TENANT, _ID = bindparam("tenant_id", type_=Uuid), bindparam("connection_id", type_=Uuid)
 _V, _S, _T = connections.view.c, secrets.c, status.c
-_BY_KEY = connections.select(_V.key == bindparam("of_key", type_=Text), _V.delete_time.is_(None))
-_IN_USE = connections.select(_V.delete_time.is_(None), _V.retired.is_(False), order=(_V.create_time, _V.id))  # fmt: skip
+_BY_KEY = connections.select(_V.key == bindparam("of_key", type_=Text))
+_IN_USE = connections.select( _V.retired.is_(False), order=(_V.create_time, _V.id))  # fmt: skip
 _SECRET = Statement(select(_S.seed, _S.password).where(_S.tenant_id == _TENANT, _S.connection_id == _ID))  # fmt: skip
 _put_secret = upsert(secrets).values(
     tenant_id=_TENANT, connection_id=_ID, seed=bindparam("seed", type_=LargeBinary),

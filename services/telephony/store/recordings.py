@@ -98,17 +98,6 @@ listenings = Table(
     Column("user_id", Uuid, nullable=False),
     Column("time", Moment, nullable=False),
 )
-presences = Table(
-    "phone_presences",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("user_id", Uuid, primary_key=True),
-    Column("do_not_disturb", Boolean, nullable=False),
-    Column("until", Moment),
-    Column("call_id", Uuid),
-    Column("speaking", Boolean, nullable=False),
-    Column("wrap_up_until", Moment),
-)
 simulated = Table(
     "simulated_calls",
     metadata,

@@ -3,10 +3,12 @@
 from typing import Any
 
 from chassis.call import Cause
+from chassis.events.reading import read as read_stream
 from chassis.testing.installation import Person
 from crm.telephony.v1 import connection_pb2, disposition_pb2, extension_pb2, line_pb2
 from crm.telephony.v1.connections_service_pb2_grpc import ConnectionsServiceStub
 from crm.telephony.v1.lines_service_pb2_grpc import LinesServiceStub
+from services.telephony import store
 from tests.service.worlds import BaseWorld
 
 Connection = connection_pb2.Connection
@@ -69,3 +71,14 @@ class World(BaseWorld):
         return await self.lines.CreateDisposition(
             disposition_pb2.CreateDispositionRequest(disposition=disposition)
         )
+
+    async def call(self, id: str) -> Any:
+        """The call as it is."""
+        return await self.system(lambda tx: store.calls.calls.find(tx, id))
+
+    async def told(self) -> list[str]:
+        """The names of everything that telephony has published for this tenant, in its order."""
+        await self.published()
+        nats = self.running.process.nats
+        subjects = [f"crm.{self.tenant.id}.>"]
+        return [m.subject.rpartition(".")[2] async for m in read_stream(nats, "TELEPHONY", subjects=subjects)]  # fmt: skip

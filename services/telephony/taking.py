@@ -1,0 +1,182 @@
+"""What exchanges tell becomes calls: facts -> legs -> call -> events, in one transaction.
+
+Facts may come twice, late and in any order (rules/legs.py); what says nothing new changes nothing and tells nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from chassis import phones
+from chassis.times import to_datetime
+from chassis.tx import Tx
+from crm.telephony.v1 import call_pb2, connection_pb2, parts_pb2
+from crm.telephony.v1 import events_pb2 as events
+from services.telephony import linking, missed, people, presence, screens, store
+from services.telephony.pbx.facts import Fact
+from services.telephony.rules import calls as rules
+from services.telephony.rules import legs as leg_rules
+from services.telephony.rules.calls import Derived
+from services.telephony.rules.legs import LegState
+
+Call = call_pb2.Call
+Connection = connection_pb2.Connection
+
+_RINGING = (Call.STATE_RINGING, Call.STATE_QUEUED)
+
+
+async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Call]:
+    """The calls that these facts of an exchange tell of, as they are now."""
+    keys = sorted({fact.call for fact in facts})
+    await tx.lock(*(f"call {connection.id} {key}" for key in keys))
+    users = {
+        extension.number: extension.user_id
+        for extension in await store.extensions_at(tx, connection.id)
+    }
+    found = []
+    for key in keys:
+        call = await _take(tx, connection, key, [f for f in facts if f.call == key], users)
+        if call is not None:
+            found.append(call)
+    return found
+
+
+async def _take(
+    tx: Tx, connection: Connection, key: str, facts: Iterable[Fact], users: Mapping[str, str]
+) -> Call | None:
+    id = await store.calls.call_of_key(tx, connection.id, key)
+    old = await store.calls.calls.find(tx, id) if id else None
+    if id and old is None:
+        return None  # deleted or erased since
+    call = Call()
+    if old is not None:
+        call.CopyFrom(old)
+    else:
+        call.id, call.connection_id = tx.new_id(), connection.id
+        await store.calls.add_key(tx, connection.id, key, call.id)
+    legs = await _legs(tx, call.id, facts)
+    asked = call.number if call.direction == Call.DIRECTION_OUTBOUND else ""
+    derived = rules.derive(legs, dialled=asked, out_of_hours=_out_of_hours(tx, call))
+    await _fill(tx, call, old, derived, connection, users)
+    await _follow(tx, call, old)
+    return call
+
+
+async def _legs(tx: Tx, call_id: str, facts: Iterable[Fact]) -> list[LegState]:
+    """The call's legs with what these facts say of them; kept where that is new."""
+    known = await store.calls.legs_of(tx, call_id)
+    before = {id: leg_rules.from_json(id, one) for id, one in known.items()}
+    legs = dict(before)
+    for fact in facts:
+        if fact.leg:
+            legs[fact.leg] = rules.apply(legs.get(fact.leg, LegState(fact.leg)), fact)
+    for id, leg in legs.items():
+        if leg != before.get(id):
+            await store.calls.put_leg(tx, call_id, id, leg_rules.to_json(leg))
+    return list(legs.values())
+
+
+def _out_of_hours(tx: Tx, call: Call) -> bool:
+    """Whether nobody works in the department of the call; of a call that is not new yet it is not known."""
+    return bool(call.etag) and not people.is_open(tx, call.department_id)
+
+
+# -- what is so of the call ----------------------------------------------------------------------------------------------
+
+
+async def _fill(
+    tx: Tx, call: Call, old: Call | None, derived: Derived, connection: Connection,
+    users: Mapping[str, str],
+) -> None:  # fmt: skip
+    call.direction, call.state = derived.direction, derived.state
+    call.outcome, call.missed_reason = derived.outcome, derived.missed_reason
+    call.talk_seconds, call.hold_seconds = derived.talk_seconds, derived.hold_seconds
+    call.wait_seconds, call.withheld = derived.wait_seconds, derived.withheld
+    for field in ("start", "answer", "end"):
+        if at := getattr(derived, field):
+            getattr(call, f"{field}_time").FromDatetime(at)
+    if not call.HasField("start_time"):
+        call.start_time.FromDatetime(tx.now)
+    call.rung_user_ids[:] = _users(derived.rang, users)
+    call.spoke_user_ids[:] = _users(derived.spoke, users)
+    number = _international(derived.number, connection.country_code or people.country_of(tx))
+    line = await _line(tx, call, derived, connection)
+    if old is None or number != old.number:
+        call.number = number
+        parties = await linking.name(tx, call)
+        await linking.of_line(tx, call, line)
+        await screens.place(tx, call, line, parties)
+        # A new call's department is only known now.
+        if call.missed_reason and not people.is_open(tx, call.department_id):
+            call.missed_reason = Call.MISSED_REASON_OUT_OF_HOURS
+    screens.ringing(call, _users(derived.ringing, users))
+    if call.direction == Call.DIRECTION_INTERNAL:
+        call.purpose = parts_pb2.PURPOSE_INTERNAL
+    _take_part(call)
+
+
+def _take_part(call: Call) -> None:
+    """Whoever spoke first has the call; everybody who took part reads it."""
+    manager = call.owner_id
+    if call.direction == Call.DIRECTION_OUTBOUND and call.rung_user_ids:
+        call.owner_id = call.rung_user_ids[0]
+    if call.spoke_user_ids:
+        call.owner_id = call.spoke_user_ids[0]
+    taking = [*call.follower_ids, manager, *call.rung_user_ids, *call.spoke_user_ids]
+    call.follower_ids[:] = [id for id in dict.fromkeys(taking) if id and id != call.owner_id]
+
+
+async def _line(tx: Tx, call: Call, derived: Derived, connection: Connection):  # type: ignore[no-untyped-def]
+    """Our line by which the call came or went; None if it is none that we know."""
+    if not derived.line:
+        return await store.lines.find(tx, call.line_id) if call.line_id else None
+    number = _international(derived.line, connection.country_code or people.country_of(tx))
+    line = await store.line_numbered(tx, number)
+    if line is not None:
+        call.line_id = line.id
+    return line
+
+
+def _users(extensions: Iterable[str], users: Mapping[str, str]) -> list[str]:
+    return [users[number] for number in extensions if users.get(number)]
+
+
+def _international(number: str, country: str) -> str:
+    """E.164; as the exchange told it where it is no number."""
+    digits = number.strip()
+    dialled = phones.parse(digits, country)
+    if dialled is None and digits.isdigit():  # many trunks leave the plus out
+        dialled = phones.parse(f"+{digits}", country)
+    return dialled.number if dialled else digits
+
+
+# -- what follows from it ------------------------------------------------------------------------------------------------
+
+
+async def _follow(tx: Tx, call: Call, old: Call | None) -> None:
+    """Saves what has changed, and tells each thing once."""
+    was = old if old is not None else Call()
+    answered = call.HasField("answer_time") and not was.HasField("answer_time")
+    ended = call.state == Call.STATE_ENDED and was.state != Call.STATE_ENDED
+    if answered:
+        await missed.spoken(tx, call)
+        await linking.touched(tx, call, to_datetime(call.answer_time))
+    if ended and call.outcome in missed.MISSED:
+        await missed.begin(tx, call)
+    elif ended:
+        await missed.in_vain(tx, call)
+    if old is not None and call == old:
+        return
+    await presence.on_call_change(tx, old, call)
+    store.calls.calls.save(tx, call)
+    told = False
+    if not ended and call.state in _RINGING and was.state not in _RINGING and not answered:
+        tx.emit(events.CallRinging(call=call))
+        told = True
+    if answered:
+        tx.emit(events.CallAnswered(call=call))
+        told = True
+    if ended:
+        is_missed = call.missed_state == Call.MISSED_STATE_OPEN
+        tx.emit(events.CallMissed(call=call) if is_missed else events.CallEnded(call=call))
+        told = True
+    if not told:
+        tx.emit(events.CallUpdated(call=call))

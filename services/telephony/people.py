@@ -50,3 +50,8 @@ def members(tx: Tx, department_id: str) -> list[str]:
 def is_open(tx: Tx, department_id: str) -> bool:
     """True if the department works now; the company where there is no department."""
     return department_hours(tx.directory, department_id).is_open(tx.now)
+
+
+def zone_of(tx: Tx) -> str:
+    """The company's time zone."""
+    return str(tx.directory.tenant().get("time_zone") or "UTC")

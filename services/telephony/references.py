@@ -20,8 +20,3 @@ async def connection(tx: Tx, id: str, field: str = "connection_id") -> None:
     """ReferenceUnknown if there is no such exchange."""
     if id and await store.connections.find(tx, id) is None:
         raise errors.ReferenceUnknown(field, f"telephone exchange {id}")
-
-
-def country(tx: Tx) -> str:
-    """The company's country, in which numbers without one are read."""
-    return str(tx.directory.tenant().get("country", ""))

@@ -5,7 +5,6 @@ Facts may come twice, late and in any order (rules/legs.py); what says nothing n
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from chassis import phones
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2, connection_pb2, parts_pb2
@@ -15,6 +14,7 @@ from services.telephony.pbx.facts import Fact
 from services.telephony.rules import calls as rules
 from services.telephony.rules import legs as leg_rules
 from services.telephony.rules.calls import Derived
+from services.telephony.rules.catalogues import international
 from services.telephony.rules.legs import LegState
 
 Call = call_pb2.Call
@@ -97,7 +97,7 @@ async def _fill(
         call.start_time.FromDatetime(tx.now)
     call.rung_user_ids[:] = _users(derived.rang, users)
     call.spoke_user_ids[:] = _users(derived.spoke, users)
-    number = _international(derived.number, connection.country_code or people.country_of(tx))
+    number = international(derived.number, connection.country_code or people.country_of(tx))
     line = await _line(tx, call, derived, connection)
     if old is None or number != old.number:
         call.number = number
@@ -114,8 +114,10 @@ async def _fill(
 
 
 def _take_part(call: Call) -> None:
-    """Whoever spoke first has the call; everybody who took part reads it."""
+    """Whoever spoke first has the call; everybody who took part reads it. One whose phone alone rang has what is nobody's."""
     manager = call.owner_id
+    if not manager and not call.department_id and len(call.rung_user_ids) == 1:
+        call.owner_id = call.rung_user_ids[0]
     if call.direction == Call.DIRECTION_OUTBOUND and call.rung_user_ids:
         call.owner_id = call.rung_user_ids[0]
     if call.spoke_user_ids:
@@ -128,7 +130,7 @@ async def _line(tx: Tx, call: Call, derived: Derived, connection: Connection):  
     """Our line by which the call came or went; None if it is none that we know."""
     if not derived.line:
         return await store.lines.find(tx, call.line_id) if call.line_id else None
-    number = _international(derived.line, connection.country_code or people.country_of(tx))
+    number = international(derived.line, connection.country_code or people.country_of(tx))
     line = await store.line_numbered(tx, number)
     if line is not None:
         call.line_id = line.id
@@ -137,15 +139,6 @@ async def _line(tx: Tx, call: Call, derived: Derived, connection: Connection):  
 
 def _users(extensions: Iterable[str], users: Mapping[str, str]) -> list[str]:
     return [users[number] for number in extensions if users.get(number)]
-
-
-def _international(number: str, country: str) -> str:
-    """E.164; as the exchange told it where it is no number."""
-    digits = number.strip()
-    dialled = phones.parse(digits, country)
-    if dialled is None and digits.isdigit():  # many trunks leave the plus out
-        dialled = phones.parse(f"+{digits}", country)
-    return dialled.number if dialled else digits
 
 
 # -- what follows from it ------------------------------------------------------------------------------------------------

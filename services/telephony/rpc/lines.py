@@ -4,14 +4,14 @@ from chassis.handlers import Servicer
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 from crm.telephony.v1 import disposition_pb2, extension_pb2, line_pb2
-from services.telephony import references, store
+from services.telephony import people, references, store
 from services.telephony.rpc.settings import Settings
 from services.telephony.rules import catalogues as rules
 
 
 async def check_line(tx: Tx, new: line_pb2.Line, old: line_pb2.Line | None) -> None:
     """Its number is in international form, and what it names exists."""
-    rules.check_line(new, references.country(tx))
+    rules.check_line(new, people.country_of(tx))
     await references.connection(tx, new.connection_id)
     references.department(tx, new.department_id)
     for at, id in enumerate(new.user_ids):
@@ -22,7 +22,7 @@ async def check_extension(
     tx: Tx, new: extension_pb2.Extension, old: extension_pb2.Extension | None
 ) -> None:
     """What it names exists."""
-    rules.check_extension(new, references.country(tx))
+    rules.check_extension(new, people.country_of(tx))
     await references.connection(tx, new.connection_id)
     references.user(tx, new.user_id)
 

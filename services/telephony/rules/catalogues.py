@@ -17,6 +17,15 @@ def normal_number(field: str, text: str, country: str) -> str:
     return dialled.number
 
 
+def international(text: str, country: str) -> str:
+    """The number as an exchange or a person wrote it, in international form; as it was written where it is none."""
+    written = text.strip()
+    dialled = phones.parse(written, country)
+    if dialled is None and written.isdigit():  # many trunks leave the plus out
+        dialled = phones.parse(f"+{written}", country)
+    return dialled.number if dialled else written
+
+
 def check_line(line: line_pb2.Line, country: str) -> None:
     """Brings the number into international form."""
     line.name = line.name.strip()

@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per kind of record."""
 
-from services.telephony.store import calls, commands, numbers, presences, recordings
+from services.telephony.store import calls, commands, numbers, presences, recordings, statistics
 from services.telephony.store.catalogues import (
     dispositions,
     extensions,
@@ -9,6 +9,7 @@ from services.telephony.store.catalogues import (
     line_numbered,
     lines,
     living_lines,
+    users_with_extensions,
 )
 from services.telephony.store.connections import (
     connection_with_key,
@@ -44,5 +45,7 @@ __all__ = [
     "secret_of",
     "settings",
     "settings_of",
+    "statistics",
     "status_of",
+    "users_with_extensions",
 ]

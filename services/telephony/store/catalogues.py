@@ -1,8 +1,9 @@
 """Lines, extensions and dispositions: by which numbers and phones is called, and how calls end in substance."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, Text, Uuid, bindparam, text
+from sqlalchemy import Boolean, Column, Index, Integer, Text, Uuid, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
 from chassis.kit.columns import reference
 from chassis.kit.filter import Field
@@ -122,6 +123,15 @@ _LIVING_LINES = lines.select( _L.retired.is_(False), order=(_L.name_key, _L.id))
 _EXTENSIONS_OF = extensions.select(
     _E.user_id == bindparam("of_users", type_=ARRAY(Uuid)).any_(), _E.retired.is_(False), order=(_E.number, _E.id),
 )  # fmt: skip
+_USERS = Statement(
+    select(_E.user_id)
+    .where(
+        _E.tenant_id == bindparam("tenant_id", type_=Uuid), _E.delete_time.is_(None), _E.retired.is_(False),
+        _E.user_id.is_not(None),
+    )
+    .distinct()
+    .order_by(_E.user_id)
+)  # fmt: skip
 _EXTENSIONS_AT = extensions.select(
     _E.connection_id == bindparam("of_connection", type_=Uuid), order=(_E.number, _E.id),
 )  # fmt: skip
@@ -146,3 +156,8 @@ async def extensions_of(tx: Tx, user_ids: list[str]) -> list[Extension]:
 async def extensions_at(tx: Tx, connection_id: str) -> list[Extension]:
     """Every living extension of an exchange, retired ones too: who speaks there is known all the same."""
     return await extensions.find_where(tx, _EXTENSIONS_AT, of_connection=connection_id)
+
+
+async def users_with_extensions(tx: Tx) -> list[str]:
+    """Everybody who has an extension that rings."""
+    return [str(row["user_id"]) for row in await tx.fetch(_USERS)]

@@ -123,6 +123,7 @@ CREATE TABLE calls (
     spell_id UUID,
     start_time TIMESTAMP WITH TIME ZONE NOT NULL,
     end_time TIMESTAMP WITH TIME ZONE,
+    missed_end_time TIMESTAMP WITH TIME ZONE,
     talk_seconds INTEGER NOT NULL,
     wrap_up_seconds INTEGER NOT NULL,
     imported BOOLEAN NOT NULL,

@@ -65,12 +65,12 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
     `dialled` is the number outside that we were asked to dial, if we were: such a call is outbound before any leg is told of.
     `out_of_hours` says that nobody works at the time of its start.
     """
-    ordered = sorted(legs, key=_order)
+    ordered = sorted(legs, key=lambda leg: (leg.start or _NEVER, leg.id))
     phones = [leg for leg in ordered if leg.is_phone]
     said = talking.talks(ordered)
     direction = _direction(phones, dialled)
     over = bool(ordered) and all(leg.at(Kind.ENDED) for leg in ordered)
-    start = min((t for leg in ordered for t in leg.firsts.values()), default=None)
+    start = min((leg.start for leg in ordered if leg.start), default=None)
     answer = said[0].start if said else None
     end = max(leg.firsts[Kind.ENDED] for leg in phones or ordered) if over else None
     held = _held(phones, said)
@@ -93,11 +93,6 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
         **_numbers(phones, dialled),
         **_rung(phones),
     )
-
-
-def _order(leg: LegState) -> tuple[datetime, str]:
-    """Legs come in the order in which they began, or were first heard of."""
-    return min([*leg.firsts.values(), *(t for _, t, _ in leg.seen)], default=_NEVER), leg.id
 
 
 def _numbers(phones: Sequence[LegState], dialled: str) -> dict[str, Any]:

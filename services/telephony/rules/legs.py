@@ -72,6 +72,11 @@ class LegState:
         """True of a phone that somebody has in his hand."""
         return self.side in (Side.OUTSIDE, Side.COLLEAGUE)
 
+    @property
+    def start(self) -> datetime | None:
+        """When it began, or was first heard of; None while nothing is known."""
+        return min([*self.firsts.values(), *(t for _, t, _ in self.seen)], default=None)
+
     def at(self, kind: Kind) -> datetime | None:
         """When it first happened to it; None if it did not."""
         return self.firsts.get(kind)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from services.telephony.pbx.facts import Fact, Kind, call_of
 
-_KEPT = 5_000
+KEPT = 5_000
 """Members that are gone and still known: late and doubled events of theirs find their call."""
 
 
@@ -134,7 +134,7 @@ class Tracking:
         """Says that it is gone, so that it may be forgotten after a while."""
         if member in self._members:
             self._gone.setdefault(member)
-        while len(self._gone) > _KEPT:
+        while len(self._gone) > KEPT:
             oldest = next(iter(self._gone))
             del self._gone[oldest]
             self._members.pop(oldest).group.members.discard(oldest)

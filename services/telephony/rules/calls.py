@@ -18,6 +18,7 @@ __all__ = ["Derived", "LegState", "apply", "derive"]
 
 Call = call_pb2.Call
 
+_NOT_OVER, _NOT_MISSED = Call.OUTCOME_UNSPECIFIED, Call.MISSED_REASON_UNSPECIFIED
 _NEVER = datetime.min.replace(tzinfo=UTC)  # before everything
 _BUSY = (17, 21)  # Q.850: user busy, call rejected; phones reject with either
 _NO_ANSWER = (18, 19)  # Q.850: no user responding, user alerting but no answer
@@ -31,8 +32,9 @@ class Derived:
 
     direction: Call.Direction
     state: Call.State
-    outcome: Call.Outcome = Call.OUTCOME_UNSPECIFIED
-    missed_reason: Call.MissedReason = Call.MISSED_REASON_UNSPECIFIED
+    """ACTIVE since they spoke, also while another phone rings to which the customer is handed on."""
+    outcome: Call.Outcome = _NOT_OVER
+    missed_reason: Call.MissedReason = _NOT_MISSED
     number: str = ""
     """The number outside; empty if withheld or not known."""
     withheld: bool = False
@@ -74,7 +76,7 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
     answer = said[0].start if said else None
     end = max(leg.firsts[Kind.ENDED] for leg in phones or ordered) if over else None
     held = _held(phones, said)
-    outcome, reason = _ended(direction, phones, said) if over else (0, 0)
+    outcome, reason = _ended(direction, phones, said) if over else (_NOT_OVER, _NOT_MISSED)
     if reason and out_of_hours:
         reason = Call.MISSED_REASON_OUT_OF_HOURS
     return Derived(
@@ -97,6 +99,8 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
 
 def _numbers(phones: Sequence[LegState], dialled: str) -> dict[str, Any]:
     outside = [leg for leg in phones if leg.side is Side.OUTSIDE]
+    if phones and phones[0].side is Side.OUTSIDE and not dialled:
+        outside = phones[:1]  # whoever else is outside was called for the caller
     numbers = [leg.number for leg in outside] + [dialled] + [leg.dialled for leg in phones[:1]]
     queues = [leg.places(Kind.QUEUED) for leg in phones]
     return {
@@ -144,7 +148,7 @@ def _held(phones: Sequence[LegState], said: Sequence[talking.Talk]) -> list[span
     if not said:
         return []
     gone = [leg.at(Kind.ENDED) for leg in phones if leg.side is Side.OUTSIDE]
-    never = [(_NEVER, said[0].start)]
+    never: list[spans.Span] = [(_NEVER, said[0].start)]
     if gone and all(gone):
         never.append((max(t for t in gone if t), None))
     held: list[spans.Span] = []
@@ -159,7 +163,7 @@ def _speakers(said: Sequence[talking.Talk]) -> list[LegState]:
     return [leg for talk in said for leg in talk.phones if leg.side is Side.COLLEAGUE]
 
 
-def _rung(phones: Sequence[LegState]) -> dict[str, tuple[str, ...]]:
+def _rung(phones: Sequence[LegState]) -> dict[str, Any]:
     rang = [leg for leg in phones if leg.side is Side.COLLEAGUE and leg.at(Kind.RANG)]
     rang.sort(key=lambda leg: (leg.firsts[Kind.RANG], leg.id))
     now = [leg for leg in rang if not leg.at(Kind.ANSWERED) and not leg.at(Kind.ENDED)]
@@ -167,7 +171,7 @@ def _rung(phones: Sequence[LegState]) -> dict[str, tuple[str, ...]]:
 
 
 def _each_once(legs: Iterable[LegState]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(leg.number for leg in legs))
+    return tuple(dict.fromkeys(leg.number for leg in legs if leg.number))
 
 
 def _ended(
@@ -176,12 +180,12 @@ def _ended(
     """How the call ended and, where it was missed, why."""
     if said:
         handed_on = _handed_on(phones, said)
-        return (Call.OUTCOME_TRANSFERRED if handed_on else Call.OUTCOME_ANSWERED), 0
+        return (Call.OUTCOME_TRANSFERRED if handed_on else Call.OUTCOME_ANSWERED), _NOT_MISSED
     if direction == Call.DIRECTION_INBOUND:
         return _missed(phones[0], [leg for leg in phones if leg.side is Side.COLLEAGUE])
     if direction == Call.DIRECTION_OUTBOUND:
-        return _unreached([leg for leg in phones if leg.side is Side.OUTSIDE]), 0
-    return _unreached(phones[1:]), 0
+        return _unreached([leg for leg in phones if leg.side is Side.OUTSIDE]), _NOT_MISSED
+    return _unreached(phones[1:]), _NOT_MISSED
 
 
 def _handed_on(phones: Sequence[LegState], said: Sequence[talking.Talk]) -> bool:

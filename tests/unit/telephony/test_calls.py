@@ -157,7 +157,7 @@ def test_answered_out_of_hours_is_not_missed() -> None:
 
 def test_transferred_to_nobody_was_answered() -> None:
     story = Story().customer().rings(1, "101").meet(3, "customer", "101")
-    story.tell(10, "101", Kind.TRANSFERRED).part(10, "101", "customer").end(10, "101")
+    story.tell(9.9, "101", Kind.TRANSFERRED).part(10, "101", "customer").end(10, "101")
     story.rings(10, "102").end(30, "102", cause=19).end(30, "customer")
 
     call = story.derived()
@@ -294,6 +294,23 @@ def test_caller_forwarded_outside_was_answered() -> None:
     call = story.derived()
 
     assert (call.outcome, call.number, call.spoke) == (Call.OUTCOME_ANSWERED, CUSTOMER, ())
+
+
+def test_number_of_a_partner_is_not_that_of_a_hidden_caller() -> None:
+    story = Story().customer(number="")
+    story.tell(1, "partner", Kind.BEGAN, side=Side.OUTSIDE, number="48220000")
+
+    call = story.derived()
+
+    assert (call.withheld, call.number) == (True, "")
+
+
+def test_shared_phone_without_a_number_answers_too() -> None:
+    story = Story().customer().rings(1, "").meet(2, "customer", "").end(9, "customer", "")
+
+    call = story.derived()
+
+    assert (call.outcome, call.rang, call.spoke) == (Call.OUTCOME_ANSWERED, (), ())
 
 
 def test_call_lives_while_any_leg_does() -> None:

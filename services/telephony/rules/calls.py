@@ -100,7 +100,7 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
 def _numbers(phones: Sequence[LegState], dialled: str) -> dict[str, Any]:
     outside = [leg for leg in phones if leg.side is Side.OUTSIDE]
     if phones and phones[0].side is Side.OUTSIDE and not dialled:
-        outside = phones[:1]  # whoever else is outside was called for the caller
+        outside = [phones[0]]  # whoever else is outside was called for the caller
     numbers = [leg.number for leg in outside] + [dialled] + [leg.dialled for leg in phones[:1]]
     queues = [leg.places(Kind.QUEUED) for leg in phones]
     return {

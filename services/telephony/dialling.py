@@ -7,16 +7,18 @@ do it in time is not reached: the call ends as not connected, and nobody's phone
 from datetime import timedelta
 from typing import Any
 
+from chassis.handlers import timer
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2, connection_pb2, extension_pb2, line_pb2
 from crm.telephony.v1 import events_pb2 as events
 from services.telephony import errors, linking, people, store
-from services.telephony.pbx.facts import Order
+from services.telephony.pbx.facts import Command, Order
 from services.telephony.rules.catalogues import normal_number
 
 Call = call_pb2.Call
 Connection = connection_pb2.Connection
 
+UNHEARD = "dial-unheard"
 WAITS = timedelta(seconds=15)
 """How long an exchange has to begin."""
 _PATTERNS = {"extension_endpoint": "PJSIP/{extension}", "outside_endpoint": "PJSIP/{number}@trunk"}
@@ -48,7 +50,10 @@ async def dial(tx: Tx, request: call_pb2.DialCallRequest) -> Call:
     store.calls.calls.save(tx, call)
     tx.emit(events.CallRinging(call=call))
     await store.calls.add_key(tx, connection.id, call.id, call.id)
-    await _ask(tx, call, Order.DIAL, endpoint=endpoint(connection, extension), number=number, line=line.number if line else "")  # fmt: skip
+    await tx.set_timer(
+        UNHEARD, call.id, tx.now + 2 * WAITS, {"connection_id": connection.id, "call_id": call.id}
+    )
+    await ask(tx, call, Order.DIAL, endpoint=endpoint(connection, extension), number=number, line=line.number if line else "")  # fmt: skip
     return call
 
 
@@ -56,7 +61,7 @@ async def hang_up(tx: Tx, call: Call) -> None:
     """Asks the exchange to end the call. CallWrongState if it is over."""
     if call.state == Call.STATE_ENDED:
         raise errors.CallWrongState("hung up", "over", "ringing or going on")
-    await _ask(tx, call, Order.HANG_UP)
+    await ask(tx, call, Order.HANG_UP)
 
 
 def endpoint(connection: Connection, extension: extension_pb2.Extension) -> str:
@@ -73,11 +78,35 @@ def outside(connection: Connection, number: str) -> str:
     return pattern.replace("{number}", number)
 
 
-async def _ask(tx: Tx, call: Call, order: Order, **given: Any) -> None:
+async def not_connected(tx: Tx, connection_id: str, key: str) -> None:
+    """The exchange has not begun this call, and will not: it is over, unless something is told of it meanwhile."""
+    id = await store.calls.call_of_key(tx, connection_id, key)
+    call = await store.calls.calls.find(tx, id) if id else None
+    if call is None or call.state == Call.STATE_ENDED or await store.calls.legs_of(tx, id):
+        return
+    call.state, call.outcome = Call.STATE_ENDED, Call.OUTCOME_NOT_CONNECTED
+    call.end_time.FromDatetime(tx.now)
+    store.calls.calls.save(tx, call)
+    tx.emit(events.CallEnded(call=call))
+
+
+@timer(UNHEARD)
+async def unheard(payload: dict[str, Any], tx: Tx) -> None:
+    """Nothing was told of a call that was asked for: nobody speaks with its exchange, or whoever did has died."""
+    await not_connected(tx, payload["connection_id"], payload["call_id"])
+
+
+def command_of(id: str, body: dict[str, Any]) -> Command:
+    """What was asked, as the exchange is asked."""
+    given = {name: word for name, word in body.items() if name not in ("order", "until")}
+    return Command(id=id, order=Order(body["order"]), **given)
+
+
+async def ask(tx: Tx, call: Call, order: Order, **given: Any) -> None:
+    """Asks the exchange of the call."""
     keys = await store.calls.keys_of(tx, call.id)
-    key = keys[0] if keys else call.id
-    body = {"order": order.value, "call": key, **given}
-    await store.commands.ask(tx, call.connection_id, call.id, body, tx.now + WAITS)
+    body = {"order": order.value, "call": keys[0] if keys else call.id, "until": (tx.now + WAITS).isoformat(), **given}  # fmt: skip
+    await store.leases.ask(tx, call.connection_id, body)
 
 
 async def _extension(tx: Tx, id: str) -> extension_pb2.Extension:

@@ -1,1 +1,12 @@
 """Telephone exchanges: all that knows a provider. What comes out are facts, what goes in are commands."""
+
+from collections.abc import Mapping
+
+from crm.telephony.v1 import connection_pb2
+from services.telephony.pbx.adapter import Adapter
+from services.telephony.pbx.simulator import Simulator
+
+ADAPTERS: Mapping[int, type[Adapter]] = {
+    connection_pb2.Connection.KIND_SIMULATOR: Simulator,
+}
+"""Kind of exchange -> what speaks with it."""

@@ -87,6 +87,8 @@ class Order(StrEnum):
     HANG_UP = "hang up"
     PAUSE_RECORDING = "pause recording"
     RESUME_RECORDING = "resume recording"
+    PLAY = "play"
+    """Of the simulated exchange only: go on with `script` from here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ class Command:
     """Of DIAL: the number outside, in international form."""
     line: str = ""
     """Of DIAL: the number of ours that the customer sees; empty: the exchange's own choice."""
+    script: str = ""
+    """Of PLAY: what pbx/scripts.py wrote."""
 
 
 _MARK = "~"  # in no id that Asterisk makes, which are [system-]seconds.count

@@ -19,9 +19,24 @@ async def check(tx: Tx, new: pb.Connection, old: pb.Connection | None) -> None:
     rules.check_connection(new, old)
     if old is None:
         new.key = keys.new_key(tx.tenant)
+    await (store.leases.put_out_of_use if new.retired else store.leases.put_in_use)(tx, new.id)
 
 
-class Connections(standard(store.connections, on_save=check), Servicer):  # type: ignore[misc]
+async def gone(tx: Tx, connection: pb.Connection) -> None:
+    """Nobody speaks with it any more."""
+    await store.leases.put_out_of_use(tx, connection.id)
+
+
+async def back(tx: Tx, connection: pb.Connection) -> None:
+    """It is spoken with again."""
+    if not connection.retired:
+        await store.leases.put_in_use(tx, connection.id)
+
+
+StandardConnection = standard(store.connections, on_save=check, on_delete=gone, on_undelete=back)
+
+
+class Connections(StandardConnection, Servicer):  # type: ignore[misc, valid-type]
     """`/v1/telephoneConnections`."""
 
     @writes(secret_answer=True)
@@ -44,6 +59,7 @@ class Connections(standard(store.connections, on_save=check), Servicer):  # type
     ) -> pb.Connection:
         connection = await store.connections.get(tx, request.id)
         await connection_secrets.put_password(tx, connection.id, request.password)
+        await store.leases.put_in_use(tx, connection.id)
         return _told(tx, connection)
 
     @reads

@@ -25,6 +25,12 @@ async def check_extension(
     rules.check_extension(new, people.country_of(tx))
     await references.connection(tx, new.connection_id)
     references.user(tx, new.user_id)
+    await extension_changed(tx, new)
+
+
+async def extension_changed(tx: Tx, extension: extension_pb2.Extension) -> None:
+    """Whoever speaks with its exchange learns of it."""
+    await store.leases.extensions_changed(tx, extension.connection_id)
 
 
 async def check_disposition(
@@ -37,7 +43,15 @@ class Lines(standard(store.lines, on_save=check_line), Servicer):  # type: ignor
     """`/v1/lines`."""
 
 
-class Extensions(standard(store.extensions, on_save=check_extension), Servicer):  # type: ignore[misc]
+StandardExtension = standard(
+    store.extensions,
+    on_save=check_extension,
+    on_delete=extension_changed,
+    on_undelete=extension_changed,
+)
+
+
+class Extensions(StandardExtension, Servicer):  # type: ignore[misc, valid-type]
     """`/v1/extensions`."""
 
 

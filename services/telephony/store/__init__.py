@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per kind of record."""
 
-from services.telephony.store import calls, commands, numbers, presences, recordings, statistics
+from services.telephony.store import calls, leases, numbers, presences, recordings, statistics
 from services.telephony.store.catalogues import (
     dispositions,
     extensions,
@@ -25,7 +25,6 @@ from services.telephony.store.settings import settings, settings_of
 
 __all__ = [
     "calls",
-    "commands",
     "connection_with_key",
     "connections",
     "connections_in_use",
@@ -33,6 +32,7 @@ __all__ = [
     "extensions",
     "extensions_at",
     "extensions_of",
+    "leases",
     "line_numbered",
     "lines",
     "living_lines",

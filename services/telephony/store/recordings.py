@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Index,
@@ -14,7 +13,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.kit.columns import Moment, choice, moment, reference
 from chassis.kit.filter import Field
@@ -97,14 +96,4 @@ listenings = Table(
     Column("id", Uuid, primary_key=True),  # UUIDv7: sorts by time
     Column("user_id", Uuid, nullable=False),
     Column("time", Moment, nullable=False),
-)
-simulated = Table(
-    "simulated_calls",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("call_id", Uuid, primary_key=True),
-    Column("connection_id", Uuid, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("played", JSONB, nullable=False),  # pbx/simulator.py: what is still to happen
-    Column("position", BigInteger, nullable=False),
 )

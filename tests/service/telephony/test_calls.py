@@ -11,7 +11,6 @@ from chassis.keys import uuid7
 from chassis.testing.installation import Person
 from crm.telephony.v1 import call_messages_pb2, call_pb2, presence_pb2
 from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
-from services.telephony import store
 from tests.service.telephony.scenes import CUSTOMER, Scene
 from tests.service.telephony.world import World
 from tests.service.worlds import Refused
@@ -126,11 +125,16 @@ async def test_dialling_asks_the_exchange_once(scene: Scene, anna: Person) -> No
 
     assert again.id == call.id
     assert (call.number, call.direction, call.contact_id) == (CUSTOMER, Call.DIRECTION_OUTBOUND, contact)  # fmt: skip
-    asked = await scene.world.system(lambda tx: store.commands.asked(tx, scene.connection.id))
+    asked = await scene.world.system(
+        lambda tx: tx.runtime.fetch_in_background(
+            "SELECT body FROM exchange_commands WHERE tenant_id = $1 ORDER BY id",
+            scene.world.tenant.id,
+        )
+    )
     assert [row["body"]["order"] for row in asked] == ["dial"]
     assert asked[0]["body"]["endpoint"] == "PJSIP/101"
     await calls(anna).HangUpCall(call_pb2.HangUpCallRequest(id=call.id))
-    assert await scene.world.count("commands") == 2
+    assert await scene.world.count("exchange_commands") == 2
 
 
 async def test_what_cannot_be_dialled_is_refused(scene: Scene, anna: Person) -> None:

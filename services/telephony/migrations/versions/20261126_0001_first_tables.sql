@@ -168,21 +168,6 @@ CREATE INDEX ix_calls_history_valid ON calls_history (tenant_id, valid_from, val
 GRANT SELECT, INSERT, UPDATE, DELETE ON calls_history TO {role};
 ALTER TABLE calls_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON calls_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE TABLE commands (
-    tenant_id UUID NOT NULL,
-    id UUID NOT NULL,
-    connection_id UUID NOT NULL,
-    call_id UUID NOT NULL,
-    body JSONB NOT NULL,
-    expire_time TIMESTAMP WITH TIME ZONE NOT NULL,
-    PRIMARY KEY (tenant_id, id)
-);
-CREATE INDEX ix_commands_connection ON commands (tenant_id, connection_id, id);
-GRANT SELECT, INSERT, UPDATE, DELETE ON commands TO {role};
-ALTER TABLE commands ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON commands USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE VIEW commands_of_tenant AS SELECT * FROM commands WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
-GRANT SELECT ON commands_of_tenant TO {role};
 CREATE TABLE connection_secrets (
     tenant_id UUID NOT NULL,
     connection_id UUID NOT NULL,
@@ -299,6 +284,26 @@ CREATE INDEX ix_dispositions_history_valid ON dispositions_history (tenant_id, v
 GRANT SELECT, INSERT, UPDATE, DELETE ON dispositions_history TO {role};
 ALTER TABLE dispositions_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON dispositions_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE TABLE exchange_commands (
+    tenant_id UUID NOT NULL,
+    id UUID NOT NULL,
+    connection_id UUID NOT NULL,
+    body JSONB NOT NULL,
+    PRIMARY KEY (tenant_id, id)
+);
+CREATE INDEX ix_exchange_commands_connection ON exchange_commands (connection_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON exchange_commands TO {role};
+GRANT SELECT, DELETE ON exchange_commands TO {background};
+CREATE TABLE exchange_leases (
+    tenant_id UUID NOT NULL,
+    connection_id UUID NOT NULL,
+    stamp TEXT NOT NULL,
+    owner TEXT DEFAULT '' NOT NULL,
+    lease_until TIMESTAMP WITH TIME ZONE DEFAULT '-infinity' NOT NULL,
+    PRIMARY KEY (tenant_id, connection_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON exchange_leases TO {role};
+GRANT SELECT, UPDATE ON exchange_leases TO {background};
 CREATE TABLE extensions (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,
@@ -515,20 +520,6 @@ CREATE INDEX ix_recordings_history_valid ON recordings_history (tenant_id, valid
 GRANT SELECT, INSERT, UPDATE, DELETE ON recordings_history TO {role};
 ALTER TABLE recordings_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON recordings_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE TABLE simulated_calls (
-    tenant_id UUID NOT NULL,
-    call_id UUID NOT NULL,
-    connection_id UUID NOT NULL,
-    key TEXT NOT NULL,
-    played JSONB NOT NULL,
-    position BIGINT NOT NULL,
-    PRIMARY KEY (tenant_id, call_id)
-);
-GRANT SELECT, INSERT, UPDATE, DELETE ON simulated_calls TO {role};
-ALTER TABLE simulated_calls ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON simulated_calls USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
-CREATE VIEW simulated_calls_of_tenant AS SELECT * FROM simulated_calls WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
-GRANT SELECT ON simulated_calls_of_tenant TO {role};
 CREATE TABLE telephony_settings (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,

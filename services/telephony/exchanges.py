@@ -1,0 +1,246 @@
+"""Speaks with the exchanges: each with one process at a time, in a session that is begun again after every cut.
+
+    hold     every two seconds: renews the leases of this process, takes over what others have lost (store/leases.py)
+    serve    one task for each exchange: an adapter's session; its facts become calls (taking.py)
+    command  four times a second: what people asked is handed to the sessions
+
+One exchange's failure disturbs no other's. Facts that cannot be kept (the database is away) are tried again in their order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from chassis.call import Cause
+from chassis.db.pool import DRIVER_ERRORS
+from chassis.errors import CrmError
+from chassis.keys import uuid7
+from chassis.tx import Tx
+from chassis.waits import first_of
+from crm.telephony.v1 import connection_pb2
+from services.telephony import connection_secrets, dialling, store, taking
+from services.telephony.pbx import ADAPTERS
+from services.telephony.pbx.adapter import Adapter, Cut, Impossible, Living, Site
+from services.telephony.pbx.facts import Fact, Kind, Order
+from services.telephony.rules import legs as leg_rules
+from services.telephony.store.leases import Post
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+_HOLD_S = 2.0
+_COMMANDS_S = 0.25
+_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+_UNREACHABLE = (*DRIVER_ERRORS, CrmError)
+_GONE = (Cut, OSError, TimeoutError, EOFError)
+
+
+async def run(runtime: "Runtime", stop: asyncio.Event) -> None:
+    """Speaks with exchanges until `stop`."""
+    desk = _Desk(runtime)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.hold(group, stop))
+        group.create_task(desk.hand_out(stop))
+
+
+class _Desk:
+    """The exchanges of this process."""
+
+    def __init__(self, runtime: "Runtime") -> None:
+        self._runtime, self._owner = runtime, uuid7()
+        self._sessions: dict[tuple[str, str], _Session] = {}
+
+    async def hold(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        """Begins and ends sessions as the leases say."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                posts = await store.leases.hold(self._runtime, self._owner)
+                self._follow(group, posts)
+                failures = 0
+            except _UNREACHABLE as error:
+                failures += 1
+                if failures * _HOLD_S >= store.leases.LEASE_S:  # others speak with them by now
+                    log.warning("exchanges: the leases are lost (%s)", type(error).__name__)
+                    self._follow(group, [])
+            await first_of(stop, timeout_s=_HOLD_S)
+        self._follow(group, [])
+        try:
+            await store.leases.release(self._runtime, self._owner)
+        except _UNREACHABLE:
+            return  # they end by themselves
+
+    def _follow(self, group: asyncio.TaskGroup, posts: Sequence[Post]) -> None:
+        wanted = {(post.tenant, post.connection_id): post for post in posts}
+        for key in self._sessions.keys() - wanted.keys():
+            self._sessions.pop(key).end()
+        for key, post in wanted.items():
+            session = self._sessions.get(key)
+            if session is None:
+                session = self._sessions[key] = _Session(self._runtime, post)
+                session.task = group.create_task(session.serve())
+            elif session.stamp != post.stamp:
+                session.changed(post.stamp)
+
+    async def hand_out(self, stop: asyncio.Event) -> None:
+        """Hands what is asked to the sessions."""
+        while not stop.is_set():
+            try:
+                asked = (
+                    await store.leases.take_commands(self._runtime, self._owner)
+                    if self._sessions
+                    else []
+                )
+            except _UNREACHABLE:
+                asked = []
+            for row in asked:
+                session = self._sessions.get((str(row["tenant_id"]), str(row["connection_id"])))
+                if session is not None:
+                    await session.carry_out(str(row["id"]), row["body"])
+            await first_of(stop, timeout_s=_COMMANDS_S)
+
+
+class _Session:
+    """The sessions with one exchange, one after the other."""
+
+    task: "asyncio.Task[None]"
+    _connection: connection_pb2.Connection
+
+    def __init__(self, runtime: "Runtime", post: Post) -> None:
+        self._runtime, self._tenant, self._id = runtime, post.tenant, post.connection_id
+        self.stamp = post.stamp
+        self._adapter: Adapter | None = None
+        self._anew, self._renew, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def end(self) -> None:
+        """Speaks with the exchange no more."""
+        self._over.set()
+
+    def changed(self, stamp: str) -> None:
+        """Something about the exchange has changed; of its extensions the session learns while it goes on."""
+        same = stamp.partition("/")[0] == self.stamp.partition("/")[0]
+        self.stamp = stamp
+        (self._renew if same else self._anew).set()
+
+    async def serve(self) -> None:
+        """Sessions until the end; a cut one is followed by the next after a pause."""
+        failures = 0
+        while not self._over.is_set():
+            began, problem = asyncio.get_running_loop().time(), ""
+            self._anew.clear()
+            try:
+                site = await self._site()
+                if site is None:
+                    return
+                await self._one(site)
+            except _UNREACHABLE as error:
+                problem = type(error).__name__
+            except _GONE as cut:
+                problem = str(cut) or type(cut).__name__
+            if problem:
+                log.warning("exchange %s: the session ended: %s", self._id, problem)
+                await self._note(connected=False, problem=problem)
+            lasted = asyncio.get_running_loop().time() - began
+            failures = 0 if lasted > _PAUSES_S[-1] else failures + 1
+            if not self._anew.is_set():
+                await first_of(self._over, self._anew, timeout_s=_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])  # fmt: skip
+
+    async def _one(self, site: Site) -> None:
+        """One session: until it is cut, something has changed, or the end."""
+        self._adapter = ADAPTERS[site.connection.kind](site)
+        session = asyncio.create_task(self._adapter.session())
+        try:
+            while not (session.done() or self._over.is_set() or self._anew.is_set()):
+                await _first_of(session, self._over, self._anew, self._renew)
+                if self._renew.is_set():
+                    self._renew.clear()
+                    site.extensions = await self._system(self._extensions)
+        finally:
+            self._adapter = None
+            if not session.done():
+                session.cancel()
+            await asyncio.wait({session})
+        if not session.cancelled():
+            session.result()
+
+    async def carry_out(self, id: str, body: dict[str, Any]) -> None:
+        """Lets the exchange do what was asked, if it is in time and somebody speaks with it."""
+        command = dialling.command_of(id, body)
+        late = datetime.fromisoformat(body["until"]) < self._runtime.clock.now()
+        try:
+            if self._adapter is None or late:
+                raise Impossible("nobody speaks with the exchange")
+            await self._adapter.carry_out(command)
+        except (Impossible, *_GONE) as error:
+            log.warning("exchange %s: %s was not done: %s", self._id, command.order, error)
+            if command.order is Order.DIAL:
+                await self._system(lambda tx: dialling.not_connected(tx, self._id, command.call))
+
+    # -- what adapters are given ---------------------------------------------------------------------------------------------
+
+    async def _site(self) -> Site | None:
+        async def look(tx: Tx) -> Site | None:
+            connection = await store.connections.find(tx, self._id)
+            if connection is None or connection.retired:
+                return None
+            password = await connection_secrets.password_of(tx, self._id)
+            self._connection = connection
+            extensions = await self._extensions(tx)
+            return Site(connection, password, self._hear, self._living, self._connected, extensions)
+
+        site: Site | None = await self._system(look)
+        return site
+
+    async def _extensions(self, tx: Tx) -> dict[str, str]:
+        """How the exchange dials each -> its number."""
+        each = await store.extensions_at(tx, self._id)
+        return {dialling.endpoint(self._connection, one): one.number for one in each}
+
+    async def _hear(self, facts: Sequence[Fact]) -> None:
+        """Keeps the facts, however long the database is away."""
+        while True:
+            try:
+                await self._system(lambda tx: taking.take(tx, self._connection, facts))
+                return
+            except _UNREACHABLE as error:
+                log.info("exchange %s: facts wait: %s", self._id, type(error).__name__)
+                if await first_of(self._over, timeout_s=0.5):
+                    return
+
+    async def _living(self) -> list[Living]:
+        async def look(tx: Tx) -> list[Living]:
+            found = []
+            for call in await store.calls.live_calls(tx, self._id):
+                keys = await store.calls.keys_of(tx, call.id)
+                for id, known in (await store.calls.legs_of(tx, call.id)).items():
+                    if leg_rules.from_json(id, known).at(Kind.ENDED) is None:
+                        found.append(Living(keys[0], id))
+            return found
+
+        living: list[Living] = await self._system(look)
+        return living
+
+    async def _connected(self) -> None:
+        await self._note(connected=True, problem="")
+
+    async def _note(self, *, connected: bool, problem: str) -> None:
+        try:
+            await self._system(lambda tx: store.put_status(tx, self._id, connected, problem[:200]))
+        except _UNREACHABLE:
+            return  # the next session says so
+
+    async def _system(self, work: Any) -> Any:
+        return await self._runtime.run_system(self._tenant, Cause("exchange", self._id), work)
+
+
+async def _first_of(task: "asyncio.Task[None]", *events: asyncio.Event) -> None:
+    """Returns as soon as the task is over or one of the events is set."""
+    waiter = asyncio.ensure_future(first_of(*events))
+    try:
+        await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiter.cancel()

@@ -1,0 +1,58 @@
+"""What every adapter is: it speaks with one exchange, tells facts, and carries out commands.
+
+An adapter knows its provider and nothing else: no transaction, no table, no other tenant. It serves one session; whoever runs it
+(exchanges.py) begins the next one after a cut. Each session begins by reconciling: for every leg that is told to be living and
+that the exchange does not know any more it tells ENDED, so nothing rings for ever.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crm.telephony.v1 import connection_pb2
+from services.telephony.pbx.facts import Command, Fact
+
+Hear = Callable[[Sequence[Fact]], Awaitable[None]]
+"""Takes facts; returns when they are kept."""
+
+
+class Cut(Exception):
+    """The session cannot go on, or could not begin; the text says why without anything secret or personal."""
+
+
+class Impossible(Exception):
+    """The exchange refused a command, or cannot do such a thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A leg that is not over as far as we know."""
+
+    call: str
+    leg: str
+
+
+@dataclass(slots=True)
+class Site:
+    """What an adapter is given for a session."""
+
+    connection: connection_pb2.Connection
+    password: str
+    hear: Hear
+    living: Callable[[], Awaitable[list[Living]]]
+    connected: Callable[[], Awaitable[None]]
+    """Say that the session stands and what was lost is reconciled."""
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    """How the exchange dials it (without its last, changing part) -> the extension's number; renewed while a session lasts."""
+
+
+class Adapter(Protocol):
+    """Made for each session: `Adapter(site)`."""
+
+    def __init__(self, site: Site) -> None: ...
+
+    async def session(self) -> None:
+        """Speaks with the exchange until it is cancelled; raises Cut (or OSError) when the exchange is gone."""
+
+    async def carry_out(self, command: Command) -> None:
+        """Does it; Impossible if the exchange refuses. What comes of it is told by facts."""

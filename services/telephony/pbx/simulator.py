@@ -1,0 +1,85 @@
+"""The simulated exchange: it has no wires, and plays scripts. It is an adapter as any other, and knows only what it plays itself:
+
+a call that was played by a process that has died is ended by the next session, as a real exchange's lost calls are.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from services.telephony.pbx import scripts
+from services.telephony.pbx.adapter import Impossible, Site
+from services.telephony.pbx.facts import Command, Fact, Kind, Order
+from services.telephony.pbx.scripts import Scene, Step
+
+
+class Simulator:
+    """A session with the simulated exchange."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._playing: dict[str, asyncio.Task[None]] = {}
+        self._legs: dict[str, dict[str, Fact]] = {}
+        """By call: the last fact of each of its legs."""
+        self._group: asyncio.TaskGroup
+
+    async def session(self) -> None:
+        """Ends what nobody plays any more, then plays what is asked."""
+        now = _now()
+        lost = [Fact(call=leg.call, leg=leg.leg, kind=Kind.ENDED, time=now) for leg in await self._site.living()]  # fmt: skip
+        if lost:
+            await self._site.hear(lost)
+        async with asyncio.TaskGroup() as self._group:
+            await self._site.connected()
+            await asyncio.Event().wait()
+
+    async def carry_out(self, command: Command) -> None:
+        """Dials, plays, or lets somebody hang up."""
+        if command.order is Order.DIAL:
+            extension = self._site.extensions.get(command.endpoint)
+            if extension is None:
+                raise Impossible("there is no such extension")
+            scene = Scene(command.call, command.number, command.line, [extension])
+            self._play(command.call, scripts.dialled(scene))
+        elif command.order is Order.PLAY:
+            self._play(command.call, scripts.from_text(command.script))
+        elif command.order is Order.HANG_UP:
+            await self._hang_up(command.call)
+        # Recordings are not made here, so there is nothing to pause.
+
+    def _play(self, call: str, steps: Sequence[Step]) -> None:
+        self._stop(call)
+        self._playing[call] = self._group.create_task(self._run(call, steps))
+
+    async def _run(self, call: str, steps: Sequence[Step]) -> None:
+        legs = self._legs.setdefault(call, {})
+        at = 0
+        while at < len(steps):
+            seconds = steps[at][0]
+            if seconds:
+                await asyncio.sleep(seconds)  # allow sleep: it plays a call, whose seconds go by
+            together = [steps[at][1]]
+            while at + len(together) < len(steps) and not steps[at + len(together)][0]:
+                together.append(steps[at + len(together)][1])
+            at += len(together)
+            facts = [replace(fact, time=_now()) for fact in together]
+            for fact in facts:
+                legs[fact.leg] = fact
+            await self._site.hear(facts)
+
+    async def _hang_up(self, call: str) -> None:
+        self._stop(call)
+        now = _now()
+        known = self._legs.get(call) or {
+            leg.leg: None for leg in await self._site.living() if leg.call == call
+        }
+        await self._site.hear([Fact(call=call, leg=leg, kind=Kind.ENDED, time=now, cause=16) for leg in known])  # fmt: skip
+
+    def _stop(self, call: str) -> None:
+        if (playing := self._playing.pop(call, None)) is not None:
+            playing.cancel()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,125 @@
+"""Who speaks with an exchange: one process at a time, again after every cut; nothing rings for ever."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chassis.call import Cause
+from chassis.keys import uuid7
+from chassis.waits import first_of
+from crm.telephony.v1 import call_pb2, connection_pb2
+from services.telephony import dialling, pbx, store
+from services.telephony.pbx.adapter import Cut, Site
+from services.telephony.pbx.facts import Command
+from tests.service.telephony.scenes import Scene
+from tests.service.telephony.world import Connection, World
+
+Call = call_pb2.Call
+
+
+async def status(world: World, connection: Connection) -> Any:
+    return await world.exchanges.GetConnectionStatus(
+        connection_pb2.GetConnectionStatusRequest(id=connection.id)
+    )
+
+
+async def once(found: Any, deadline_s: float = 20) -> Any:
+    """The first true answer."""
+    async with asyncio.timeout(deadline_s):
+        while not (answer := await found()):
+            await first_of(asyncio.Event(), timeout_s=0.05)
+    return answer
+
+
+async def is_connected(world: World, connection: Connection) -> bool:
+    return (await status(world, connection)).connected
+
+
+async def test_an_exchange_is_spoken_with_until_it_is_retired(world: World) -> None:
+    made = await world.exchange()
+    await once(lambda: is_connected(world, made))
+    assert await world.count("exchange_leases") == 1
+    request = connection_pb2.UpdateConnectionRequest(
+        connection=Connection(id=made.id, retired=True)
+    )
+    request.update_mask.paths.append("retired")
+    await world.exchanges.UpdateConnection(request)
+    assert await world.count("exchange_leases") == 0
+
+
+async def test_calls_that_the_exchange_lost_are_over(world: World) -> None:
+    made = await world.exchange()
+    await once(lambda: is_connected(world, made))
+    agent = await world.agent()
+    await world.extension(made.id, user_id=agent.id)
+    scene = Scene(world, made)
+    ringing = await scene.rings("101")
+
+    await world.exchanges.SetConnectionPassword(
+        connection_pb2.SetConnectionPasswordRequest(id=made.id, password="another")
+    )  # the session begins anew, and the exchange knows nothing of this call
+
+    async def over() -> bool:
+        return (await world.call(ringing.id)).state == Call.STATE_ENDED
+
+    await once(over)
+
+
+async def test_a_lease_that_is_held_is_nobody_elses(world: World) -> None:
+    made = await world.exchange()
+    await once(lambda: is_connected(world, made))
+    runtime = world.running.process.runtimes["telephony"]
+    other = uuid7()
+    assert made.id not in {post.connection_id for post in await store.leases.hold(runtime, other)}
+    await store.leases.release(runtime, other)
+
+
+class _Cut:
+    """An exchange that cuts its first two sessions."""
+
+    sessions = 0
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def session(self) -> None:
+        _Cut.sessions += 1
+        if _Cut.sessions <= 2:
+            raise Cut("the other side hung up")
+        await self._site.connected()
+        await asyncio.Event().wait()
+
+    async def carry_out(self, command: Command) -> None:
+        raise AssertionError
+
+
+async def test_a_cut_session_is_followed_by_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pbx.ADAPTERS, Connection.KIND_AMI, _Cut)  # type: ignore[arg-type]
+    made = await world.exchange(kind=Connection.KIND_AMI, address="10.0.0.5:5038", username="crm")
+
+    async def told() -> bool:
+        return "hung up" in (await status(world, made)).problem
+
+    await once(told)
+    await once(lambda: is_connected(world, made))
+    assert _Cut.sessions == 3
+
+
+async def test_a_call_that_no_exchange_begins_is_not_connected(world: World) -> None:
+    made = await world.exchange()
+    call = Call(id=uuid7(), connection_id=made.id, direction=Call.DIRECTION_OUTBOUND, state=Call.STATE_RINGING)  # fmt: skip
+
+    async def begin(tx: Any) -> None:
+        call.start_time.FromDatetime(tx.now)
+        store.calls.calls.save(tx, call)
+        await store.calls.add_key(tx, made.id, call.id, call.id)
+
+    runtime = world.running.process.runtimes["telephony"]
+    await runtime.run_system(world.tenant.id, Cause("test"), begin)
+    await world.system(
+        lambda tx: dialling.unheard({"connection_id": made.id, "call_id": call.id}, tx)
+    )
+    assert (await world.call(call.id)).outcome == Call.OUTCOME_NOT_CONNECTED

@@ -10,7 +10,7 @@ One exchange's failure disturbs no other's. Facts that cannot be kept (the datab
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.call import Cause
@@ -44,7 +44,7 @@ async def run(runtime: "Runtime", stop: asyncio.Event) -> None:
     desk = _Desk(runtime)
     async with asyncio.TaskGroup() as group:
         group.create_task(desk.hold(group, stop))
-        group.create_task(desk.hand_out(stop))
+        group.create_task(desk.hand_out(group, stop))
 
 
 class _Desk:
@@ -86,7 +86,7 @@ class _Desk:
             elif session.stamp != post.stamp:
                 session.changed(post.stamp)
 
-    async def hand_out(self, stop: asyncio.Event) -> None:
+    async def hand_out(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Hands what is asked to the sessions."""
         while not stop.is_set():
             try:
@@ -100,7 +100,7 @@ class _Desk:
             for row in asked:
                 session = self._sessions.get((str(row["tenant_id"]), str(row["connection_id"])))
                 if session is not None:
-                    await session.carry_out(str(row["id"]), row["body"])
+                    group.create_task(session.carry_out(str(row["id"]), row["body"]))
             await first_of(stop, timeout_s=_COMMANDS_S)
 
 
@@ -114,6 +114,8 @@ class _Session:
         self._runtime, self._tenant, self._id = runtime, post.tenant, post.connection_id
         self.stamp = post.stamp
         self._adapter: Adapter | None = None
+        self._ready = asyncio.Event()
+        """A session stands."""
         self._anew, self._renew, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def end(self) -> None:
@@ -161,6 +163,7 @@ class _Session:
                     site.extensions = await self._system(self._extensions)
         finally:
             self._adapter = None
+            self._ready.clear()
             if not session.done():
                 session.cancel()
             await asyncio.wait({session})
@@ -170,9 +173,11 @@ class _Session:
     async def carry_out(self, id: str, body: dict[str, Any]) -> None:
         """Lets the exchange do what was asked, if it is in time and somebody speaks with it."""
         command = dialling.command_of(id, body)
-        late = datetime.fromisoformat(body["until"]) < self._runtime.clock.now()
+        left = datetime.fromisoformat(body["until"]) - self._runtime.clock.now()
         try:
-            if self._adapter is None or late:
+            if left > timedelta(0):
+                await first_of(self._ready, self._over, timeout_s=left.total_seconds())
+            if self._adapter is None:
                 raise Impossible("nobody speaks with the exchange")
             await self._adapter.carry_out(command)
         except (Impossible, *_GONE) as error:
@@ -217,14 +222,16 @@ class _Session:
             for call in await store.calls.live_calls(tx, self._id):
                 keys = await store.calls.keys_of(tx, call.id)
                 for id, known in (await store.calls.legs_of(tx, call.id)).items():
-                    if leg_rules.from_json(id, known).at(Kind.ENDED) is None:
-                        found.append(Living(keys[0], id))
+                    leg = leg_rules.from_json(id, known)
+                    if leg.at(Kind.ENDED) is None:
+                        found.append(Living(keys[0], id, leg.last))
             return found
 
         living: list[Living] = await self._system(look)
         return living
 
     async def _connected(self) -> None:
+        self._ready.set()
         await self._note(connected=True, problem="")
 
     async def _note(self, *, connected: bool, problem: str) -> None:

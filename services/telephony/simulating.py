@@ -40,7 +40,7 @@ async def simulate(tx: Tx, request: exchange_pb2.SimulateCallRequest) -> Call:
         first = next((at for at, (after, _) in enumerate(steps) if after), len(steps))
         facts, rest = scripts.at_once(steps[:first], tx.now), steps[first:]
     (call,) = await taking.take(tx, connection, facts)
-    if rest:
+    if call.state != Call.STATE_ENDED:
         await dialling.ask(tx, call, Order.PLAY, script=scripts.to_text(rest))
     return call
 

@@ -7,6 +7,7 @@ that the exchange does not know any more it tells ENDED, so nothing rings for ev
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from crm.telephony.v1 import connection_pb2
@@ -30,6 +31,8 @@ class Living:
 
     call: str
     leg: str
+    since: datetime
+    """When something of it was told last."""
 
 
 @dataclass(slots=True)

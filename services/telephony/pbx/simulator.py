@@ -6,12 +6,16 @@ a call that was played by a process that has died is ended by the next session, 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.telephony.pbx import scripts
 from services.telephony.pbx.adapter import Impossible, Site
 from services.telephony.pbx.facts import Command, Fact, Kind, Order
 from services.telephony.pbx.scripts import Scene, Step
+
+PATIENCE = timedelta(seconds=15)
+"""How long a call may wait for the session that plays it."""
+_LOOK_S = 5.0
 
 
 class Simulator:
@@ -26,13 +30,22 @@ class Simulator:
 
     async def session(self) -> None:
         """Ends what nobody plays any more, then plays what is asked."""
-        now = _now()
-        lost = [Fact(call=leg.call, leg=leg.leg, kind=Kind.ENDED, time=now) for leg in await self._site.living()]  # fmt: skip
-        if lost:
-            await self._site.hear(lost)
         async with asyncio.TaskGroup() as self._group:
             await self._site.connected()
-            await asyncio.Event().wait()
+            while True:
+                await self._end_lost()
+                await asyncio.sleep(_LOOK_S)  # allow sleep: the next look
+
+    async def _end_lost(self) -> None:
+        """Ends what no session plays; a call that has just begun may still be handed to this one."""
+        now = _now()
+        lost = [
+            Fact(call=leg.call, leg=leg.leg, kind=Kind.ENDED, time=now)
+            for leg in await self._site.living()
+            if leg.call not in self._legs and leg.since < now - PATIENCE
+        ]
+        if lost:
+            await self._site.hear(lost)
 
     async def carry_out(self, command: Command) -> None:
         """Dials, plays, or lets somebody hang up."""
@@ -50,10 +63,11 @@ class Simulator:
 
     def _play(self, call: str, steps: Sequence[Step]) -> None:
         self._stop(call)
+        self._legs.setdefault(call, {})
         self._playing[call] = self._group.create_task(self._run(call, steps))
 
     async def _run(self, call: str, steps: Sequence[Step]) -> None:
-        legs = self._legs.setdefault(call, {})
+        legs = self._legs[call]
         at = 0
         while at < len(steps):
             seconds = steps[at][0]

@@ -77,6 +77,11 @@ class LegState:
         """When it began, or was first heard of; None while nothing is known."""
         return min([*self.firsts.values(), *(t for _, t, _ in self.seen)], default=None)
 
+    @property
+    def last(self) -> datetime:
+        """When something happened to it last, as far as it was told."""
+        return max([*self.firsts.values(), *(t for _, t, _ in self.seen)])
+
     def at(self, kind: Kind) -> datetime | None:
         """When it first happened to it; None if it did not."""
         return self.firsts.get(kind)

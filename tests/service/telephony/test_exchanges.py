@@ -1,6 +1,7 @@
 """Who speaks with an exchange: one process at a time, again after every cut; nothing rings for ever."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from chassis.call import Cause
 from chassis.keys import uuid7
 from chassis.waits import first_of
-from crm.telephony.v1 import call_pb2, connection_pb2
+from crm.telephony.v1 import call_pb2, connection_pb2, events_pb2
 from services.telephony import dialling, pbx, store
+from services.telephony.pbx import simulator
 from services.telephony.pbx.adapter import Cut, Site
 from services.telephony.pbx.facts import Command
 from tests.service.telephony.scenes import Scene
@@ -48,7 +50,10 @@ async def test_an_exchange_is_spoken_with_until_it_is_retired(world: World) -> N
     assert await world.count("exchange_leases") == 0
 
 
-async def test_calls_that_the_exchange_lost_are_over(world: World) -> None:
+async def test_calls_that_the_exchange_lost_are_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulator, "PATIENCE", timedelta(0))
     made = await world.exchange()
     await once(lambda: is_connected(world, made))
     agent = await world.agent()
@@ -115,6 +120,7 @@ async def test_a_call_that_no_exchange_begins_is_not_connected(world: World) -> 
     async def begin(tx: Any) -> None:
         call.start_time.FromDatetime(tx.now)
         store.calls.calls.save(tx, call)
+        tx.emit(events_pb2.CallRinging(call=call))
         await store.calls.add_key(tx, made.id, call.id, call.id)
 
     runtime = world.running.process.runtimes["telephony"]

@@ -67,7 +67,7 @@ async def test_each_script_has_its_outcome(
             script=Request.Script.Value(script),
             at_once=True,
             user_ids=[anna.id, world.tenant.admin.id],
-        )  # fmt: skip
+        )
     )
     assert call.number == "+48600100200"
     assert (Call.Outcome.Name(call.outcome), call.state) == (outcome, Call.STATE_ENDED)

@@ -144,9 +144,7 @@ class _Session:
                 problem = type(error).__name__
             except _GONE as cut:
                 problem = str(cut) or type(cut).__name__
-            except (
-                Exception
-            ) as error:  # one exchange's surprises must not end the sessions with the others
+            except Exception as error:  # allow broad-except: it must end no other session
                 problem = f"a defect of the program: {place_of(error)}"
             if problem:
                 log.warning("exchange %s: the session ended: %s", self._id, problem)

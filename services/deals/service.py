@@ -26,6 +26,7 @@ from services.deals import (
 )
 from services.deals.rpc import DealsRpcs
 from services.deals.rpc.board import BoardsRpcs
+from services.deals.rpc.carriers import CarriersRpcs
 from services.deals.rpc.changes import DealChangesRpcs
 from services.deals.rpc.commissions import CommissionsRpcs
 from services.deals.rpc.contracts import ContractsRpcs
@@ -43,6 +44,7 @@ service = Service(
     name="deals",
     servicers=[
         BoardsRpcs,
+        CarriersRpcs,
         CommissionsRpcs,
         ContractsRpcs,
         DealChangesRpcs,

@@ -40,7 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "PriceList": {"name": "L #", "prices": [{"product_id": "@product", "unit_price": "1"}]},
     "Line": {"quantity": "1", "unit_price": "1"},
     "Contract": {"contact_id": "@contact"}, "Payment": {"amount": "100"}, "Allocation": {"amount": "1"}, "RefundPaymentRequest": {"amount": "1"},
-    "PaymentProvider": {"name": "P #"},
+    "PaymentProvider": {"name": "P #"}, "Carrier": {"name": "C #"},
     "CommissionPlan": {"name": "C #"}, "CommissionTerms": {"percent": "5"}, "SalesPlan": {"name": "S #", "target": "100", "period": 1},
     "CurrencyRate": {"currency": "EUR", "base_currency": "USD", "rate": "1.5"}, "ExplainAmountRequest": {"object": "deal"},
     "Instalment": {"percent": "100"}, "NumberSeries": {"type": 1, "pattern": "F/{year}/{number}"},

@@ -35,13 +35,13 @@ OF_PERSONS = {
     sales_facts.name, seeds.name, stays.name,
 }  # fmt: skip
 NOT_PERSONAL = {
-    "deal_change_items", "deal_sums", "deal_task_types", "deal_tasks", "deal_touches", "handover_moves", "handover_stages", "invoice_numbers", "measurements",
+    "carrier_events", "carrier_seeds", "deal_change_items", "deal_sums", "deal_task_types", "deal_tasks", "deal_touches", "handover_moves", "handover_stages", "invoice_numbers", "measurements",
     "payment_provider_events", "payment_provider_seeds", "prices", "quote_numbers",
 }  # fmt: skip
 OF_NOBODY = {
     "custom_field", "import", "saved_view", "pipeline", "deal_reason", "sales_method", "deal_settings", "legal_entity", "price_list",
     "bank_statement", "product", "product_family", "tax_class", "commission", "commission_plan", "currency_rate", "deal_change", "sales_plan",
-    "payment_provider",
+    "payment_provider", "carrier",
 }  # fmt: skip
 """Records that never name a customer."""
 

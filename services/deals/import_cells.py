@@ -13,6 +13,7 @@ from chassis.kit.imports.moments import Said
 from chassis.kit.imports.values import WrongValue
 from chassis.times import to_datetime
 from crm.deals.v1 import deal_pb2
+from services.deals import import_names
 from services.deals.money import currencies
 
 Deal = deal_pb2.Deal
@@ -113,6 +114,15 @@ def _put_owner(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     draft.deal.owner_id = id
 
 
+def _put_labels(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    said = import_names.labels(terms, cell)
+    draft.deal.label_ids.extend(id for id in said if id not in draft.deal.label_ids)
+
+
+def _put_source(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    draft.deal.source_id = import_names.source(terms, cell)
+
+
 def _put_stage_dates(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     order = terms.date_orders.get(column, values.DMY)
     for text in cell.replace("\n", ";").split(";"):
@@ -153,6 +163,8 @@ _PUT: dict[str, Put] = {
     "end_note": _put_said("end_note"),
     "stage_dates": _put_stage_dates,
     "owner": _put_owner,
+    "labels": _put_labels,
+    "source": _put_source,
     "contact": _put_party("contact"),
     "contact.external_id": _put_party("contact", named_keys.EXTERNAL),
     "contact.phone": _put_party("contact", named_keys.PHONE),
@@ -167,7 +179,7 @@ _PUT: dict[str, Put] = {
 
 
 def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """The deal's cells by target; `names` are those of pipelines, stages, reasons and users by id."""
+    """The deal's cells by target; `names` are those of pipelines, stages, reasons, users, labels and sources by id."""
     ending, day = deal.ending, deal.expected_close_date
     began = deal.request_time if deal.HasField("request_time") else deal.create_time
     found = {
@@ -185,6 +197,8 @@ def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[
         "end_note": [ending.note],
         "stage_dates": ["; ".join(_stages(deal, names["stages"]))],
         "owner": [names["users"].get(deal.owner_id, "")],
+        "labels": import_names.label_cells(deal, names),
+        "source": [names["sources"].get(deal.source_id, "")],
         "contact": [deal.contact_id],
         "company": [deal.company_id],
         "external_ids": custom_cells.external_id_cells(deal),

@@ -4,6 +4,7 @@ Guards and ways of stages are not asked: what a file tells has happened.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -64,6 +65,8 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
     id, state = deal.id, wish.state
     deal.MergeFrom(wish)
     deal.id, deal.owner_id = id, owner_of(terms, wish)
+    deal.source_id = deal.source_id or terms.imported.options.source_id
+    _add_labels(deal, terms.imported.options.label_ids)
     rules.begin(deal, by=terms.actor_user_id, home=terms.facts["homes"].get(deal.owner_id, ""))
     pipeline = terms.facts["pipeline_by_id"][wish.pipeline_id]
     stage = pipeline_rules.stage_of(pipeline, wish.stage_id) or Stage()
@@ -101,6 +104,8 @@ def change(terms: Terms, deal: Deal, wish: Deal) -> None:
         elif name == "external_ids":
             known = {each.system for each in deal.external_ids}
             deal.external_ids.extend(each for each in value if each.system not in known)
+        elif name == "label_ids":
+            _add_labels(deal, value)
         elif name in _FACTS or (name == "amount" and deal.lines):
             continue
         elif field.message_type is not None:
@@ -108,6 +113,7 @@ def change(terms: Terms, deal: Deal, wish: Deal) -> None:
                 getattr(deal, name).CopyFrom(value)
         elif terms.overwrites or not getattr(deal, name):
             setattr(deal, name, value)
+    _add_labels(deal, terms.imported.options.label_ids)
     if deal == before:
         return
     rules.keep_ended(deal, before, moving.state_of(before))
@@ -123,6 +129,10 @@ def stays(deal: Deal) -> list[tuple[str, datetime, datetime | None]]:
     ended = None if deal.state == Deal.STATE_OPEN else to_datetime(deal.ending.time)
     went = [*(at for _, at in came[1:]), ended]
     return [(id, at, left) for (id, at), left in zip(came, went, strict=True)]
+
+
+def _add_labels(deal: Deal, ids: Iterable[str]) -> None:
+    deal.label_ids.extend(id for id in ids if id not in deal.label_ids)
 
 
 # -- the parts of a line ---------------------------------------------------------------------------

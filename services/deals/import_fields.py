@@ -38,6 +38,9 @@ DEAL = [
             " sejarah peringkat", hides="past_stays"),
     _target("owner", "owner, deal owner, assigned to, responsible, salesperson, seller, opiekun, właściciel, handlowiec, odpowiedzialny,"
             " pemilik, penanggung jawab, pemunya, jurujual", hides="owner_id"),
+    _target("labels", "label, labels, tag, tags, category, categories, etykieta, etykiety, kategoria, tagi, kategori, penanda",
+            hides="label_ids"),
+    _target("source", "source, lead source, deal source, origin, źródło, źródło szansy, skąd, sumber, asal, punca", hides="source_id"),
     _target("contact", "contact, contact id, customer, customer id, client, kontakt, klient, id klienta, id kontaktu, pelanggan,"
             " id pelanggan, kontak, id kontak", hides="contact_id"),
     _target("contact.external_id", "customer number, client number, contact external id, nr klienta, numer klienta, kod klienta,"

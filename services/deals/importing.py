@@ -23,6 +23,7 @@ from services.deals import (
     import_cells,
     import_deals,
     import_fields,
+    import_names,
     import_parties,
     people,
     sales,
@@ -69,6 +70,7 @@ class Deals:
             "pipeline_by_id": {p.id: p for p in pipelines},
             "pipeline": first[0].key if first else "",
             "reasons": reasons,
+            **await import_names.facts(tx),
         }
 
     # -- a line -------------------------------------------------------------------------------
@@ -161,6 +163,7 @@ class Deals:
             "stages": {stage.id: stage.key for pipeline in pipelines for stage in pipeline.stages},
             "reasons": {reason.id: reason.name for reason in reasons},
             "users": {id: u["email"] or u["name"] for id, u in tx.directory.users().items()},
+            **await import_names.names(tx),
         }
 
     async def beside(

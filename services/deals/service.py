@@ -4,6 +4,7 @@ from chassis.service import Service
 from services.deals import (
     changes,
     consumers,
+    consumers_catalogues,
     consumers_life,
     consumers_parties,
     consumers_party_keys,
@@ -61,6 +62,7 @@ service = Service(
     ],
     consumers=[
         consumers.seed,
+        consumers_catalogues.follow,
         consumers_parties.follow,
         consumers_party_keys.follow,
         consumers_products.seed_taxes,

@@ -35,7 +35,7 @@ OF_PERSONS = {
     sales_facts.name, seeds.name, stays.name,
 }  # fmt: skip
 NOT_PERSONAL = {
-    "carrier_events", "carrier_seeds", "deal_change_items", "deal_sums", "deal_task_types", "deal_tasks", "deal_touches", "handover_moves", "handover_stages", "invoice_numbers", "measurements",
+    "carrier_events", "carrier_seeds", "catalogue_names", "deal_change_items", "deal_sums", "deal_task_types", "deal_tasks", "deal_touches", "handover_moves", "handover_stages", "invoice_numbers", "measurements",
     "payment_provider_events", "payment_provider_seeds", "prices", "quote_numbers",
 }  # fmt: skip
 OF_NOBODY = {

@@ -76,8 +76,12 @@ class Clerk:
 
     async def export(self, request: Any) -> str:
         """The content of an exported file."""
-        verb = self.stub.ExportDeals if isinstance(request, pb.ExportDealsRequest) else self.stub.ExportProducts  # fmt: skip
-        operation = await self.done((await verb(request)).name)
+        verb = getattr(self.stub, type(request).__name__.removesuffix("Request"))
+        return await self.file_of(await verb(request))
+
+    async def file_of(self, started: operations_pb2.Operation) -> str:
+        """The content of the file that an operation writes."""
+        operation = await self.done(started.name)
         listed = common_pb2.ListedFile()
         operation.response.Unpack(listed)
         blobs = self.world.running.process.runtimes["deals"].blobs

@@ -1,4 +1,4 @@
-"""Make carriers, what their secrets are made of, and the events that they told."""
+"""Make carriers, what their secrets are made of, the events that they told, and how labels and sources are called."""
 
 from chassis.db.migrations_env import execute_file
 

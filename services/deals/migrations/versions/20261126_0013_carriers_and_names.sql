@@ -65,3 +65,17 @@ CREATE INDEX ix_carriers_history_valid ON carriers_history (tenant_id, valid_fro
 GRANT SELECT, INSERT, UPDATE, DELETE ON carriers_history TO {role};
 ALTER TABLE carriers_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON carriers_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE TABLE catalogue_names (
+    tenant_id UUID NOT NULL,
+    object TEXT NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, object, id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON catalogue_names TO {role};
+ALTER TABLE catalogue_names ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON catalogue_names USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW catalogue_names_of_tenant AS SELECT * FROM catalogue_names WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON catalogue_names_of_tenant TO {role};

@@ -97,6 +97,28 @@ PAYMENT = [
 ]  # fmt: skip
 
 
+PRICE = [
+    _target("list_id", "price list id, list id, id cennika, id daftar harga, id senarai harga", hides="id"),
+    _target("name", "price list, price list name, list, list name, cennik, nazwa cennika, daftar harga, nama daftar harga, senarai harga,"
+            " nama senarai harga"),
+    _target("group", "group, price group, grupa, grupa cen, grupa cennika, kelompok, kelompok harga, kumpulan, kumpulan harga"),
+    _target("currency", "currency, waluta, mata uang, mata wang"),
+    _target("tax_included", "tax included, with tax, gross, brutto, z podatkiem, z vat, termasuk pajak, termasuk cukai", kind="yes_no"),
+    _target("from_date", "valid from, from, from date, start date, first day, ważny od, ważna od, obowiązuje od, od, data od, berlaku dari,"
+            " berlaku mulai, mulai berlaku, sah dari, tarikh mula", kind="date"),
+    _target("until_date", "valid to, valid until, until, to, to date, end date, last day, ważny do, ważna do, obowiązuje do, do, data do,"
+            " berlaku sampai, berlaku hingga, sah hingga, tarikh tamat", kind="date"),
+    _target("party", "for, for whom, customers, kind of customer, dla kogo, rodzaj klienta, untuk, untuk siapa, jenis pelanggan"),
+    _target("labels", "label, labels, tag, tags, etykieta, etykiety, tagi, penanda", hides="label_ids"),
+    _target("sku", "sku, product number, article number, product, code, product code, index, symbol, kod, kod produktu, indeks, produkt,"
+            " numer katalogowy, kode, kode produk, nomor produk, produk, kod barang, nombor produk", hides="prices"),
+    _target("unit_price", "price, unit price, net price, cena, cena jednostkowa, cena netto, harga, harga satuan, harga seunit", kind="number",
+            hides="prices"),
+    _target("from_quantity", "from quantity, min quantity, minimum quantity, quantity, quantity from, od ilości, ilość od, minimalna ilość,"
+            " ilość, jumlah minimum, mulai jumlah, jumlah dari, kuantiti minimum, dari kuantiti", kind="number", hides="prices"),
+]  # fmt: skip
+
+
 def with_custom(targets: list[Target], custom: Iterable[common.CustomField]) -> list[Target]:
     """The targets and the tenant's own fields, called by their label or key."""
     own = [

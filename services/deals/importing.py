@@ -31,6 +31,7 @@ from services.deals import (
 )
 from services.deals.import_cells import Draft
 from services.deals.import_payments import Payments
+from services.deals.import_prices import PriceLists
 from services.deals.import_products import Products
 from services.deals.store import imports as keys
 
@@ -175,7 +176,9 @@ class Deals:
         raise errors.NoCards
 
 
-ADAPTERS: Mapping[str, Adapter] = {"deals": Deals(), "payments": Payments(), "products": Products()}
+ADAPTERS: Mapping[str, Adapter] = {
+    "deals": Deals(), "payments": Payments(), "priceLists": PriceLists(), "products": Products(),
+}  # fmt: skip
 
 
 def _keys(deal: Deal) -> list[str]:

@@ -345,7 +345,7 @@ class NoCards(errors.InvalidArgument):
 
     def __init__(self) -> None:
         super().__init__(
-            "deals and products cannot be written as vCards; ask for CSV or XLSX",
+            "deals, products and prices cannot be written as vCards; ask for CSV or XLSX",
             [Violation("format", "must be CSV or XLSX")],
         )
 

@@ -1,4 +1,4 @@
-"""What the tests of imports of deals and products share: somebody with files, imports of them, and what is left of them."""
+"""What the tests of imports share: somebody with files, imports of them, and what is left of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -107,9 +107,9 @@ def counts(made: Any) -> dict[str, int]:
 
 
 async def content_of(world: World) -> dict[str, Any]:
-    """Every living deal and product without etag and time of change, which no undo gives back; stays, timers, sales facts' sums."""
+    """Every living deal, product and price list without etag and time of change, which no undo gives back; stays, timers, sales facts' sums."""
     found: dict[str, Any] = {}
-    for table in ("deals", "products"):
+    for table in ("deals", "products", "price_lists"):
         rows = await world.running.rows(
             "deals", f"SELECT json FROM {table} WHERE tenant_id = $1 AND delete_time IS NULL", world.tenant.id
         )  # fmt: skip

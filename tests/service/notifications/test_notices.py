@@ -84,7 +84,7 @@ async def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
     assert len(await world.running.events(world.tenant, "NoticeCreated")) == 1
 
 
-@pytest.mark.parametrize("cause", ["import", "handover", "merge", "undo", "absence", "erasure"])
+@pytest.mark.parametrize("cause", ["change", "import", "handover", "merge", "undo", "absence", "erasure"])  # fmt: skip
 async def test_housekeeping_tells_nobody(world: World, cause: str) -> None:
     ola = await world.worker()
     await world.publish(tasks.TaskAssigned(task=task(ola.id)), cause=cause)

@@ -40,10 +40,12 @@ NOT_PERSONAL = {
 }  # fmt: skip
 OF_NOBODY = {
     "custom_field", "import", "saved_view", "pipeline", "deal_reason", "sales_method", "deal_settings", "legal_entity", "price_list",
-    "bank_statement", "product", "product_family", "tax_class", "commission", "commission_plan", "currency_rate", "deal_change", "sales_plan",
+    "bank_statement", "product", "product_family", "tax_class", "commission", "commission_plan", "currency_rate", "sales_plan",
     "payment_provider", "carrier",
 }  # fmt: skip
 """Records that never name a customer."""
+OF_FILTERS = {"deal_change"}
+"""Records whose filter may name one; it goes (chassis.kit.erased_filters)."""
 
 _TENANT, _IDS = bindparam("tenant_id", type_=Uuid), bindparam("ids", type_=ARRAY(Uuid))
 _REQUESTS = bindparam("request_ids", type_=ARRAY(Uuid))
@@ -67,7 +69,7 @@ def unplaced() -> list[str]:
         for table in metadata.sorted_tables
         if "resource" not in table.info and not table.info.get("history")
     }
-    return sorted((plain - known) | (records - OF_NOBODY - naming().keys()))
+    return sorted((plain - known) | (records - OF_NOBODY - OF_FILTERS - naming().keys()))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------------

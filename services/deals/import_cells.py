@@ -38,6 +38,8 @@ class Draft:
     competitor: str = ""
     created: Said | None = None
     ended: Said | None = None
+    promised: Said | None = None
+    promise_kept: Said | None = None
     contact: list[str] = field(default_factory=list)
     company: list[str] = field(default_factory=list)
 
@@ -89,6 +91,10 @@ def _put_state(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     if state is None:
         raise WrongValue(f"{cell!r} is none of open, won, lost")
     draft.deal.state = state
+
+
+def _put_promise_text(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    draft.deal.promise.text = cell
 
 
 def _put_amount(terms: Terms, draft: Draft, column: int, cell: str) -> None:
@@ -161,6 +167,9 @@ _PUT: dict[str, Put] = {
     "reason": _put_said("reason"),
     "competitor": _put_said("competitor"),
     "end_note": _put_said("end_note"),
+    "promised": _put_moment("promised"),
+    "promise_text": _put_promise_text,
+    "promise_kept": _put_moment("promise_kept"),
     "stage_dates": _put_stage_dates,
     "owner": _put_owner,
     "labels": _put_labels,
@@ -180,7 +189,7 @@ _PUT: dict[str, Put] = {
 
 def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
     """The deal's cells by target; `names` are those of pipelines, stages, reasons, users, labels and sources by id."""
-    ending, day = deal.ending, deal.expected_close_date
+    ending, day, promise = deal.ending, deal.expected_close_date, deal.promise
     began = deal.request_time if deal.HasField("request_time") else deal.create_time
     found = {
         "title": [deal.title],
@@ -195,6 +204,9 @@ def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[
         "reason": [names["reasons"].get(ending.reason_id, "")],
         "competitor": [ending.competitor],
         "end_note": [ending.note],
+        "promised": [_written(promise.time) if promise.HasField("time") else ""],
+        "promise_text": [promise.text],
+        "promise_kept": [_written(promise.kept_time) if promise.HasField("kept_time") else ""],
         "stage_dates": ["; ".join(_stages(deal, names["stages"]))],
         "owner": [names["users"].get(deal.owner_id, "")],
         "labels": import_names.label_cells(deal, names),

@@ -46,6 +46,7 @@ def complete(terms: Terms, draft: Draft, wrong: list[str]) -> None:
         _put_state(terms, draft, wrong)
         if not wrong:
             _put_stages(terms, draft, pipeline, wrong)
+    _put_promise(terms, draft, wrong)
     if not deal.title.strip():
         wrong.append("title: is required; map the column that says what the deal is about")
     systems = [each.system for each in deal.external_ids]
@@ -84,6 +85,7 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
     missing = [k for k, known in terms.custom.items() if known.required and k not in deal.custom]
     if missing:
         raise LineRefused("; ".join(f"custom.{key} is required" for key in missing))
+    _zone_promise(terms, deal)
     rules.normalise(deal)
     rules.check(deal, deal, now=terms.now, today=terms.facts["today"])  # days of the past are right
     shape.check(deal, writes=True)
@@ -108,12 +110,15 @@ def change(terms: Terms, deal: Deal, wish: Deal) -> None:
             _add_labels(deal, value)
         elif name in _FACTS or (name == "amount" and deal.lines):
             continue
+        elif name == "promise" and deal.HasField("promise"):
+            _promise_anew(terms, deal, value)
         elif field.message_type is not None:
             if terms.overwrites or not deal.HasField(name):
                 getattr(deal, name).CopyFrom(value)
         elif terms.overwrites or not getattr(deal, name):
             setattr(deal, name, value)
     _add_labels(deal, terms.imported.options.label_ids)
+    _zone_promise(terms, deal)
     if deal == before:
         return
     rules.keep_ended(deal, before, moving.state_of(before))
@@ -223,6 +228,42 @@ def _put_stages(terms: Terms, draft: Draft, pipeline: Pipeline, wrong: list[str]
     deal.request_time.CopyFrom(to_timestamp(began or came[0][0]))
     for at, stage in came[:-1]:
         deal.past_stays.add(stage_id=stage.id, enter_time=to_timestamp(at))
+
+
+def _put_promise(terms: Terms, draft: Draft, wrong: list[str]) -> None:
+    """What was promised by when. Of a deal that was won what is over counts as kept in time, unless the file or its options say more."""
+    deal, zone = draft.deal, terms.facts["zone"]
+    if draft.promised is None:
+        if deal.HasField("promise") or draft.promise_kept is not None:
+            wrong.append("promised: is required beside promise_text and promise_kept; map the column that says by when")  # fmt: skip
+        return
+    promise, by = deal.promise, draft.promised.until(zone)
+    promise.time.CopyFrom(to_timestamp(by))
+    if draft.promise_kept is not None:
+        kept = draft.promise_kept.past(zone, terms.now)
+        if kept > terms.now:
+            wrong.append(f"promise_kept: is {kept.isoformat()}, which is still to come; correct it")
+        promise.kept_time.CopyFrom(to_timestamp(kept))
+    elif by <= terms.now and deal.state == Deal.STATE_WON and not terms.imported.options.tell_missed_promises:  # fmt: skip
+        promise.kept_time.CopyFrom(promise.time)
+
+
+def _promise_anew(terms: Terms, deal: Deal, wish: deal_pb2.Promise) -> None:
+    """Another day, or more about it; how long before it somebody is told stays as it was chosen."""
+    if not terms.overwrites:
+        return
+    if wish.time != deal.promise.time:
+        deal.promise.ClearField("kept_time")
+    for field, _ in wish.ListFields():
+        deal.promise.ClearField(
+            field.name
+        )  # a moment merged into another one would keep its fraction
+    deal.promise.MergeFrom(wish)
+
+
+def _zone_promise(terms: Terms, deal: Deal) -> None:
+    if deal.HasField("promise"):
+        deal.promise.zone = deal.promise.zone or terms.facts["zone"]
 
 
 def _refuse_facts(deal: Deal, wish: Deal) -> None:

@@ -34,6 +34,12 @@ DEAL = [
             " sebab kalah", hides="ending"),
     _target("competitor", "competitor, lost to, konkurent, konkurencja, pesaing", hides="ending"),
     _target("end_note", "closing note, lost note, notatka zamknięcia, catatan penutup, nota penutup", hides="ending"),
+    _target("promised", "promised, promised on, promised by, promise date, promised delivery, delivery date, obiecane na, obiecany termin,"
+            " termin realizacji, data dostawy, dijanjikan, tanggal janji, tanggal pengiriman, tarikh janji, tarikh penghantaran",
+            kind="date", hides="promise"),
+    _target("promise_text", "promise, what was promised, obietnica, co obiecano, janji", hides="promise"),
+    _target("promise_kept", "promise kept, promise kept on, delivered, delivered on, obietnica spełniona, dostarczono, data realizacji,"
+            " janji dipenuhi, terkirim, dihantar", kind="date", hides="promise"),
     _target("stage_dates", "stage dates, stage history, daty etapów, historia etapów, tanggal tahap, riwayat tahap, tarikh peringkat,"
             " sejarah peringkat", hides="past_stays"),
     _target("owner", "owner, deal owner, assigned to, responsible, salesperson, seller, opiekun, właściciel, handlowiec, odpowiedzialny,"

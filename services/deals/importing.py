@@ -1,7 +1,8 @@
 """Deals as the kit's imports and exports see them: how a line becomes one, and what goes with it.
 
-What a file tells of the past is history: nobody is told of it (events say cause import), no timer is set, and it counts for no
-plan and no commission unless the import says so (options.count_sales).
+What a file tells of the past is history: nobody is told of it (events say cause import), no timer is set for it
+(options.tell_missed_promises), and it counts for no plan and no commission (options.count_sales), unless the import says so. What is
+promised by a day to come is watched as if somebody had typed it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from services.deals import (
     import_names,
     import_parties,
     people,
+    promises,
     sales,
     store,
 )
@@ -127,10 +129,12 @@ class Deals:
         if gone:
             await keys.drop_stays(tx, gone)
         imported = await keys.imports.find(tx, tx.cause.id)
-        counts = imported is not None and imported.options.count_sales
+        options = imported.options if imported is not None else pb.ImportOptions()
+        counts, tells_missed = options.count_sales, options.tell_missed_promises
         for deal, doc in changes:
             old = Deal.FromString(doc) if doc else None
             await sales.follow_deal(tx, deal, old, counts=counts if old is None else None)
+            await promises.follow(tx, deal, old, tells_missed=tells_missed)
 
     async def undone(self, tx: Tx) -> None:
         """Nothing more."""

@@ -191,9 +191,12 @@ def is_public(quote: Quote, now: datetime) -> bool:
     return quote.HasField("send_time") and not is_over(quote, now)
 
 
-def opened(quote: Quote, at: datetime) -> None:
-    """Somebody has opened its page for the first time."""
+def opened(quote: Quote, at: datetime) -> bool:
+    """Somebody has its page before him; true if that is the first time of a quote that waits for his answer."""
+    if quote.state != Quote.STATE_SENT or quote.HasField("open_time"):
+        return False
     quote.open_time.CopyFrom(to_timestamp(at))
+    return True
 
 
 def answer(

@@ -80,7 +80,7 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
         deal.ClearField("idle_time")
     elif deal.owner_id not in terms.facts["active"]:
         raise errors.OwnerNotActive(deal.owner_id, "owner")
-    if deal.amount and deal.currency == terms.facts["base_currency"] and state not in _ENDED:
+    if deal.amount and deal.currency == terms.facts["base_currency"]:
         deal.base_amount = deal.amount
     missing = [k for k, known in terms.custom.items() if known.required and k not in deal.custom]
     if missing:

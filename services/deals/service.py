@@ -23,6 +23,7 @@ from services.deals import (
     timers_contracts,
     timers_invoices,
     timers_quotes,
+    timers_rates,
     timers_statements,
 )
 from services.deals.rpc import DealsRpcs
@@ -88,6 +89,7 @@ service = Service(
         *following_parties.parties.timers,
         *erasing.erased.timers,
         timers_quotes.expire,
+        timers_rates.fill,
         timers_statements.match,
         timers_invoices.overdue,
     ],

@@ -18,7 +18,7 @@ from services.deals.store.commissions import (
     sum_commissions,
 )
 from services.deals.store.contracts import contracts
-from services.deals.store.deals import deals
+from services.deals.store.deals import NO_ID, deals, unconverted_deals
 from services.deals.store.deliveries import deliveries, deliveries_of, deliveries_tracked
 from services.deals.store.following import made_for
 from services.deals.store.forecast import expected
@@ -84,6 +84,7 @@ from services.deals.store.statements import (
 from services.deals.store.stays import add_stay, end_stay, stays_of
 
 __all__ = [
+    "NO_ID",
     "add_prices",
     "add_stay",
     "all_commission_plans",
@@ -178,6 +179,7 @@ __all__ = [
     "take_number",
     "tax_class_with_key",
     "tax_classes",
+    "unconverted_deals",
     "unlinked_payments",
     "valid_prices",
     "waiting_deals",

@@ -91,6 +91,7 @@ service = Service(
         timers_quotes.expire,
         timers_rates.fill,
         timers_statements.match,
+        timers_statements.rematch,
         timers_invoices.overdue,
     ],
     operations=[

@@ -1,4 +1,5 @@
-"""Tell deals for which no rate is known from those that are worth nothing, and find sales facts by whose they are.
+"""Tell deals for which no rate is known from those that are worth nothing, find sales facts by whose they are, and money of which nobody
+knows what it is by its currency.
 
 The trigger of 20261125_0011 counts them from here on; a deal without a base amount adds nothing to the sums in the company's currency.
 Names are qualified, because pg_restore empties the search path.

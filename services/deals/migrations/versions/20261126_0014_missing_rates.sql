@@ -7,3 +7,4 @@ CREATE VIEW deal_sums_of_tenant AS SELECT * FROM deal_sums WHERE tenant_id = nul
 GRANT SELECT ON deal_sums_of_tenant TO {role};
 CREATE INDEX ix_sales_facts_contact ON sales_facts (tenant_id, contact_id) WHERE contact_id IS NOT NULL;
 CREATE INDEX ix_sales_facts_company ON sales_facts (tenant_id, company_id) WHERE company_id IS NOT NULL;
+CREATE INDEX ix_bank_statement_lines_unknown ON bank_statement_lines (tenant_id, currency, id) WHERE state IN (1, 3) AND NOT outgoing;

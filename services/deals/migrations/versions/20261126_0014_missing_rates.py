@@ -8,7 +8,7 @@ Names are qualified, because pg_restore empties the search path.
 from chassis.db.migrations_env import execute, execute_file
 
 revision = "20261126_0014"
-down_revision = "20261125_0012"
+down_revision = "20261126_0013"
 
 _KEYS = "tenant_id, pipeline_id, stage_id, owner_id, department_id, currency, probability"
 _COLUMNS = f"{_KEYS}, count, amount, base_amount, unconverted"

@@ -221,22 +221,25 @@ class Pools:
         try:
             async with asyncio.timeout(max(0.0, min(ends - began, _MOVES_AFTER_S))):
                 await waiter.told
-        except BaseException as error:
-            if waiter.told.done() and not waiter.told.cancelled():
-                self._wake_one(
-                    url
-                )  # was told of a free connection and cannot use it: the next one can
-            if not isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
+            self._pass_on(waiter)
             if time.monotonic() >= ends:
                 raise errors.Unavailable(
                     "every database connection is busy; try again", retry_after_s=1
                 ) from None
+        except BaseException:
+            self._pass_on(waiter)
+            raise
         finally:
             if waiter.told.done() or time.monotonic() >= ends:
                 telemetry.POOL_WAIT_SECONDS.observe(time.monotonic() - since)
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+    def _pass_on(self, waiter: _Waiter) -> None:
+        """Whoever was told of a free connection and cannot use it lets the next one know."""
+        if waiter.told.done() and not waiter.told.cancelled():
+            self._wake_one(waiter.url)
 
     def _wake_one(self, url: str = "") -> None:
         """Tells the first who waits, of those for this database if there are any."""

@@ -203,13 +203,12 @@ class Pools:
         return (not self._used[url] or idle_s > _MOVES_AFTER_S) and self._close_oldest_free()
 
     def _is_owed(self, url: str) -> bool:
-        """True if a connection that is given back should make room for another database that has waited for long."""
+        """True if a connection that is given back should make room: another database has none to wait for, or waited for long."""
         first = self._waiters[0] if self._waiters else None
-        return (
-            first is not None
-            and first.url != url
-            and time.monotonic() - first.since > _MOVES_AFTER_S
-        )
+        if first is None or first.url == url:
+            return False
+        has_some = self._used[first.url] or any(free.url == first.url for free in self._free)
+        return not has_some or time.monotonic() - first.since > _MOVES_AFTER_S
 
     async def _wait(self, url: str, since: float, deadline: float | None) -> None:
         """Returns when it is worth looking again; who has waited before keeps the place in front."""

@@ -135,6 +135,39 @@ def personal_objects() -> frozenset[str]:
 
 
 @functools.cache
+def revealing(object: str) -> dict[str, frozenset[str]]:
+    """Path of such a record -> the paths of the fields that are reckoned from it."""
+    found: dict[str, set[str]] = {}
+    for path, field in _fields_of(object):
+        if source := field.GetOptions().Extensions[options_pb2.reveals]:
+            found.setdefault(source, set()).add(path)
+    return {source: frozenset(paths) for source, paths in found.items()}
+
+
+@functools.cache
+def kept_unseen(object: str) -> frozenset[str]:
+    """Paths of list items' fields of such a record that callers need not see to write the list."""
+    kept = options_pb2.kept_unseen
+    return frozenset(path for path, f in _fields_of(object) if f.GetOptions().Extensions[kept])
+
+
+def _fields_of(object: str) -> list[tuple[str, descriptor.FieldDescriptor]]:
+    """Every field of such a record with its path, those of its parts too."""
+    found: list[tuple[str, descriptor.FieldDescriptor]] = []
+
+    def add(inside: descriptor.Descriptor, path: str, above: tuple[str, ...]) -> None:
+        for field in inside.fields:
+            found.append((f"{path}{field.name}", field))
+            part = field.message_type
+            if part is not None and part.full_name not in above:
+                add(part, f"{path}{field.name}.", (*above, part.full_name))
+
+    if (record := resources().get(object)) is not None:
+        add(record, "", (record.full_name,))
+    return found
+
+
+@functools.cache
 def events() -> dict[str, descriptor.Descriptor]:
     """full type name -> descriptor of every event."""
     return {desc.full_name: desc for desc in messages() if event_option(desc)}

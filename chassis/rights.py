@@ -64,7 +64,7 @@ class Rights:
         self._can: dict[tuple[str, str, str, bool], tuple[str, ...]] = {}
         for path in hidden:
             object, _, field = path.partition(".")
-            self._hidden[object] = self._hidden.get(object, frozenset()) | {field}
+            self._hidden[object] = self._hidden.get(object, frozenset()) | _telling(object, field)
         self.readable = (
             {k: frozenset(v) for k, v in readable.items()} if readable is not None else None
         )
@@ -255,6 +255,15 @@ class Rights:
         if scope == "team":
             return mine | self._people.members(department)
         return mine.union(*(self._people.members(id) for id in self._people.subtree(department)))
+
+
+def _telling(object: str, field: str) -> frozenset[str]:
+    """The field, and those that would tell of it or of what lies in it."""
+    found = {field}
+    for source, paths in contracts.revealing(object).items():
+        if source == field or source.startswith(f"{field}."):
+            found |= paths
+    return frozenset(found)
 
 
 def matching(

@@ -49,7 +49,7 @@ class Calls:
             metadata["authorization"] = authorization
         if viewed := exchange.headers.get(VIEW_AS):
             metadata["crm-view-as"] = viewed.decode("latin-1")
-        for name in (b"accept-language", b"user-agent", b"origin"):
+        for name in (b"accept-language", b"user-agent", b"origin", b"sec-purpose"):
             value = exchange.headers.get(name)
             if value is not None:
                 metadata[name.decode()] = value.decode("latin-1")

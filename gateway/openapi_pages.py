@@ -63,14 +63,40 @@ _PAYMENT_EVENT = {
     },
 }
 
-PAGES: dict[str, dict[str, Any]] = {
-    **VIEWS,
-    "/v1/public/webhooks/payments/{key}": {
+_DELIVERY_EVENT = {
+    "type": "object",
+    "required": ["id", "type", "time"],
+    "properties": {
+        "id": {
+            "type": "string",
+            "description": "The carrier's id of the event; each is taken once.",
+        },
+        "type": {
+            "enum": ["delivery.shipped", "delivery.delivered", "delivery.failed"],
+            "description": "What is delivered, or failed for good, stays so; what comes late changes nothing.",
+        },
+        "time": {"type": "string", "format": "date-time"},
+        "tracking_number": {
+            "type": "string",
+            "description": "The carrier's number of it; needed without a reference.",
+        },
+        "reference": {"type": "string", "description": "The delivery's id here."},
+        "tracking_url": {"type": "string", "format": "uri"},
+        "reason": {"type": "string", "description": "Why it does not reach the customer."},
+    },
+}
+
+
+def _signed(
+    operation: str, summary: str, signer: str, event: dict[str, Any], answer_field: str
+) -> dict[str, Any]:
+    """A call whose body is signed over its bytes."""
+    return {
         "post": {
-            "operationId": "PaymentProvidersService_TakePaymentEvent",
+            "operationId": operation,
             "tags": ["public"],
-            "summary": "Takes what a payment provider tells of a payment",
-            "description": "Signed with the provider's secret over the body byte by byte; a signature is good for 5 minutes.",
+            "summary": summary,
+            "description": f"Signed with the {signer}'s secret over the body byte by byte; a signature is good for 5 minutes.",
             "security": [],
             "parameters": [
                 {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
@@ -82,15 +108,30 @@ PAGES: dict[str, dict[str, Any]] = {
                     "schema": {"type": "string"},
                 },
             ],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _PAYMENT_EVENT}},
-            },
+            "requestBody": {"required": True, "content": {"application/json": {"schema": event}}},
             "responses": answer(
-                "Taken.", {"type": "object", "properties": {"paymentId": {"type": "string"}}}
+                "Taken.", {"type": "object", "properties": {answer_field: {"type": "string"}}}
             ),
         }
-    },
+    }
+
+
+PAGES: dict[str, dict[str, Any]] = {
+    **VIEWS,
+    "/v1/public/webhooks/payments/{key}": _signed(
+        "PaymentProvidersService_TakePaymentEvent",
+        "Takes what a payment provider tells of a payment",
+        "provider",
+        _PAYMENT_EVENT,
+        "paymentId",
+    ),
+    "/v1/public/webhooks/deliveries/{key}": _signed(
+        "CarriersService_TakeDeliveryEvent",
+        "Takes what a carrier tells of a delivery",
+        "carrier",
+        _DELIVERY_EVENT,
+        "deliveryId",
+    ),
     "/v1/events": {
         "get": {
             "operationId": "Gateway_Events",

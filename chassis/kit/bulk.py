@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import orjson
+from google.protobuf.message import Message
 from sqlalchemy import ARRAY
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
@@ -53,6 +54,8 @@ class Write:
     old_doc: bytes = b""
     action: str = ""
     """created, updated, deleted or undeleted; left empty, created or updated."""
+    fact: Message | None = None
+    """The event that tells of it, without `change` and record; where there is none, the kit's own for the action."""
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class _Prepared:
     changed: tuple[str, ...]
     doc: bytes
     json: bytes
+    fact: Message | None
 
 
 @dataclass(slots=True)
@@ -186,7 +190,7 @@ def _prepare(
         message.update_time.CopyFrom(now)
         action = one.action or ("updated" if old else "created")
         doc, json = message.SerializeToString(), codec.to_json(message)
-        prepared.append(_Prepared(message, old, action, changed, doc, json))
+        prepared.append(_Prepared(message, old, action, changed, doc, json, one.fact))
     prepared.sort(key=lambda p: p.message.id)  # one order for all writers: no deadlocks among them
     return prepared
 
@@ -228,15 +232,16 @@ def _event_columns(
     resource: "Resource[Any]", rows: list[_Prepared], stamp: Stamp
 ) -> list[list[str]]:
     """Subjects, headers and bodies of the events; what events of a batch have in common is encoded once."""
-    kinds: dict[tuple[str, int, tuple[str, ...]], _Told] = {}
+    kinds: dict[tuple[type[Any], str, int, tuple[str, ...]], _Told] = {}
     columns: list[list[str]] = [[], [], []]
     for p in rows:
-        key = (p.action, p.old, p.changed)
+        key = (type(p.fact), p.action, p.old, p.changed)
         if key not in kinds:
             kinds[key] = _told(resource, p, stamp)
         told, event_id = kinds[key], stamp.new_id()
         headers = told.headers.replace(told.event_id, event_id).replace(told.id, p.message.id)
-        body = told.head + p.json.decode() + told.tail
+        more = codec.to_json(p.fact)[1:-1].decode() if p.fact is not None else ""
+        body = told.head + p.json.decode() + ("," + more if more else "") + told.tail
         check_size(body)
         for column, value in zip(columns, (told.subject, headers, body), strict=True):
             column.append(value)
@@ -266,7 +271,8 @@ def _told(resource: "Resource[Any]", p: _Prepared, stamp: Stamp) -> _Told:
 
 def _event_text(resource: "Resource[Any]", p: _Prepared, stamp: Stamp) -> tuple[str, str, str]:
     """The event's type, and its JSON before and behind the record's."""
-    event, actor = kit_event(resource, p.action), stamp.actor
+    event = type(p.fact) if p.fact is not None else kit_event(resource, p.action)
+    actor = stamp.actor
     change = common_pb2.Change(
         actor=common_pb2.ActorRef(kind=actor.kind, id=actor.id, user_id=actor.user_id),
         cause=common_pb2.Cause(kind=stamp.cause.kind, id=stamp.cause.id),

@@ -9,7 +9,7 @@ one record follows and comes back:
     )
 
 and lists `parties.consumers` and `parties.timers` in its manifest. A kind of record (here "contact") is named by a field `<kind>_id`,
-and among others by columns `<kind>_ids` or `party_ids`. What the events carry: `<kind>_id`, who stays; `merged_ids` or
+and among others by columns `<kind>_ids` or `party_ids`. `rows` are tables of plain rows that follow besides. What the events carry: `<kind>_id`, who stays; `merged_ids` or
 `restored_ids`; `merge_id`.
 
 A merge is noted first, so that what names a merged one later names the survivor at once (`resolve`). What is there already follows in
@@ -34,14 +34,13 @@ from sqlalchemy import (
     bindparam,
     or_,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.call import Cause
 from chassis.db.statement import Statement
 from chassis.handlers import on_any, timer
-from chassis.kit import bulk
+from chassis.kit import bulk, following_rows
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 
@@ -113,8 +112,10 @@ class Following:
         divided: Mapping[type[Message], str],
         naming: Naming,
         rules: Rules,
+        rows: Sequence[Table] = (),
     ) -> None:
         self._united, self._divided, self._naming, self._rules = united, divided, naming, rules
+        self._rows = rows
         heard = (*united, *divided)
         hear = on_any(
             durable=f"{service}-merges",
@@ -167,6 +168,12 @@ class Following:
             await _keep(tx, merge_id, object, {id: befores[id] for id in written})
             if len(rows) == AT_ONCE:
                 return await tx.set_timer(_FOLLOW, merge_id, tx.now, wanted)
+        for table in following_rows.naming(self._rows, party):
+            moved = await following_rows.follow(
+                tx, table, party, merge_id, wanted["ids"], survivor_id, AT_ONCE
+            )
+            if moved == AT_ONCE:
+                return await tx.set_timer(_FOLLOW, merge_id, tx.now, wanted)
         if more:
             last = {**wanted, "last": True}
             await tx.set_timer(_FOLLOW, merge_id, tx.now + _WRITTEN_MEANWHILE, last)
@@ -190,6 +197,12 @@ class Following:
                 _RETURNED, merge_id=merge_id, object=object, record_ids=sorted(settled)
             )
             if len(before) == AT_ONCE or len(settled) < len(before):
+                return await tx.set_timer(_COME_BACK, merge_id, tx.now, wanted)
+        for table in following_rows.naming(self._rows, party):
+            seen = await following_rows.come_back(
+                tx, table, party, merge_id, wanted["ids"], sorted(stayed), AT_ONCE
+            )
+            if seen == AT_ONCE:
                 return await tx.set_timer(_COME_BACK, merge_id, tx.now, wanted)
 
     def _naming_party(self, party: str) -> dict[str, Resource[Any]]:
@@ -220,33 +233,22 @@ async def _write(
 
 # -- who went into whom ------------------------------------------------------------------------------------------------------
 
-_TYPES: dict[str, Any] = {
-    "ids": ARRAY(Uuid), "record_ids": ARRAY(Uuid), "befores": ARRAY(LargeBinary), "survivor_id": Uuid,
-    "merge_id": Uuid,
-}  # fmt: skip
-
-
-def _sql(sql: str, *names: str) -> Statement:
-    binds = (bindparam(name, type_=_TYPES.get(name)) for name in ("tenant_id", *names))
-    return Statement(text(sql).bindparams(*binds))
-
-
-_MERGE = _sql(
+_MERGE = following_rows.statement(
     "INSERT INTO merged_parties (tenant_id, object, id, survivor_id, merge_id)"
     " SELECT CAST(:tenant_id AS uuid), :object, id, CAST(:survivor_id AS uuid), CAST(:merge_id AS uuid)"
     " FROM unnest(CAST(:ids AS uuid[])) AS id ON CONFLICT (tenant_id, object, id)"
     " DO UPDATE SET survivor_id = excluded.survivor_id, merge_id = excluded.merge_id",
     "object", "survivor_id", "merge_id", "ids",
 )  # fmt: skip
-_UNMERGE = _sql(
+_UNMERGE = following_rows.statement(
     "DELETE FROM merged_parties WHERE tenant_id = :tenant_id AND merge_id = :merge_id", "merge_id"
 )
-_STANDS = _sql(
+_STANDS = following_rows.statement(
     "SELECT EXISTS (SELECT FROM merged_parties WHERE tenant_id = :tenant_id AND merge_id = :merge_id)",
     "merge_id",
 )
 # Merges make no cycle; the depth ends the walk even if its events came in another order.
-_SURVIVORS = _sql(
+_SURVIVORS = following_rows.statement(
     "WITH RECURSIVE up(id, survivor_id, depth) AS ("
     " SELECT id, survivor_id, 1 FROM merged_parties WHERE tenant_id = :tenant_id AND object = :object"
     " AND id = any(CAST(:ids AS uuid[]))"
@@ -277,19 +279,19 @@ async def survivors(tx: Tx, object: str, ids: Sequence[str]) -> dict[str, str]:
 
 # -- what followed -----------------------------------------------------------------------------------------------------------
 
-_KEEP = _sql(
+_KEEP = following_rows.statement(
     "INSERT INTO merge_moves (tenant_id, merge_id, object, record_id, before)"
     " SELECT CAST(:tenant_id AS uuid), CAST(:merge_id AS uuid), :object, n.id, n.before"
     " FROM unnest(CAST(:record_ids AS uuid[]), CAST(:befores AS bytea[])) AS n(id, before)"
     " ON CONFLICT (tenant_id, merge_id, object, record_id) DO NOTHING",
     "merge_id", "object", "record_ids", "befores",
 )  # fmt: skip
-_MOVED = _sql(
+_MOVED = following_rows.statement(
     "SELECT record_id, before FROM merge_moves WHERE tenant_id = :tenant_id AND merge_id = :merge_id"
     f" AND object = :object ORDER BY record_id LIMIT {AT_ONCE}",
     "merge_id", "object",
 )  # fmt: skip
-_RETURNED = _sql(
+_RETURNED = following_rows.statement(
     "DELETE FROM merge_moves WHERE tenant_id = :tenant_id AND merge_id = :merge_id AND object = :object"
     " AND record_id = any(CAST(:record_ids AS uuid[]))",
     "merge_id", "object", "record_ids",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import codec, errors
 from chassis.errors import Violation
 from chassis.kit.history import shown_actor, value_at
+from chassis.kit.showing import hidden_of
 from chassis.tx import Tx
 
 if TYPE_CHECKING:
@@ -40,10 +41,15 @@ async def check(
     seen, changed_by = resource.message.FromString(rows[0]["doc"]), {}
     for row in rows[1:]:
         changed_by.update(dict.fromkeys(row["changed"], row))
-    wanted = resource.message()
-    wanted.CopyFrom(current)
+    standing, wanted = resource.message(), resource.message()
+    for copy in (standing, wanted):
+        copy.CopyFrom(current)
     codec.merge(wanted, sent, mask)
-    then, now, want = (codec.to_dict(m) for m in (seen, current, wanted))
+    # What the caller does not see is neither told nor compared: his list has no values of it.
+    hidden = [p for p in hidden_of(tx, resource) if codec.has_path(current.DESCRIPTOR, p)]
+    for each in (seen, standing, wanted):
+        codec.hide(each, hidden)
+    then, now, want = (codec.to_dict(each) for each in (seen, standing, wanted))
     found = []
     for path in mask:
         row = next((r for name, r in changed_by.items() if _touches(name, path)), None)

@@ -1,6 +1,6 @@
 """What of a record a caller gets: the stored bytes with `can` behind them, or less where fields are hidden or chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +65,34 @@ def hidden_of(tx: Tx, resource: "Resource[Any]") -> frozenset[str]:
     return tx.rights.hidden(resource.object) | resource.hidden_custom(tx)
 
 
-def refuse_hidden(tx: Tx, resource: "Resource[Any]", paths: Sequence[str]) -> None:
-    """FieldHidden if a path is, holds or lies in a hidden field."""
+def refuse_hidden(
+    tx: Tx, resource: "Resource[Any]", paths: Sequence[str], *, kept: Collection[str] = ()
+) -> None:
+    """FieldHidden if a path is, holds or lies in a hidden field; one that is `kept` may be held."""
     hidden = hidden_of(tx, resource)
     named = [
         p
         for p in paths
-        if any(p == h or p.startswith(f"{h}.") or h.startswith(f"{p}.") for h in hidden)
+        if any(
+            p == h or p.startswith(f"{h}.") or (h not in kept and h.startswith(f"{p}."))
+            for h in hidden
+        )
+    ]
+    if named:
+        raise FieldHidden(resource.object, named)
+
+
+def refuse_unseen(
+    tx: Tx, resource: "Resource[Any]", paths: Sequence[str], sent: Any, kept: Collection[str]
+) -> None:
+    """FieldHidden if an item of a list among `paths` sets one of the `kept` fields that the caller does not see."""
+    named = [
+        f"{listed}[{at}].{field}"
+        for path in sorted(hidden_of(tx, resource).intersection(kept))
+        for listed, _, field in (path.partition("."),)
+        if listed in paths
+        for at, item in enumerate(getattr(sent, listed))
+        if getattr(item, field)
     ]
     if named:
         raise FieldHidden(resource.object, named)

@@ -188,7 +188,7 @@ class _Standard:
                 )
             _check_offered_id(new)
             _clear_output_only(new)
-            refuse_unwritable(tx, resource, _paths_set(new))
+            refuse_unwritable(tx, resource, _paths_set(new), new)
             if resource.default_owner and "owner_id" in resource.scope_columns and not new.owner_id:
                 new.owner_id = tx.actor.user_id
             files.check(new, None, allowed)
@@ -208,7 +208,7 @@ class _Standard:
         async def update(_: Any, request: Any, tx: Tx) -> Any:
             sent, mask = getattr(request, field), checked_mask(resource, request.update_mask.paths)
             allowed = await files.uploaded(tx, resource, sent)
-            refuse_unwritable(tx, resource, mask)
+            refuse_unwritable(tx, resource, mask, sent)
             old = await resource.get(tx, sent.id)
             if request.etag and request.etag != old.etag:
                 await late.check(tx, resource, old, sent, mask, request.etag)
@@ -333,9 +333,17 @@ def checked_mask(resource: Resource[Any], paths: Sequence[str]) -> list[str]:
     return list(paths)
 
 
-def refuse_unwritable(tx: Tx, resource: Resource[Any], paths: Sequence[str]) -> None:
-    """Refuses fields that are hidden from the caller or outside a token's writable list."""
-    showing.refuse_hidden(tx, resource, paths)
+def refuse_unwritable(
+    tx: Tx, resource: Resource[Any], paths: Sequence[str], sent: Any | None = None
+) -> None:
+    """Refuses fields that are hidden from the caller or outside a token's writable list.
+
+    A list in which only fields are hidden that its service keeps may be written by a record that was `sent` without them.
+    """
+    kept = contracts.kept_unseen(resource.object) if sent is not None else frozenset()
+    showing.refuse_hidden(tx, resource, paths, kept=kept)
+    if kept:
+        showing.refuse_unseen(tx, resource, paths, sent, kept)
     writable = tx.rights.writable
     if writable is None:
         return

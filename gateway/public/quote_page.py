@@ -1,4 +1,4 @@
-"""A quote as a page for the customer, in his language and its figures: a table that reads and prints well, and no script."""
+"""A quote as a page for the customer, in his language and its figures: a table that reads and prints well, without scripts too."""
 
 import copy
 import re
@@ -94,6 +94,7 @@ def render(quote: Quote, key: str, typed: Mapping[str, str], wrong: str, alert: 
         body += _answered(quote, words, figures, words[_ANSWERED[state]])
     elif state == _ANSWERABLE:
         body += _form(key, words, typed, wrong)
+        return _document(quote, title, body, _script(key))
     return _document(quote, title, body)
 
 
@@ -209,8 +210,13 @@ def _form(key: str, words: Mapping[str, str], typed: Mapping[str, str], wrong: s
 </form>"""
 
 
-def _document(quote: Quote, title: str, body: str) -> str:
-    return page.document(str(quote.get("language") or ""), title, body, _HEAD)
+def _script(key: str) -> str:
+    """What tells that a person has the page before him."""
+    return f'\n<script src="/static/quote.js" data-open="./{escape(key, quote=True)}:open" defer></script>'
+
+
+def _document(quote: Quote, title: str, body: str, script: str = "") -> str:
+    return page.document(str(quote.get("language") or ""), title, body, _HEAD + script)
 
 
 def _local(moment: str, zone: str) -> datetime:

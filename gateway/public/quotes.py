@@ -1,5 +1,7 @@
 """A customer's link to a quote: a page that works without scripts, and its JSON twin at the same addresses.
 
+One small script tells that a person has the page before him; who has none is seen when he answers.
+
 Browsers get the page, programs JSON. While the service is down the customer is told so, with everything typed still there.
 """
 
@@ -22,7 +24,10 @@ from gateway.routes import Handler, Table
 _SERVICE = "/crm.deals.v1.QuotesService/"
 PATH = "/v1/public/quotes/{key}"
 
-_POLICY = b"default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    b"frame-ancestors 'none'"
+)
 _ANSWERS = {
     "accept": quote_page_pb2.AcceptPublicQuoteRequest,
     "decline": quote_page_pb2.DeclinePublicQuoteRequest,
@@ -63,7 +68,14 @@ class QuotePages:
 
             return answered
 
+        def opened(target: Any) -> Handler:
+            async def handle(exchange: Exchange, variables: tuple[str, ...]) -> Response:
+                return _private(await call(target, variables, exchange))
+
+            return handle
+
         table.replace("GET", PATH, shown)
+        table.replace("POST", f"{PATH}:open", opened)
         for verb in _ANSWERS:
             table.replace("POST", f"{PATH}:{verb}", sent(verb))
 
@@ -141,5 +153,5 @@ def _private(response: Response) -> Response:
 
 
 def _html(exchange: Exchange, page: str, error: errors.CrmError | None = None) -> Response:
-    """A page that stands in no frame, loads only our own styles and posts only here."""
+    """A page that stands in no frame, loads only our own style and script and posts only here."""
     return html(exchange, page, _POLICY, error)

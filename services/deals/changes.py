@@ -2,8 +2,8 @@
 
 What a change is about is fixed when it is made: each deal is an item, and says what became of it. A step is one transaction:
 it takes the next items, writes their deals, and notes what became of them; so a run that is killed goes on where it was, and no
-deal is changed twice. Histories and events of the deals say why: cause `rpc` with the change's id, `undo` when put back.
-Each deal is told as DealUpdated.
+deal is changed twice. Histories and events of the deals say why: cause `change` with the change's id, `undo` when put back.
+Each deal is told, and goes on, as after the verb for one: DealStageChanged, DealAssigned, or DealUpdated for labels.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -129,10 +129,10 @@ async def _in_steps(run: OperationRun, state: "DealChange.State", step: Step) ->
         change = await store.changes.changes.find(tx, request.id)
         if change is None or change.state != state:
             return 0  # stopped, or begun anew by another operation
-        kind = "rpc" if state == DealChange.STATE_RUNNING else "undo"
+        kind = "change" if state == DealChange.STATE_RUNNING else "undo"
         tx.actor, tx.cause = run.actor, Cause(kind, change.id)
         if not run.total:
-            run.total = change.planned_count if kind == "rpc" else change.changed_count
+            run.total = change.planned_count if kind == "change" else change.changed_count
         done = await step(tx, change, run)
         if not done:
             await _finish(tx, change)
@@ -151,10 +151,10 @@ async def _forth(tx: Tx, change: DealChange, run: OperationRun) -> int:
     await judge.look(deals.values())
     for row in rows:
         found, owner_id = deals.get(row.item.deal_id), row.item.after.owner_id
-        row.state, new = await judge.judged(row.item, found, owner_id)
-        if new is not None:
+        row.state, write = await judge.judged(row.item, found, owner_id)
+        if write is not None:
             row.state = CHANGED
-            writes.append(bulk.Write(new, deals[new.id]["doc"]))
+            writes.append(write)
     await _write(tx, change, writes)
     if change.HasField("move") and writes:
         moved = [one.message for one in writes]
@@ -169,15 +169,12 @@ async def _back(tx: Tx, change: DealChange, run: OperationRun) -> int:
     deals = await store.changes.deals_for_update(tx, [row.item.deal_id for row in rows])
     judge, writes = Judge(tx, change, tx.rights, writes=True), []
     for row in rows:
-        found = deals.get(row.item.deal_id)
         try:
-            deal = await judge.put_back(row.item, found)
+            writes.append(await judge.put_back(row.item, deals.get(row.item.deal_id)))
         except rules.Left as left:
             row.state, row.item.reason = KEPT, left.reason
         else:
-            assert found is not None
             row.state = RETURNED
-            writes.append(bulk.Write(deal, found["doc"]))
     await _write(tx, change, writes)
     if change.HasField("move") and writes:
         await store.changes.return_stays(tx, [one.message.id for one in writes])

@@ -12,11 +12,8 @@ _LEAVE = (events.DealStageChanged, events.DealDeleted)
 
 
 def _leaves(event: Any) -> bool:
-    """A deal left its stage; changes of many deals tell it as an update."""
-    if event.DESCRIPTOR.file.package != "crm.deals.v1":
-        return False
-    moved = isinstance(event, events.DealUpdated) and "stage_id" in event.change.changed_fields
-    return moved or (isinstance(event, _LEAVE) and not event.change.republished)
+    """A deal left its stage."""
+    return isinstance(event, _LEAVE) and not event.change.republished
 
 
 @on_any(durable="deals-emptied-stages", services=("deals",), wants=_leaves)

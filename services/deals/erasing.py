@@ -17,7 +17,7 @@ import orjson
 from chassis import erasure, erasure_part
 from chassis.call import Cause
 from chassis.erasure_files import files_holding, files_in, remove_files
-from chassis.kit import bulk
+from chassis.kit import bulk, erased_filters
 from chassis.kit.imports import erased as erased_imports
 from chassis.kit.imports import named
 from chassis.kit.resource import Resource
@@ -93,14 +93,25 @@ async def take(
     texts = {*ids, *_all(records)}
     held = {*found["imports"], *await erased_imports.holding(tx, texts)}
     counts["import_rows"] = await erased_imports.scrub(tx, imports, texts)
+    changes, counts["deal_changes"] = await _take_filters(tx, event, texts | {*requests})
+    held |= changes
     emptied = erasure.empty_plumbing(tx, texts | held, keep=keep, operations=found["operations"])
     await erasure.added(counts, emptied)
     named_still = await privacy.held_files(tx, found["files"])
     return {
-        "records": records, "files": sorted({*found["files"]} - named_still), "counts": counts, "imports": sorted(held),
+        "records": records, "files": sorted({*found["files"]} - named_still), "counts": counts, "held": sorted(held),
         "late": await erasure.operations_under_way(tx),
         "remains": [_KEPT.format(kept)] if kept else [],
     }  # fmt: skip
+
+
+async def _take_filters(
+    tx: Tx, event: asked.ContactErased, ids: Collection[str]
+) -> tuple[set[str], int]:
+    """What named him in changes of many deals, or may have: the changes, and how many filters went."""
+    tx.cause = Cause(erasure.CAUSE, event.erasure_id)
+    wanted = {*ids, *event.record_ids}
+    return await erased_filters.scrub(tx, store.changes.changes, store.changes.ITEMS, wanted)
 
 
 def _ids(event: asked.ContactErased) -> set[str]:
@@ -158,7 +169,13 @@ async def _sweep(
     late = found["late"]  # what read him before he was gone may write about him until it ends
     await erasure.until_over(run, late)
     made = await run.write(lambda tx: erased_imports.files(tx, ids))
-    held = {*found["imports"], *await run.write(lambda tx: erased_imports.holding(tx, ids))}
+    held = {
+        *found.get("held", found["imports"]),
+        *await run.write(lambda tx: erased_imports.holding(tx, ids)),
+    }
+    changes, scrubbed = await run.write(lambda tx: _take_filters(tx, event, ids))
+    held |= changes
+    await erasure.added(counts, {"deal_changes": scrubbed})
     counts["import_rows"] += await run.write(lambda tx: erased_imports.scrub(tx, imports, ids))
     left = await run.write(lambda tx: erasure.files_of_operations(tx, set(late)))
     gone = {*found["files"], *found["left"], *made, *(id for each in left.values() for id in each)}

@@ -121,6 +121,7 @@ class _Forecast:
         made.open_amount = _amount(total[0], made.currency, seen=self._shown.amount)
         seen = self._shown.amount and self._shown.weighted
         made.weighted_amount = _amount(total[1], made.currency, seen=seen)
+        made.open_unconverted_count += row["unconverted"] if self._shown.base_amount else 0
         made.open_filter = every(self._filter, self._open_filter(row))
 
     def _open_filter(self, row: Any) -> str:
@@ -215,10 +216,13 @@ class _Stages:
             made = self._row(row["end_stage_id"])
             amount = _amount(row["base_amount"], self._currency, seen=self._seen)
             how = every(self._filter, named("ending.stage_id", made.stage_id), between("ending.time", *self._period))  # fmt: skip
+            lacking = row["unconverted"] if self._seen else 0
             if row["state"] == Deal.STATE_WON:
+                made.won_unconverted_count = lacking
                 made.won_count, made.won_base_amount = row["count"], amount
                 made.won_filter = every(how, "state = WON")
             else:
+                made.lost_unconverted_count = lacking
                 made.lost_count, made.lost_base_amount = row["count"], amount
                 made.lost_filter = every(how, "state = LOST")
 
@@ -228,6 +232,7 @@ class _Stages:
             made = self._row(row["stage_id"])
             made.open_count, made.idle_count = row["count"], row["idle"]
             made.open_base_amount = _amount(row["base_amount"], self._currency, seen=self._seen)
+            made.open_unconverted_count = row["unconverted"] if self._seen else 0
             made.open_filter = every(self._filter, "state = OPEN", named("stage_id", made.stage_id))
             made.idle_filter = every(made.open_filter, f"idle_time <= {now}")
 
@@ -248,6 +253,7 @@ def _refusals(tx: Tx, filter: str, row: Any, since: datetime, until: datetime) -
         stage_id=str(row["end_stage_id"] or ""), last_touch_way=way, reason_id=str(row["reason_id"] or ""),
         owner_id=str(row["credit_owner_id"] or ""), count=row["count"],
         base_amount=_amount(row["base_amount"], currency, seen=seen), filter=told,
+        unconverted_count=row["unconverted"] if seen else 0,
     )  # fmt: skip
 
 
@@ -282,6 +288,7 @@ def _sold(
         currency=currency, sold_count=row["count"], sold_amount=_amount(row["sold"], currency, seen=shown.amount),
         sold_base_amount=_amount(row["base"], people.currency_of(tx), seen=shown.base_amount),
         received_amount=_amount(row["received"], currency, seen=pays),
+        sold_unconverted_count=row["unconverted"] if shown.base_amount else 0,
     )  # fmt: skip
     told = [within(filter), "state = WON", f'currency = "{currency}"']
     since, until = period

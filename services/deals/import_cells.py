@@ -13,6 +13,7 @@ from chassis.kit.imports.moments import Said
 from chassis.kit.imports.values import WrongValue
 from chassis.times import to_datetime
 from crm.deals.v1 import deal_pb2
+from services.deals import import_names
 from services.deals.money import currencies
 
 Deal = deal_pb2.Deal
@@ -37,6 +38,8 @@ class Draft:
     competitor: str = ""
     created: Said | None = None
     ended: Said | None = None
+    promised: Said | None = None
+    promise_kept: Said | None = None
     contact: list[str] = field(default_factory=list)
     company: list[str] = field(default_factory=list)
 
@@ -90,6 +93,10 @@ def _put_state(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     draft.deal.state = state
 
 
+def _put_promise_text(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    draft.deal.promise.text = cell
+
+
 def _put_amount(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     draft.deal.amount = values.parse_decimal(cell, comma=terms.imported.options.decimal_comma)
 
@@ -111,6 +118,15 @@ def _put_owner(terms: Terms, draft: Draft, column: int, cell: str) -> None:
     if id is None:
         raise WrongValue(f"there is no user {cell!r}; create it or leave it out")
     draft.deal.owner_id = id
+
+
+def _put_labels(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    said = import_names.labels(terms, cell)
+    draft.deal.label_ids.extend(id for id in said if id not in draft.deal.label_ids)
+
+
+def _put_source(terms: Terms, draft: Draft, column: int, cell: str) -> None:
+    draft.deal.source_id = import_names.source(terms, cell)
 
 
 def _put_stage_dates(terms: Terms, draft: Draft, column: int, cell: str) -> None:
@@ -151,8 +167,13 @@ _PUT: dict[str, Put] = {
     "reason": _put_said("reason"),
     "competitor": _put_said("competitor"),
     "end_note": _put_said("end_note"),
+    "promised": _put_moment("promised"),
+    "promise_text": _put_promise_text,
+    "promise_kept": _put_moment("promise_kept"),
     "stage_dates": _put_stage_dates,
     "owner": _put_owner,
+    "labels": _put_labels,
+    "source": _put_source,
     "contact": _put_party("contact"),
     "contact.external_id": _put_party("contact", named_keys.EXTERNAL),
     "contact.phone": _put_party("contact", named_keys.PHONE),
@@ -167,8 +188,8 @@ _PUT: dict[str, Put] = {
 
 
 def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """The deal's cells by target; `names` are those of pipelines, stages, reasons and users by id."""
-    ending, day = deal.ending, deal.expected_close_date
+    """The deal's cells by target; `names` are those of pipelines, stages, reasons, users, labels and sources by id."""
+    ending, day, promise = deal.ending, deal.expected_close_date, deal.promise
     began = deal.request_time if deal.HasField("request_time") else deal.create_time
     found = {
         "title": [deal.title],
@@ -183,8 +204,13 @@ def cells(deal: Deal, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[
         "reason": [names["reasons"].get(ending.reason_id, "")],
         "competitor": [ending.competitor],
         "end_note": [ending.note],
+        "promised": [_written(promise.time) if promise.HasField("time") else ""],
+        "promise_text": [promise.text],
+        "promise_kept": [_written(promise.kept_time) if promise.HasField("kept_time") else ""],
         "stage_dates": ["; ".join(_stages(deal, names["stages"]))],
         "owner": [names["users"].get(deal.owner_id, "")],
+        "labels": import_names.label_cells(deal, names),
+        "source": [names["sources"].get(deal.source_id, "")],
         "contact": [deal.contact_id],
         "company": [deal.company_id],
         "external_ids": custom_cells.external_id_cells(deal),

@@ -4,6 +4,7 @@ Guards and ways of stages are not asked: what a file tells has happened.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,6 +46,7 @@ def complete(terms: Terms, draft: Draft, wrong: list[str]) -> None:
         _put_state(terms, draft, wrong)
         if not wrong:
             _put_stages(terms, draft, pipeline, wrong)
+    _put_promise(terms, draft, wrong)
     if not deal.title.strip():
         wrong.append("title: is required; map the column that says what the deal is about")
     systems = [each.system for each in deal.external_ids]
@@ -64,6 +66,8 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
     id, state = deal.id, wish.state
     deal.MergeFrom(wish)
     deal.id, deal.owner_id = id, owner_of(terms, wish)
+    deal.source_id = deal.source_id or terms.imported.options.source_id
+    _add_labels(deal, terms.imported.options.label_ids)
     rules.begin(deal, by=terms.actor_user_id, home=terms.facts["homes"].get(deal.owner_id, ""))
     pipeline = terms.facts["pipeline_by_id"][wish.pipeline_id]
     stage = pipeline_rules.stage_of(pipeline, wish.stage_id) or Stage()
@@ -76,11 +80,12 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
         deal.ClearField("idle_time")
     elif deal.owner_id not in terms.facts["active"]:
         raise errors.OwnerNotActive(deal.owner_id, "owner")
-    if deal.amount and deal.currency == terms.facts["base_currency"] and state not in _ENDED:
+    if deal.amount and deal.currency == terms.facts["base_currency"]:
         deal.base_amount = deal.amount
     missing = [k for k, known in terms.custom.items() if known.required and k not in deal.custom]
     if missing:
         raise LineRefused("; ".join(f"custom.{key} is required" for key in missing))
+    _zone_promise(terms, deal)
     rules.normalise(deal)
     rules.check(deal, deal, now=terms.now, today=terms.facts["today"])  # days of the past are right
     shape.check(deal, writes=True)
@@ -101,13 +106,19 @@ def change(terms: Terms, deal: Deal, wish: Deal) -> None:
         elif name == "external_ids":
             known = {each.system for each in deal.external_ids}
             deal.external_ids.extend(each for each in value if each.system not in known)
+        elif name == "label_ids":
+            _add_labels(deal, value)
         elif name in _FACTS or (name == "amount" and deal.lines):
             continue
+        elif name == "promise" and deal.HasField("promise"):
+            _promise_anew(terms, deal, value)
         elif field.message_type is not None:
             if terms.overwrites or not deal.HasField(name):
                 getattr(deal, name).CopyFrom(value)
         elif terms.overwrites or not getattr(deal, name):
             setattr(deal, name, value)
+    _add_labels(deal, terms.imported.options.label_ids)
+    _zone_promise(terms, deal)
     if deal == before:
         return
     rules.keep_ended(deal, before, moving.state_of(before))
@@ -123,6 +134,10 @@ def stays(deal: Deal) -> list[tuple[str, datetime, datetime | None]]:
     ended = None if deal.state == Deal.STATE_OPEN else to_datetime(deal.ending.time)
     went = [*(at for _, at in came[1:]), ended]
     return [(id, at, left) for (id, at), left in zip(came, went, strict=True)]
+
+
+def _add_labels(deal: Deal, ids: Iterable[str]) -> None:
+    deal.label_ids.extend(id for id in ids if id not in deal.label_ids)
 
 
 # -- the parts of a line ---------------------------------------------------------------------------
@@ -213,6 +228,42 @@ def _put_stages(terms: Terms, draft: Draft, pipeline: Pipeline, wrong: list[str]
     deal.request_time.CopyFrom(to_timestamp(began or came[0][0]))
     for at, stage in came[:-1]:
         deal.past_stays.add(stage_id=stage.id, enter_time=to_timestamp(at))
+
+
+def _put_promise(terms: Terms, draft: Draft, wrong: list[str]) -> None:
+    """What was promised by when. Of a deal that was won what is over counts as kept in time, unless the file or its options say more."""
+    deal, zone = draft.deal, terms.facts["zone"]
+    if draft.promised is None:
+        if deal.HasField("promise") or draft.promise_kept is not None:
+            wrong.append("promised: is required beside promise_text and promise_kept; map the column that says by when")  # fmt: skip
+        return
+    promise, by = deal.promise, draft.promised.until(zone)
+    promise.time.CopyFrom(to_timestamp(by))
+    if draft.promise_kept is not None:
+        kept = draft.promise_kept.past(zone, terms.now)
+        if kept > terms.now:
+            wrong.append(f"promise_kept: is {kept.isoformat()}, which is still to come; correct it")
+        promise.kept_time.CopyFrom(to_timestamp(kept))
+    elif by <= terms.now and deal.state == Deal.STATE_WON and not terms.imported.options.tell_missed_promises:  # fmt: skip
+        promise.kept_time.CopyFrom(promise.time)
+
+
+def _promise_anew(terms: Terms, deal: Deal, wish: deal_pb2.Promise) -> None:
+    """Another day, or more about it; how long before it somebody is told stays as it was chosen."""
+    if not terms.overwrites:
+        return
+    if wish.time != deal.promise.time:
+        deal.promise.ClearField("kept_time")
+    for field, _ in wish.ListFields():
+        deal.promise.ClearField(
+            field.name
+        )  # a moment merged into another one would keep its fraction
+    deal.promise.MergeFrom(wish)
+
+
+def _zone_promise(terms: Terms, deal: Deal) -> None:
+    if deal.HasField("promise"):
+        deal.promise.zone = deal.promise.zone or terms.facts["zone"]
 
 
 def _refuse_facts(deal: Deal, wish: Deal) -> None:

@@ -34,10 +34,19 @@ DEAL = [
             " sebab kalah", hides="ending"),
     _target("competitor", "competitor, lost to, konkurent, konkurencja, pesaing", hides="ending"),
     _target("end_note", "closing note, lost note, notatka zamknięcia, catatan penutup, nota penutup", hides="ending"),
+    _target("promised", "promised, promised on, promised by, promise date, promised delivery, delivery date, obiecane na, obiecany termin,"
+            " termin realizacji, data dostawy, dijanjikan, tanggal janji, tanggal pengiriman, tarikh janji, tarikh penghantaran",
+            kind="date", hides="promise"),
+    _target("promise_text", "promise, what was promised, obietnica, co obiecano, janji", hides="promise"),
+    _target("promise_kept", "promise kept, promise kept on, delivered, delivered on, obietnica spełniona, dostarczono, data realizacji,"
+            " janji dipenuhi, terkirim, dihantar", kind="date", hides="promise"),
     _target("stage_dates", "stage dates, stage history, daty etapów, historia etapów, tanggal tahap, riwayat tahap, tarikh peringkat,"
             " sejarah peringkat", hides="past_stays"),
     _target("owner", "owner, deal owner, assigned to, responsible, salesperson, seller, opiekun, właściciel, handlowiec, odpowiedzialny,"
             " pemilik, penanggung jawab, pemunya, jurujual", hides="owner_id"),
+    _target("labels", "label, labels, tag, tags, category, categories, etykieta, etykiety, kategoria, tagi, kategori, penanda",
+            hides="label_ids"),
+    _target("source", "source, lead source, deal source, origin, źródło, źródło szansy, skąd, sumber, asal, punca", hides="source_id"),
     _target("contact", "contact, contact id, customer, customer id, client, kontakt, klient, id klienta, id kontaktu, pelanggan,"
             " id pelanggan, kontak, id kontak", hides="contact_id"),
     _target("contact.external_id", "customer number, client number, contact external id, nr klienta, numer klienta, kod klienta,"
@@ -91,6 +100,28 @@ PAYMENT = [
     _target("company", "company, company id, account name, firma, id firmy, perusahaan, syarikat", hides="company_id"),
     _target("external_id", "id, external id, payment id, transaction id, old id, id płatności, id transakcji, id pembayaran",
             hides="provider_event_id"),
+]  # fmt: skip
+
+
+PRICE = [
+    _target("list_id", "price list id, list id, id cennika, id daftar harga, id senarai harga", hides="id"),
+    _target("name", "price list, price list name, list, list name, cennik, nazwa cennika, daftar harga, nama daftar harga, senarai harga,"
+            " nama senarai harga"),
+    _target("group", "group, price group, grupa, grupa cen, grupa cennika, kelompok, kelompok harga, kumpulan, kumpulan harga"),
+    _target("currency", "currency, waluta, mata uang, mata wang"),
+    _target("tax_included", "tax included, with tax, gross, brutto, z podatkiem, z vat, termasuk pajak, termasuk cukai", kind="yes_no"),
+    _target("from_date", "valid from, from, from date, start date, first day, ważny od, ważna od, obowiązuje od, od, data od, berlaku dari,"
+            " berlaku mulai, mulai berlaku, sah dari, tarikh mula", kind="date"),
+    _target("until_date", "valid to, valid until, until, to, to date, end date, last day, ważny do, ważna do, obowiązuje do, do, data do,"
+            " berlaku sampai, berlaku hingga, sah hingga, tarikh tamat", kind="date"),
+    _target("party", "for, for whom, customers, kind of customer, dla kogo, rodzaj klienta, untuk, untuk siapa, jenis pelanggan"),
+    _target("labels", "label, labels, tag, tags, etykieta, etykiety, tagi, penanda", hides="label_ids"),
+    _target("sku", "sku, product number, article number, product, code, product code, index, symbol, kod, kod produktu, indeks, produkt,"
+            " numer katalogowy, kode, kode produk, nomor produk, produk, kod barang, nombor produk", hides="prices"),
+    _target("unit_price", "price, unit price, net price, cena, cena jednostkowa, cena netto, harga, harga satuan, harga seunit", kind="number",
+            hides="prices"),
+    _target("from_quantity", "from quantity, min quantity, minimum quantity, quantity, quantity from, od ilości, ilość od, minimalna ilość,"
+            " ilość, jumlah minimum, mulai jumlah, jumlah dari, kuantiti minimum, dari kuantiti", kind="number", hides="prices"),
 ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Deals as the kit's imports and exports see them: how a line becomes one, and what goes with it.
 
-What a file tells of the past is history: nobody is told of it (events say cause import), no timer is set, and it counts for no
-plan and no commission unless the import says so (options.count_sales).
+What a file tells of the past is history: nobody is told of it (events say cause import), no timer is set for it
+(options.tell_missed_promises), and it counts for no plan and no commission (options.count_sales), unless the import says so. What is
+promised by a day to come is watched as if somebody had typed it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,13 +24,16 @@ from services.deals import (
     import_cells,
     import_deals,
     import_fields,
+    import_names,
     import_parties,
     people,
+    promises,
     sales,
     store,
 )
 from services.deals.import_cells import Draft
 from services.deals.import_payments import Payments
+from services.deals.import_prices import PriceLists
 from services.deals.import_products import Products
 from services.deals.store import imports as keys
 
@@ -69,6 +73,7 @@ class Deals:
             "pipeline_by_id": {p.id: p for p in pipelines},
             "pipeline": first[0].key if first else "",
             "reasons": reasons,
+            **await import_names.facts(tx),
         }
 
     # -- a line -------------------------------------------------------------------------------
@@ -124,10 +129,12 @@ class Deals:
         if gone:
             await keys.drop_stays(tx, gone)
         imported = await keys.imports.find(tx, tx.cause.id)
-        counts = imported is not None and imported.options.count_sales
+        options = imported.options if imported is not None else pb.ImportOptions()
+        counts, tells_missed = options.count_sales, options.tell_missed_promises
         for deal, doc in changes:
             old = Deal.FromString(doc) if doc else None
             await sales.follow_deal(tx, deal, old, counts=counts if old is None else None)
+            await promises.follow(tx, deal, old, tells_missed=tells_missed)
 
     async def undone(self, tx: Tx) -> None:
         """Nothing more."""
@@ -161,6 +168,7 @@ class Deals:
             "stages": {stage.id: stage.key for pipeline in pipelines for stage in pipeline.stages},
             "reasons": {reason.id: reason.name for reason in reasons},
             "users": {id: u["email"] or u["name"] for id, u in tx.directory.users().items()},
+            **await import_names.names(tx),
         }
 
     async def beside(
@@ -172,7 +180,9 @@ class Deals:
         raise errors.NoCards
 
 
-ADAPTERS: Mapping[str, Adapter] = {"deals": Deals(), "payments": Payments(), "products": Products()}
+ADAPTERS: Mapping[str, Adapter] = {
+    "deals": Deals(), "payments": Payments(), "priceLists": PriceLists(), "products": Products(),
+}  # fmt: skip
 
 
 def _keys(deal: Deal) -> list[str]:

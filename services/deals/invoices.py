@@ -16,6 +16,10 @@ Invoice = invoice_pb2.Invoice
 Deal = deal_pb2.Deal
 LegalEntity = legal_entity_pb2.LegalEntity
 
+REMATCH = "rematch-bank-lines"
+_SETTLES = timedelta(seconds=2)
+"""Lines of bank statements that are being matched without this invoice are doubtful by then."""
+
 
 async def check(tx: Tx, new: Invoice, old: Invoice | None) -> None:
     """What every creation and change by hand passes: a draft is priced anew, an issued one stays as it is."""
@@ -171,6 +175,13 @@ async def _settle(tx: Tx, invoice: Invoice, paid: Decimal) -> None:
 
 
 async def save(tx: Tx, invoice: Invoice) -> None:
-    """Records a save and keeps the timer of its instalments."""
+    """Records a save and keeps what waits for it: its instalments, and lines of bank statements that nobody knows."""
+    loaded = tx.loaded.get((store.invoices.name, invoice.id))
+    was = Invoice.FromString(loaded[1]) if loaded else Invoice()
     store.invoices.save(tx, invoice)
     await timers_invoices.follow(tx, invoice)
+    if not rules.is_payable(invoice) or rules.by_what_known(invoice) == rules.by_what_known(was):
+        return
+    if await store.has_unknown_lines(tx, invoice.currency):
+        payload = {"invoice_id": invoice.id, "after": str(store.NO_ID)}
+        await tx.set_timer(REMATCH, invoice.id, tx.now + _SETTLES, payload)

@@ -1,34 +1,18 @@
 """How a deal moves, whoever moves it: the way is looked up, the guards are asked, then it goes.
 
-For :move, for changes of many deals, and for what moves by itself.
+For :move and for what moves by itself; changes of many deals (judging.py) look up the same once for all.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from chassis.errors import Violation
-from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
-from crm.deals.v1 import events_pb2 as events
 from services.deals import guards, places, saving, store
 from services.deals.rules import moving as rules
-from services.deals.rules import pipelines as pipeline_rules
-from services.deals.rules.moving import Pipeline, Stage
+from services.deals.rules.moving import Way
 
 Deal = deal_pb2.Deal
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """From the stage in which a deal stands to another one."""
-
-    here: Stage
-    there: Stage
-    pipeline: Pipeline
-    """That of the stage to which it goes."""
-    passed: list[Stage]
-    forward: bool
 
 
 async def way_to(
@@ -43,17 +27,9 @@ async def way_to(
     there = places.stage_in(pipeline, stage_id)
     if there.id == deal.stage_id:
         return None
-    if pipeline.id == deal.pipeline_id:
-        here = pipeline_rules.stage_of(pipeline, deal.stage_id)
-        assert here is not None, "a stage in which a deal stands stays in its pipeline"
-        rules.check_entry(there, roles)
-        passed = rules.check_way(pipeline, here, there, reason=reason)
-        return Way(here, there, pipeline, passed, rules.is_forward(pipeline, here.id, there.id))
-    before = await store.pipelines.find(tx, deal.pipeline_id)
-    here = pipeline_rules.stage_of(before, deal.stage_id) if before is not None else None
-    rules.check_offered(pipeline)
-    rules.check_entry(there, roles)
-    return Way(here or Stage(), there, pipeline, [], here is not None and not here.retired)
+    stays = pipeline.id == deal.pipeline_id
+    before = pipeline if stays else await store.pipelines.find(tx, deal.pipeline_id)
+    return rules.way(deal, before, pipeline, there, roles=roles, reason=reason)
 
 
 async def missing(tx: Tx, deal: Deal, way: Way) -> list[Violation]:
@@ -64,15 +40,10 @@ async def missing(tx: Tx, deal: Deal, way: Way) -> list[Violation]:
 
 async def go(tx: Tx, deal: Deal, way: Way, *, reason: str = "") -> Deal:
     """Puts the deal into the stage and tells of it."""
-    before, since = (deal.pipeline_id, deal.stage_id), to_datetime(deal.stage_time)
+    before = Deal(pipeline_id=deal.pipeline_id, stage_id=deal.stage_id, stage_time=deal.stage_time)
     rules.enter(deal, way.pipeline, way.there, tx.now)
     await saving.save(tx, deal, skip_reason=reason)
-    tx.emit(
-        events.DealStageChanged(
-            deal=deal, previous_stage_id=before[1],
-            previous_pipeline_id=before[0] if before[0] != way.pipeline.id else "",
-            previous_stage_seconds=int((tx.now - since).total_seconds()),
-            skipped_stage_ids=[stage.id for stage in way.passed], skip_reason=reason,
-        )
-    )  # fmt: skip
+    told = rules.moved(deal, before, tx.now, passed=way.passed, reason=reason)
+    told.deal.CopyFrom(deal)
+    tx.emit(told)
     return deal

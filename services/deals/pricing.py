@@ -18,6 +18,9 @@ from services.deals.rules.lines import Place
 
 PriceList = price_list_pb2.PriceList
 
+_MEANT = ("currency", "tax_included")
+"""What says how all prices of a record are meant."""
+
 
 async def price_lines(
     tx: Tx, record: Any, *, contact_id: str, company_id: str, old: Any | None, on: date | None = None
@@ -39,7 +42,7 @@ async def price_lines(
     wrong += await _take_products(tx, record, places)
     await _take_quantities(tx, record, places)
     wrong += await _take_taxes(tx, places, day)
-    await _take_prices(tx, record, places, day, for_company=bool(company_id))
+    await _take_prices(tx, record, old, places, day, for_company=bool(company_id))
     wrong += limits.wrong_lines(record.lines, record.currency)
     wrong += limits.wrong_discount(record.discount_percent, record.discount_amount, record.currency)
     if wrong:
@@ -116,22 +119,24 @@ async def _take_taxes(tx: Tx, places: Iterable[Place], day: date) -> list[Violat
 
 
 async def _take_prices(
-    tx: Tx, record: Any, places: Iterable[Place], day: date, *, for_company: bool
+    tx: Tx, record: Any, old: Any | None, places: Iterable[Place], day: date, *, for_company: bool
 ) -> None:
-    """The lists' prices where nobody typed one."""
-    asking = [place for place in places if rules.wants_price(place)]
-    if not asking:
+    """The lists' prices where nobody typed one, and what they would have given where somebody did."""
+    places = list(places)
+    untyped = [place for place in places if rules.wants_price(place)]
+    anew = old is None or any(getattr(record, f) != getattr(old, f) for f in _MEANT)
+    compared = [place for place in places if rules.wants_published(place, anew=anew)]
+    if not untyped and not compared:
         return
-    product_ids = sorted({place.line.product_id for place in asking})
+    product_ids = sorted({place.line.product_id for place in (*untyped, *compared)})
     rows = await store.valid_prices(tx, product_ids, record.currency, day)
     known = [_price(row) for row in rows]
     party = PriceList.PARTY_COMPANY if for_company else PriceList.PARTY_PERSON
-    labels = await _labels(tx, record)
-    for place in asking:
-        rules.take_price(
-            place, known, party=party, labels=labels, tax_included=record.tax_included,
-            currency=record.currency,
-        )  # fmt: skip
+    whose = {"party": party, "labels": await _labels(tx, record), **{f: getattr(record, f) for f in _MEANT}}  # fmt: skip
+    for place in untyped:
+        rules.take_price(place, known, **whose)
+    for place in compared:
+        rules.take_published(place, known, **whose)
 
 
 def _price(row: Any) -> price_rules.Price:

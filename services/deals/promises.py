@@ -14,8 +14,11 @@ NEAR, MISSED, ASK_AGAIN = "promise-near", "promise-missed", "ask-again"
 """The kinds of timers; the key is the deal."""
 
 
-async def follow(tx: Tx, new: Deal, old: Deal | None) -> None:
-    """Called in the transaction of every save of a deal; sets the timers that the change calls for."""
+async def follow(tx: Tx, new: Deal, old: Deal | None, *, tells_missed: bool = True) -> None:
+    """Called in the transaction of every save of a deal; sets the timers that the change calls for.
+
+    tells_missed: whether a promise is told as missed that had passed before it was written down here.
+    """
     zone = people.zone_of(tx)
     before, after = rules.plan(old or Deal(), zone), rules.plan(new, zone)
     for kind, due in (
@@ -27,7 +30,7 @@ async def follow(tx: Tx, new: Deal, old: Deal | None) -> None:
         if was == now:
             continue
         # What would have been told of before anybody knew of it is no news; a promise that was missed is told.
-        if now is not None and (now > tx.now or kind == MISSED):
+        if now is not None and (now > tx.now or (kind == MISSED and tells_missed)):
             await tx.set_timer(kind, new.id, now, {"deal_id": new.id, "due": now.isoformat()})
         elif was is not None:
             await tx.cancel_timer(kind, new.id)

@@ -33,7 +33,7 @@ async def check(tx: Tx, new: Quote, old: Quote | None) -> None:
     await pricing.price_lines(
         tx, new, contact_id=deal.contact_id, company_id=deal.company_id, old=old or deal
     )
-    new.effective_discount_percent = rules.effective_percent(new.totals)
+    rules.reckon_discount(new)
     if old is None:
         year = people.today_of(tx).year
         new.number = rules.number(year, await store.next_quote_count(tx, year))

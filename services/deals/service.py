@@ -4,6 +4,7 @@ from chassis.service import Service
 from services.deals import (
     changes,
     consumers,
+    consumers_catalogues,
     consumers_life,
     consumers_parties,
     consumers_party_keys,
@@ -22,10 +23,12 @@ from services.deals import (
     timers_contracts,
     timers_invoices,
     timers_quotes,
+    timers_rates,
     timers_statements,
 )
 from services.deals.rpc import DealsRpcs
 from services.deals.rpc.board import BoardsRpcs
+from services.deals.rpc.carriers import CarriersRpcs
 from services.deals.rpc.changes import DealChangesRpcs
 from services.deals.rpc.commissions import CommissionsRpcs
 from services.deals.rpc.contracts import ContractsRpcs
@@ -43,6 +46,7 @@ service = Service(
     name="deals",
     servicers=[
         BoardsRpcs,
+        CarriersRpcs,
         CommissionsRpcs,
         ContractsRpcs,
         DealChangesRpcs,
@@ -59,6 +63,7 @@ service = Service(
     ],
     consumers=[
         consumers.seed,
+        consumers_catalogues.follow,
         consumers_parties.follow,
         consumers_party_keys.follow,
         consumers_products.seed_taxes,
@@ -84,7 +89,9 @@ service = Service(
         *following_parties.parties.timers,
         *erasing.erased.timers,
         timers_quotes.expire,
+        timers_rates.fill,
         timers_statements.match,
+        timers_statements.rematch,
         timers_invoices.overdue,
     ],
     operations=[

@@ -137,15 +137,10 @@ async def match_next(tx: Tx, statement_id: str) -> None:
     if statement is None:
         return
     lines = await store.waiting_lines(tx, statement_id, _AT_ONCE)
-    book = await _book(tx, lines)
+    book = await book_of(tx, lines)
     for line in lines:
-        decision = book.decide(
-            matching.Line(
-                Decimal(line.amount), line.currency, f"{line.text} {line.bank_reference}",
-                line.payer_name, account_key(line.payer_account),
-            )
-        )  # fmt: skip
-        await _apply(tx, line, decision, book)
+        await decide(tx, line, book)
+        store.bank_statement_lines.save(tx, line)
         await tx.flush()
     if len(lines) == _AT_ONCE:
         await tx.set_timer(MATCH, statement_id, tx.now, {"statement_id": statement_id})
@@ -154,7 +149,18 @@ async def match_next(tx: Tx, statement_id: str) -> None:
     await recount(tx, statement)
 
 
-async def _apply(tx: Tx, line: Line, decision: matching.Decision, book: matching.Book) -> None:
+def asked(line: Line) -> matching.Line:
+    """What the line says of a payment."""
+    return matching.Line(
+        Decimal(line.amount), line.currency, f"{line.text} {line.bank_reference}", line.payer_name,
+        account_key(line.payer_account),
+    )  # fmt: skip
+
+
+async def decide(tx: Tx, line: Line, book: matching.Book) -> None:
+    """The line becomes the payment that it surely is, or doubtful; what it is counts no more for the next. The caller saves it."""
+    decision = book.decide(asked(line))
+    del line.candidates[:]
     line.candidates.extend(
         bank_statement_line_pb2.MatchCandidate(
             invoice_id=each.of.invoice_id, payment_id=each.of.payment_id, number=each.of.number,
@@ -175,10 +181,9 @@ async def _apply(tx: Tx, line: Line, decision: matching.Decision, book: matching
         matched(line, payment)
         for each in payment.allocations:
             book.pay(each.invoice_id, Decimal(each.amount))
-    store.bank_statement_lines.save(tx, line)
 
 
-async def _book(tx: Tx, lines: Iterable[Line]) -> matching.Book:
+async def book_of(tx: Tx, lines: Iterable[Line]) -> matching.Book:
     """What these lines may be."""
     lines = list(lines)
     found = await store.payable(tx, invoice_rules.LIVING, {line.currency for line in lines})
@@ -255,7 +260,20 @@ async def open_again(tx: Tx, line: Line) -> None:
         store.payments.save(tx, payment)
     for field in ("payment_id", "contact_id", "company_id", "note"):
         line.ClearField(field)  # type: ignore[arg-type]
-    line.state = _unmatched(line)
+    line.state, line.undone = _unmatched(line), True
+
+
+async def count_again(tx: Tx, statement_id: str) -> None:
+    """As `recount`, while nobody else counts the statement."""
+    await tx.lock(f"bank statement {statement_id}")
+    statement = await store.bank_statements.find(tx, statement_id)
+    if statement is not None:
+        await recount(tx, statement)
+
+
+def lock_of(line_id: str) -> str:
+    """What whoever decides about a line locks."""
+    return f"bank line {line_id}"
 
 
 async def recount(tx: Tx, statement: BankStatement) -> None:

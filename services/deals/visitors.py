@@ -10,7 +10,7 @@ from services.deals import errors, store
 RATE_LIMIT = 10
 """Answers that one address may send to one quote in a minute."""
 WEBHOOK_LIMIT = 600
-"""Calls that one address may make for one payment provider in a minute."""
+"""Calls that one address may make for one signer in a minute."""
 
 
 async def count(tx: Tx, quote_id: str) -> None:
@@ -31,12 +31,12 @@ async def count(tx: Tx, quote_id: str) -> None:
         raise errors.QuoteRateLimited(RATE_LIMIT, now)
 
 
-async def count_call(tx: Tx, own: Tx, provider_id: str) -> errors.WebhookRateLimited | None:
+async def count_call(tx: Tx, own: Tx, signer_id: str) -> errors.WebhookRateLimited | None:
     """Counts the call of `tx` in `own`, which is written whatever becomes of `tx`; how to refuse it where it was one too many."""
     if tx.tries > 1:
         return None
     now, minute = _now()
-    calls = await store.count_answer(own, provider_id, address_hash(tx, provider_id), minute)
+    calls = await store.count_answer(own, signer_id, address_hash(tx, signer_id), minute)
     return errors.WebhookRateLimited(WEBHOOK_LIMIT, now) if calls > WEBHOOK_LIMIT else None
 
 

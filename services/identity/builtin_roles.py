@@ -92,6 +92,7 @@ BUILT_IN: tuple[BuiltInRole, ...] = (
             *_rows(("invoice",), ALL, "subtree"),
             *_rows(("payment",), ALL, "subtree"),
             *_rows(("contract", "delivery"), ALL, "subtree"),
+            *_rows(("carrier",), ALL, "all"),
             *_rows(("sales_plan",), ALL, "subtree"),
             *_rows(("commission",), READ, "subtree"),
             *_rows(("commission_plan",), READ, "all"),

@@ -39,7 +39,8 @@ def _concerns_requests(event: Any) -> bool:
     return bool(change.cause.kind != "import" and not change.republished)
 
 
-def _is_long_ago(event: Any, tx: Tx) -> bool:
+def is_long_ago(event: Any, tx: Tx) -> bool:
+    """True for what a service that comes to an old company is told of its past."""
     return tx.now - to_datetime(event.change.time) > _FORGOTTEN
 
 
@@ -52,7 +53,7 @@ async def follow_request(event: Any, tx: Tx) -> None:
 async def _received(event: Any, tx: Tx) -> None:
     """A customer waits, also if the request was thought to be spam or done with: his clock runs from this moment."""
     request, settings = event.request, await store.settings_of(tx)
-    if not settings.request_task or not rules.waits(request) or _is_long_ago(event, tx):
+    if not settings.request_task or not rules.waits(request) or is_long_ago(event, tx):
         return
     await tx.lock(f"reaction/{request.contact_id or request.id}")
     known = await _task_of(tx, request)

@@ -16,7 +16,7 @@ from crm.tasks.v1 import deadline_events_pb2 as events
 from crm.tasks.v1 import events_pb2, ladder_pb2, task_pb2
 from services.tasks import store
 from services.tasks.rules import deadlines as rules
-from services.tasks.rules import ending, ladders
+from services.tasks.rules import ending, ladders, promises
 
 Task = task_pb2.Task
 Ladder = ladder_pb2.Ladder
@@ -148,14 +148,24 @@ async def ring(tx: Tx, task: Task, due: datetime | None, at: datetime) -> None:
 
 
 async def _missed(tx: Tx, task: Task, late: int) -> events.DeadlineMissed:
-    """What is told of a deadline that has passed: also what the task's ladder tells, so that nobody hears it twice."""
+    """What is told of a deadline that has passed: also what the task's ladder or deals tells, so that nobody hears it twice."""
+    due = to_datetime(task.due_time)
     run = next(iter(await store.runs_of(tx, task.id)), None)
+    promised = await _is_promised(tx, task, due)
     return events.DeadlineMissed(
         task=task,
         late_seconds=late,
-        owner_reminded=run is not None and rules.reminds_owner(run, to_datetime(task.due_time)),
-        escalates=run is not None and rules.escalates(run),
+        owner_reminded=promised or (run is not None and rules.reminds_owner(run, due)),
+        escalates=promised or (run is not None and rules.escalates(run)),
     )
+
+
+async def _is_promised(tx: Tx, task: Task, due: datetime) -> bool:
+    """True if deals tells at the same moment that a promise was missed: to the deal's owner and his head."""
+    if task.origin.rule != promises.RULE:
+        return False
+    watch = await store.promises.watch_of(tx, task.link.deal_id)
+    return (watch.task_id, watch.promise_time, watch.owner_id) == (task.id, due, task.owner_id)
 
 
 async def step(tx: Tx, task_id: str, number: int) -> None:

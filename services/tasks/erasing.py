@@ -14,7 +14,7 @@ from typing import Any
 from chassis import erasure, erasure_part
 from chassis.call import Cause
 from chassis.erasure_files import files_holding, files_in, remove_files
-from chassis.kit import bulk
+from chassis.kit import bulk, erased_filters
 from chassis.kit.imports import erased as erased_imports
 from chassis.operation_runs import OperationRun
 from chassis.runtime import Runtime
@@ -73,12 +73,13 @@ async def take(
     await erasure.added(counts, privacy.forget(tx, ids, records))
     texts = {*ids, *(id for each in records.values() for id in each)}
     counts["import_rows"] = await _forget_imports(tx, texts)
-    emptied = erasure.empty_plumbing(tx, texts, keep=keep, operations=found["operations"])
+    held, counts["task_changes"] = await _take_filters(tx, event, texts)
+    emptied = erasure.empty_plumbing(tx, texts | held, keep=keep, operations=found["operations"])
     await erasure.added(counts, emptied)
-    held = await privacy.held_files(tx, found["files"])
+    named_still = await privacy.held_files(tx, found["files"])
     return {
-        "records": records, "files": sorted({*found["files"]} - held), "counts": counts,
-        "late": await erasure.operations_under_way(tx),
+        "records": records, "files": sorted({*found["files"]} - named_still), "counts": counts,
+        "held": sorted(held), "late": await erasure.operations_under_way(tx),
     }  # fmt: skip
 
 
@@ -120,6 +121,15 @@ async def _anonymise(tx: Tx, object: str, event: asked.ContactErased) -> int:
     return len(writes)
 
 
+async def _take_filters(
+    tx: Tx, event: asked.ContactErased, ids: Collection[str]
+) -> tuple[set[str], int]:
+    """What named him in changes of many tasks, or may have: the changes, and how many filters went."""
+    tx.cause = Cause(erasure.CAUSE, event.erasure_id)
+    wanted = {*ids, *event.record_ids}
+    return await erased_filters.scrub(tx, store.bulk.changes, store.bulk.ITEMS, wanted)
+
+
 async def _forget_imports(tx: Tx, ids: set[str]) -> int:
     """What imports remember of him and of his tasks; how many lines went."""
     await imports.release(tx, sorted(ids))
@@ -142,7 +152,10 @@ async def _sweep(
     counts["files"] = await remove_files(
         runtime, run.tenant, {*found["files"], *found["left"], *named, *made}
     )
-    await erasure.added(counts, erasure.sweep(run, ids, operations=late))
+    changes, scrubbed = await run.write(lambda tx: _take_filters(tx, event, ids))
+    await erasure.added(counts, {"task_changes": scrubbed})
+    held = {*found.get("held", ()), *changes}
+    await erasure.added(counts, erasure.sweep(run, ids | held, operations=late))
     return counts
 
 

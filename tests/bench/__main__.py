@@ -14,11 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import board, days, document, events, life, machine, pages, rates
+from tests.bench import board, card, days, document, events, life, machine, pages, rates
 from tests.bench.data import Kept
 from tests.bench.report import Result, table, write_json
 
-OFFERED = ("B1", "B2", "B3", "B5", "B7", "B8", "B9", "B11", "B12", "B13", "B14")
+OFFERED = ("B1", "B2", "B3", "B5", "B6", "B7", "B8", "B9", "B11", "B12", "B13", "B14")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
     if wanted & {"B11", "B12"}:
         _say("start, start again, idle memory")
         yield from life.starts(folder / "starts" / "data", wanted, scale.idle_s, demo=scale.demo)
-    if wanted & {"B1", "B2", "B3", "B7", "B8", "B9", "B13", "B14"}:
+    if wanted & {"B1", "B2", "B3", "B6", "B7", "B8", "B9", "B13", "B14"}:
         yield from _on_a_copy(wanted, scale, folder / "main" / "data")
     if "B5" in wanted:
         _say(f"pages of {scale.many:,} and {scale.few:,} contacts")
@@ -110,6 +110,9 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
         if wanted & {"B1", "B2", "B3"}:
             _say("reads, lists, creations")
             yield from rates.measure(installation, company, wanted, scale.rounds, scale.seconds)
+        if "B6" in wanted:
+            _say("cards of customers")
+            yield from card.measure(installation, company, scale.rounds, scale.seconds)
         if "B8" in wanted:
             _say("events on their way")
             yield from events.delays(installation, company, scale.event_seconds)

@@ -61,7 +61,7 @@ def measure(
                 "hello": Job(
                     port=port, pids=pids, requests=[request("GET", "/", "none")], seconds=seconds
                 ),
-                "get": _job(
+                "get": job_of(
                     installation,
                     [request("GET", f"/v1/contacts/{id}", admin.token) for id in ids],
                     seconds,
@@ -69,7 +69,7 @@ def measure(
             }
             if "B2" in wanted:
                 path = f"/v1/contacts?pageSize={_PAGE}"
-                jobs["list"] = _job(installation, [request("GET", path, admin.token)], seconds)
+                jobs["list"] = job_of(installation, [request("GET", path, admin.token)], seconds)
             for name, job in jobs.items():
                 found.of.setdefault(name, []).append(run(job))
             if "B3" in wanted:
@@ -145,9 +145,10 @@ def _b3(found: Rounds) -> list[Result]:
     ]
 
 
-def _job(
+def job_of(
     installation: Installation, requests: list[str], seconds: float, *, once: bool = False
 ) -> Job:
+    """These requests over 16 connections; counted is the CPU of the application and of PostgreSQL."""
     return Job(
         port=installation.port, pids=installation.app_pids, requests=requests, seconds=seconds, once=once,
         connections=_CONNECTIONS, postmaster=installation.pids()["postgres"],
@@ -162,7 +163,7 @@ def _creations(
         _body(random.randrange(10**7))
         for _ in range(int(_MOST_CREATED_PER_S * (found.seconds + 1)))
     ]
-    job = _job(
+    job = job_of(
         installation,
         [request("POST", "/v1/contacts", token, body) for body in bodies],
         found.seconds,

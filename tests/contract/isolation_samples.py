@@ -10,13 +10,16 @@ KINDS = {
     "reason": "deal_reason", "from_request": "request", "mover_role": "role",
     "family": "product_family", "quantity_task": "task", "supersedes": "price_list", "advance": "invoice",
     "paid_stage": "stage", "next_stage": "stage", "proof_file": "file",
+    "after_task": "task", "except_meeting": "meeting",
 }  # fmt: skip
 """What a reference names, where its field is not called after it."""
 
 OF_METHOD = {"ExplainAmount.id": "deal", "GetForecast.id": "pipeline", "GetPipelineStatistics.id": "pipeline", "CreateDealChange.deal_change.ids": "deal",
              "CreateDealChange.deal_change.label.add_ids": "label", "CreateDealChange.deal_change.label.remove_ids": "label",
              "CreateTaskChange.task_change.ids": "task", "IssueDataLink.id": "contact", "MergeContacts.merged_ids": "contact", "PreviewMergeContacts.merged_ids": "contact",
-             "MergeCompanies.merged_ids": "company", "PreviewMergeCompanies.merged_ids": "company"}  # fmt: skip
+             "MergeCompanies.merged_ids": "company", "PreviewMergeCompanies.merged_ids": "company",
+             "ListDuplicates.party_id": "contact", "ListMerges.party_id": "contact", "RecordConsent.consent.id": "contact",
+             "GetRecordAccess.id": "contact", "RevokeSession.id": "session", "RevokeUserSession.id": "session", "UnlinkIdentity.id": "linked identity"}  # fmt: skip
 """The same for single RPCs."""
 
 _READ_CONTACT = {"object": "contact", "action": "read"}
@@ -40,9 +43,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "PriceList": {"name": "L #", "prices": [{"product_id": "@product", "unit_price": "1"}]},
     "Line": {"quantity": "1", "unit_price": "1"},
     "Contract": {"contact_id": "@contact"}, "Payment": {"amount": "100"}, "Allocation": {"amount": "1"}, "RefundPaymentRequest": {"amount": "1"},
-    "PaymentProvider": {"name": "P #"},
+    "PaymentProvider": {"name": "P #"}, "Carrier": {"name": "C #"},
     "CommissionPlan": {"name": "C #"}, "CommissionTerms": {"percent": "5"}, "SalesPlan": {"name": "S #", "target": "100", "period": 1},
     "CurrencyRate": {"currency": "EUR", "base_currency": "USD", "rate": "1.5"}, "ExplainAmountRequest": {"object": "deal"},
+    "DataLink": {"fields": [{"field": "phones", "mode": 3}]},
     "Instalment": {"percent": "100"}, "NumberSeries": {"type": 1, "pattern": "F/{year}/{number}"},
 }  # fmt: skip
 """A valid message of each type beyond its declared rules; # becomes something new each time, @contact the caller's own contact."""
@@ -66,6 +70,22 @@ NOT_IDS = {
 
 ONE_IN_EACH_SERVICE = ("RepublishContacts", "RepublishTasks", "RepublishUsers", "RepublishNoticeRules", "RepublishDeals")  # fmt: skip
 """By which each service has an operation."""
+
+PARTS = {"Stage": "stage", "Line": "line", "Instalment": "instalment", "CommissionTerms": "commission_terms"}  # fmt: skip
+"""What parts of records that have ids are called."""
+
+TAKEN_BACK_BY = {"MatchBankStatementLine": "UndoBankStatementLine"}
+"""Verbs that do something to the caller's own record once: what takes it back before the next call."""
+
+NO_RECORDS = {
+    "call": "no service keeps calls",
+    "case": "no service keeps cases",
+    "event": "what happened; nobody looks it up",
+    "batch": "the operation that merged many; compared as an id that nobody has",
+    "linked identity": "made by a sign-in at somebody else's: tests/service/identity/test_oidc.py",
+    "commission_terms": "a part of a plan that nobody else names",
+}
+"""What a reference names of which the other company has no record, and why."""
 
 ABOUT_OTHERS = ("CreateComment", "CreateContract", "CreateDelivery")
 """Made last: a comment is about a contact, contracts and deliveries are a deal's."""

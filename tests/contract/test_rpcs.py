@@ -209,6 +209,7 @@ def test_an_excuse_that_nothing_needs_is_found() -> None:
 def test_standard_methods_look_alike() -> None:
     excuses = {
         f"{_IDENTITY}.CreateApiToken": "the answer carries the secret, which is shown this once and never stored",
+        "crm.deals.v1.CarriersService.CreateCarrier": "the answer carries the secret, which is shown this once",
         "crm.deals.v1.PaymentProvidersService.CreatePaymentProvider": "the answer carries the secret, which is shown this once",
         f"{_IDENTITY}.GetTenant": "there is one, the caller's",
         f"{_IDENTITY}.UpdateTenant": "there is one, the caller's",

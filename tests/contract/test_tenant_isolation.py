@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chassis import contracts, service
+from chassis import contracts, errors, service
 from chassis.db.migrate import database_of
 from chassis.handlers import reads
 from chassis.keys import uuid7
@@ -18,8 +18,10 @@ from chassis.testing import servers
 from chassis.testing.installation import Installation, installation
 from chassis.tx import Tx
 from crm.contacts.v1 import label_pb2
-from tests.contract import isolation
+from crm.deals.v1 import deal_pb2, order_pb2
+from tests.contract import isolation, isolation_records
 from tests.contract.descriptors import compiled, methods
+from tests.contract.isolation_samples import NO_RECORDS
 from tests.service.identity.conftest import sign_up
 
 SERVICES = [name for name in service.names() if name != "gateway"]
@@ -50,6 +52,7 @@ async def world() -> AsyncIterator[World]:
                 made = await sign_up(crm)
                 company = isolation.Company(crm, made.id, made.admin.token)
                 await isolation.populate(company)
+                await isolation_records.add(company)
                 companies.append(company)
             yield World(crm, *companies)
 
@@ -59,11 +62,36 @@ async def test_foreign_id_answers_exactly_like_a_random_one(world: World, name: 
     assert await isolation.differences(world.ours, world.theirs.records, WITH_IDS[name]) == []
 
 
+async def test_another_company_s_order_answers_exactly_like_one_that_nobody_sent(
+    world: World,
+) -> None:
+    """Orders are known by the shop's own numbers, which other companies may guess."""
+    rpcs = {m.name: m for m in methods() if m.containing_service.name == "OrdersService"}
+    getting, putting = rpcs["GetOrder"], rpcs["PutOrder"]
+    shop = deal_pb2.ShopOrder(system="woo", id="1001")
+    item = order_pb2.OrderItem(name="Window", quantity="1", unit_price="100")
+
+    async def told(number: str) -> str:
+        request = order_pb2.GetOrderRequest(system=shop.system, id=number)
+        with pytest.raises(errors.NotFound) as refused:
+            await world.ours.call(getting, request)
+        return f"{refused.value.reason} {refused.value.message} {refused.value.metadata}"
+
+    order = order_pb2.PutOrderRequest(order=shop, currency="PLN", items=[item])
+    theirs: Any = await world.theirs.call(putting, order)
+    asked, random = await told("1001"), await told("1002")
+    ours: Any = await world.ours.call(putting, order)
+
+    assert asked == random.replace("1002", "1001")
+    assert ours.deal_id != theirs.deal_id
+
+
 _ANSWER_NOTHING = (
     "SegmentContains", "ListImportRows", "ListProjectTasks", "ListSalesFacts", "GetForecast", "GetQuoteLink", "GetQuoteProof",
+    "GetRecordAccess",
 )  # fmt: skip
 """One asks of a contact or company too, the other's import has not been planned, the new project has no task, nothing was sold
-yet, no deal is in the new pipeline, and the quote is a draft, which has no page and no answer."""
+yet, no deal is in the new pipeline, the quote is a draft, which has no page and no answer, and identity keeps no contacts."""
 
 
 async def test_own_ids_do_answer(world: World) -> None:
@@ -101,6 +129,19 @@ async def test_lists_hold_nothing_of_anybody_else(world: World) -> None:
             assert not foreign & {
                 getattr(each, "id", getattr(each, "object_id", "")) for each in listed
             }, method.full_name
+
+
+async def test_every_reference_was_given_a_record_of_the_other_company(world: World) -> None:
+    """Otherwise an id that nobody has is compared with another one."""
+    named = {
+        f"{method.full_name}.{slot.name}": isolation.key_of(isolation.kind_of(slot, method), method)
+        for method in WITH_IDS.values()
+        for slot in isolation.slots(method.input_type)
+    }
+    lacking = {name: kind for name, kind in named.items() if kind not in world.theirs.records}
+
+    assert {name: kind for name, kind in lacking.items() if kind not in NO_RECORDS} == {}
+    assert set(lacking.values()) == NO_RECORDS.keys()
 
 
 def test_every_field_that_names_a_record_is_declared_so() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from chassis import errors
 from chassis.tx import Tx
@@ -153,6 +153,24 @@ class Adapter(Protocol):
 
     def card(self, message: Any, names: Mapping[str, Mapping[str, str]]) -> str:
         """The record as a vCard."""
+
+
+@runtime_checkable
+class ManyLines(Protocol):
+    """An adapter whose record fills several lines of a file."""
+
+    def lines(
+        self, message: Any, names: Mapping[str, Mapping[str, str]]
+    ) -> Iterable[Mapping[str, list[str]]]:
+        """The cells of each line of the record, as `cells` gives those of a record with one line."""
+
+
+@runtime_checkable
+class Fixes(Protocol):
+    """An adapter with records that can come into a state in which an undo may not give them back what an import changed."""
+
+    def fixed(self, message: Any) -> str:
+        """Why the record stays as it is; empty if it may be restored."""
 
 
 class ImportBusy(errors.FailedPrecondition):

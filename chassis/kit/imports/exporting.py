@@ -1,6 +1,6 @@
 """Exports: a list as the caller may see it, in a file whose columns an import understands."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +9,7 @@ from chassis.call import Cause
 from chassis.errors import Violation
 from chassis.kit import exported, listing, showing
 from chassis.kit.imports import files
-from chassis.kit.imports.adapter import Adapter
+from chassis.kit.imports.adapter import Adapter, ManyLines
 from chassis.tx import Draws, Tx
 from crm.common.v1 import common_pb2
 from crm.common.v1 import imports_pb2 as pb
@@ -121,16 +121,19 @@ class _Asker:
         """The rows of the file; of a vCard file, one card each."""
         token: str | None = ""
         while token is not None:
-            rows, token = await self.read(_page(self._adapter, request, columns, token, cards))
-            self.written += len(rows)
+            page = _page(self._adapter, request, columns, token, cards)
+            rows, records, token = await self.read(page)
+            self.written += records
             await self._run.progress(self.written)
             yield rows
 
 
 def _page(
     adapter: Adapter, request: Any, columns: Sequence[str], token: str, cards: bool
-) -> Callable[[Tx], Awaitable[tuple[list[Sequence[str]], str | None]]]:
-    async def work(tx: Tx) -> tuple[list[Sequence[str]], str | None]:
+) -> Callable[[Tx], Awaitable[tuple[list[Sequence[str]], int, str | None]]]:
+    """The rows of the page, how many records they are of, and the token of the next page."""
+
+    async def work(tx: Tx) -> tuple[list[Sequence[str]], int, str | None]:
         resource = adapter.resource
         query = _checked(tx, adapter, request, token)
         rows = await listing.find(tx, resource, query, "doc", "export")
@@ -144,11 +147,20 @@ def _page(
         found: list[Sequence[str]] = []
         if cards:
             found.extend([adapter.card(message, names)] for message in messages)
-            return found, following
+            return found, len(messages), following
         beside = await adapter.beside(tx, [message.id for message in messages], columns)
         for message in messages:
-            cells = {**adapter.cells(message, names), **beside.get(message.id, {})}
-            found.append(["; ".join(cells.get(column, ())) for column in columns])
-        return found, following
+            for line in _lines(adapter, message, names):
+                cells = {**line, **beside.get(message.id, {})}
+                found.append(["; ".join(cells.get(column, ())) for column in columns])
+        return found, len(messages), following
 
     return work
+
+
+def _lines(
+    adapter: Adapter, message: Any, names: Mapping[str, Mapping[str, str]]
+) -> Iterable[Mapping[str, list[str]]]:
+    if isinstance(adapter, ManyLines):
+        return adapter.lines(message, names)
+    return [adapter.cells(message, names)]

@@ -1,7 +1,7 @@
 """Cells as moments: a day, perhaps with a time and an offset, before anybody knows in whose zone it is meant."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ _TIME = re.compile(
     r"[T ,]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([ap]m)?\s*(Z|[+-]\d{2}:?\d{2})?",
     re.IGNORECASE,
 )
-_NOON = time(12)
+_NOON, _LAST_MINUTE = time(12), time(23, 59)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Said:
         clock = self.clock or _NOON
         where = ZoneInfo(zone) if self.offset is None else self.offset
         return datetime.combine(self.day, clock, where).astimezone(UTC)
+
+    def until(self, zone: str) -> datetime:
+        """The moment by which something is to be done: of a day alone, its last minute."""
+        said = self if self.clock else replace(self, clock=_LAST_MINUTE)
+        return said.instant(zone)
 
     def past(self, zone: str, now: datetime) -> datetime:
         """The moment of something that has happened: of today alone, now at the latest."""

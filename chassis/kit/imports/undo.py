@@ -15,6 +15,7 @@ from chassis import codec
 from chassis.db.statement import Statement
 from chassis.kit import bulk, custom
 from chassis.kit.imports import store
+from chassis.kit.imports.adapter import Fixes
 from chassis.kit.imports.preparing import BATCH, Job, custom_fields_of
 from chassis.kit.save import Conflict
 from chassis.times import to_timestamp
@@ -104,6 +105,8 @@ async def _judge(
             verdict = _Verdict(id, store.LEFT, f"you may not change this {resource.object}")
         elif not written or (row["base_version"] and not base):
             verdict = _Verdict(id, store.LEFT, "its earlier version is not kept any more")
+        elif row["base_version"] and (reason := _fixed(job, current)):
+            verdict = _Verdict(id, store.LEFT, reason)
         elif row["base_version"]:
             verdict = _restored(resource, id, base, written, doc)
         elif reason := _edited(resource, written, doc) or referred.get(id, ""):
@@ -120,6 +123,11 @@ def _gone(id: str, row: Any) -> _Verdict:
     if not row["base_version"]:
         return _Verdict(id, store.DELETED)
     return _Verdict(id, store.LEFT, "it was deleted since")
+
+
+def _fixed(job: Job, current: Any) -> str:
+    """Why a record that the import changed may not be changed back; empty if it may."""
+    return job.adapter.fixed(current) if isinstance(job.adapter, Fixes) else ""
 
 
 def _edited(resource: "Resource[Any]", written: bytes, doc: bytes) -> str:

@@ -4,6 +4,10 @@ from datetime import datetime
 
 from chassis import errors
 from chassis.errors import Violation
+from services.deals.errors.deliveries import DeliveryAmbiguous as DeliveryAmbiguous
+from services.deals.errors.deliveries import DeliveryTooMuch as DeliveryTooMuch
+from services.deals.errors.deliveries import DeliveryUnknown as DeliveryUnknown
+from services.deals.errors.deliveries import DeliveryWrongState as DeliveryWrongState
 from services.deals.errors.payments import LineWrongState as LineWrongState
 from services.deals.errors.payments import PaymentFixed as PaymentFixed
 from services.deals.errors.payments import PaymentTooLarge as PaymentTooLarge
@@ -341,7 +345,7 @@ class NoCards(errors.InvalidArgument):
 
     def __init__(self) -> None:
         super().__init__(
-            "deals and products cannot be written as vCards; ask for CSV or XLSX",
+            "deals, products and prices cannot be written as vCards; ask for CSV or XLSX",
             [Violation("format", "must be CSV or XLSX")],
         )
 
@@ -357,26 +361,6 @@ class ContractWrongState(errors.FailedPrecondition):
                 for field in fields or ()
             ],
             metadata={"state": state},
-        )
-
-
-class DeliveryWrongState(errors.FailedPrecondition):
-    reason = "DELIVERY_WRONG_STATE"
-
-    def __init__(self, verb: str, state: str, allowed: str) -> None:
-        super().__init__(
-            f"a delivery that is {state} cannot be {verb}; it must be {allowed}",
-            metadata={"state": state},
-        )
-
-
-class DeliveryTooMuch(errors.FailedPrecondition):
-    reason = "DELIVERY_TOO_MUCH"
-
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(
-            "more would be delivered than the deal has; see violations, or change the deal first",
-            violations,
         )
 
 

@@ -54,13 +54,13 @@ class StatementUnreadable(errors.InvalidArgument):
 
 
 class WebhookUnsigned(errors.Unauthenticated):
-    """One and the same for an unknown key, a retired provider and a wrong signature."""
+    """One and the same for an unknown key, a retired signer and a wrong signature."""
 
     reason = "WEBHOOK_UNSIGNED"
 
     def __init__(self) -> None:
         super().__init__(
-            "the call is not signed by a payment provider of this address; see Akrab-Signature in the documentation"
+            "the call is not signed by whom this address belongs to; see Akrab-Signature in the documentation"
         )
 
 

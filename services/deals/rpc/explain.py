@@ -13,7 +13,7 @@ from chassis.tx import Tx
 from crm.deals.v1 import explain_pb2 as pb
 from crm.deals.v1 import invoice_pb2
 from services.deals import store
-from services.deals.money import currencies
+from services.deals.money import currencies, published
 from services.deals.money import lines as money
 from services.deals.money.steps import Figure, Step, Steps
 from services.deals.rules import crediting, explaining
@@ -22,7 +22,7 @@ Invoice = invoice_pb2.Invoice
 
 _SHOWN = (
     "amount", "lines.quantity", "lines.unit_price", "lines.net", "lines.tax", "lines.gross", "lines.discount_percent",
-    "lines.discount_amount", "discount_percent", "discount_amount", "totals.gross", "totals.net", "totals.tax",
+    "lines.discount_amount", "lines.published_price", "discount_percent", "discount_amount", "totals.gross", "totals.net", "totals.tax",
 )  # fmt: skip
 _TAX = re.compile(r"taxes\[(\d+)\]\.")
 _ESTIMATED = "somebody estimated the amount; there are no lines to reckon it from"
@@ -85,6 +85,10 @@ async def _explain_lines(tx: Tx, record: Any, answer: pb.AmountExplanation) -> N
         copy.lines, currency=copy.currency, tax_included=copy.tax_included, trace=trace,
         discount_percent=copy.discount_percent, discount_amount=copy.discount_amount,
     )  # fmt: skip
+    if answer.object == "quote":  # which asks how much is given off without approval
+        trail = explaining.Trail()
+        published.discount(copy.lines, totals, record.currency, trail.by("discount", record.currency))  # fmt: skip
+        answer.steps.extend(trail.steps)
     Steps(record.currency, trace).total("amount", [Figure("gross", Decimal(totals.gross))])
     answer.result = "amount"
     if Decimal(totals.gross) != Decimal(answer.amount or 0):

@@ -1,4 +1,4 @@
-"""Imports of deals and products, and exports of both."""
+"""Imports of deals, payments, products and price lists, and exports."""
 
 from google.longrunning import operations_pb2
 
@@ -15,7 +15,7 @@ from services.deals.store.imports import imports
 
 
 class DealImportsRpcs(import_rpcs(imports, ADAPTERS), Servicer):  # type: ignore[misc]
-    """`/v1/dealImports`, `/v1/deals:export`, `/v1/products:export`."""
+    """`/v1/dealImports`, `/v1/deals:export`, `/v1/products:export`, `/v1/priceLists:export`."""
 
     service = "crm.deals.v1.DealImportsService"
 
@@ -30,6 +30,13 @@ class DealImportsRpcs(import_rpcs(imports, ADAPTERS), Servicer):  # type: ignore
     ) -> operations_pb2.Operation:
         _refuse_cards(request.format)
         return await exporting.start(tx, ADAPTERS["products"], request)  # type: ignore[no-any-return]
+
+    @writes
+    async def ExportPriceLists(
+        self, request: pb.ExportPriceListsRequest, tx: Tx
+    ) -> operations_pb2.Operation:
+        _refuse_cards(request.format)
+        return await exporting.start(tx, ADAPTERS["priceLists"], request)  # type: ignore[no-any-return]
 
 
 def _refuse_cards(format: int) -> None:

@@ -5,7 +5,7 @@ superseded or withdrawn says so: its customer has read it before and shall not w
 """
 
 from chassis.call import Actor, Cause
-from chassis.handlers import Servicer, writes
+from chassis.handlers import Servicer, reads, writes
 from chassis.tx import Tx
 from crm.deals.v1 import quote_events_pb2 as events
 from crm.deals.v1 import quote_page_pb2 as pb
@@ -20,7 +20,7 @@ Answer = pb.AcceptPublicQuoteRequest | pb.DeclinePublicQuoteRequest
 _LONGEST_PROGRAM = 500
 
 
-def tenant_of(request: pb.GetPublicQuoteRequest | Answer) -> str:
+def tenant_of(request: pb.GetPublicQuoteRequest | pb.OpenPublicQuoteRequest | Answer) -> str:
     """The tenant that the link's key names."""
     return quote_links.tenant_of(request.key)
 
@@ -28,11 +28,14 @@ def tenant_of(request: pb.GetPublicQuoteRequest | Answer) -> str:
 class QuotePages(Servicer):
     """`/v1/public/quotes/{key}`."""
 
-    @writes(tenant=tenant_of)
+    @reads(tenant=tenant_of)
     async def GetPublicQuote(self, request: pb.GetPublicQuoteRequest, tx: Tx) -> pb.PublicQuote:
-        quote = await _open(tx, quote_links.quote_of(tx.runtime.settings, request.key))
-        if quote.state == Quote.STATE_SENT and not quote.HasField("open_time"):
-            rules.opened(quote, tx.now)
+        return _shown(tx, await _behind(tx, request.key))
+
+    @writes(tenant=tenant_of)
+    async def OpenPublicQuote(self, request: pb.OpenPublicQuoteRequest, tx: Tx) -> pb.PublicQuote:
+        quote = await _behind(tx, request.key)
+        if not _is_ahead(tx) and rules.opened(quote, tx.now):
             store.quotes.save(tx, quote)
             tx.emit(events.QuoteOpened(quote=quote))
         return _shown(tx, quote)
@@ -42,9 +45,9 @@ class QuotePages(Servicer):
         self, request: pb.AcceptPublicQuoteRequest, tx: Tx
     ) -> pb.PublicQuote:
         quote = await _answerable(tx, request)
-        seen = quote.etag
+        seen, is_first = quote.etag, rules.opened(quote, tx.now)
         await quoting.accept(tx, quote, name=request.name, note=request.note, by="")
-        await _keep_proof(tx, quote, seen)
+        await _answered(tx, quote, seen, is_first=is_first)
         return _shown(tx, quote)
 
     @writes(tenant=tenant_of)
@@ -52,10 +55,15 @@ class QuotePages(Servicer):
         self, request: pb.DeclinePublicQuoteRequest, tx: Tx
     ) -> pb.PublicQuote:
         quote = await _answerable(tx, request)
-        seen = quote.etag
+        seen, is_first = quote.etag, rules.opened(quote, tx.now)
         await quoting.decline(tx, quote, name=request.name, note=request.note, by="")
-        await _keep_proof(tx, quote, seen)
+        await _answered(tx, quote, seen, is_first=is_first)
         return _shown(tx, quote)
+
+
+async def _behind(tx: Tx, key: str) -> Quote:
+    """The quote that the key opens."""
+    return await _open(tx, quote_links.quote_of(tx.runtime.settings, key))
 
 
 async def _open(tx: Tx, quote_id: str) -> Quote:
@@ -79,8 +87,17 @@ async def _answerable(tx: Tx, request: Answer) -> Quote:
     return quote
 
 
-async def _keep_proof(tx: Tx, quote: Quote, seen_etag: str) -> None:
+def _is_ahead(tx: Tx) -> bool:
+    """Whether a browser asks before anybody does: https://fetch.spec.whatwg.org/#sec-purpose-header."""
     assert tx.call is not None
+    return "prefetch" in tx.call.metadata.get("sec-purpose", "").lower()
+
+
+async def _answered(tx: Tx, quote: Quote, seen_etag: str, *, is_first: bool) -> None:
+    """Who answers has opened it, and it is kept by what he did so."""
+    assert tx.call is not None
+    if is_first:
+        tx.emit(events.QuoteOpened(quote=quote))
     program = tx.call.metadata.get("user-agent", "")[:_LONGEST_PROGRAM]
     await store.keep_proof(
         tx, quote, tx.now, seen_etag=seen_etag, address=tx.call.peer, program=program

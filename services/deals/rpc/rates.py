@@ -16,16 +16,17 @@ _FIELDS = ("currency", "base_currency", "date", "rate", "source")
 
 
 async def check_rate(tx: Tx, new: CurrencyRate, old: CurrencyRate | None, path: str = "") -> None:
-    """Keeps that a rate can be used; what waited for it is counted for plans and commissions."""
+    """Keeps that a rate can be used; what waited for it is counted: deals, plans and commissions."""
     new.base_currency = new.base_currency or await converting.base_of(tx)
     rules.check(new, path)
     on = days.day_of(new, "date")
     assert on is not None
+    await converting.fill_soon(tx, new)
     if await facts.is_unconverted(tx, new.currency, on):
         await earning.adjust_between(tx, on, days.NEVER)
 
 
-class Rates(standard(store.currency_rates, on_save=check_rate), Servicer):  # type: ignore[misc]
+class Rates(standard(store.currency_rates, on_save=check_rate, on_undelete=converting.fill_soon), Servicer):  # type: ignore[misc] # fmt: skip
     """`/v1/currencyRates`."""
 
     @writes

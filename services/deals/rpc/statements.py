@@ -64,7 +64,7 @@ class BankStatementLines(StandardLine, Servicer):  # type: ignore[misc, valid-ty
 
 async def _taken(tx: Tx, id: str, etag: str) -> Line:
     """The line, while nobody else decides about it."""
-    await tx.lock(f"bank line {id}")
+    await tx.lock(statements.lock_of(id))
     return await store.bank_statement_lines.get(tx, id, etag=etag)
 
 
@@ -84,8 +84,5 @@ async def _pay_back(tx: Tx, line: Line, payment_id: str) -> None:
 async def _saved(tx: Tx, line: Line) -> Line:
     """The line is saved, and its statement counts it."""
     store.bank_statement_lines.save(tx, line)
-    await tx.lock(f"bank statement {line.statement_id}")
-    statement = await store.bank_statements.find(tx, line.statement_id)
-    if statement is not None:
-        await statements.recount(tx, statement)
+    await statements.count_again(tx, line.statement_id)
     return line

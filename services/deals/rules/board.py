@@ -24,6 +24,9 @@ class Group:
     count: int
     amount: Decimal
     base_amount: Decimal
+    """Of those for which a rate is known."""
+    unconverted: int
+    """How many have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def _column(stage: Stage, groups: list[Group], shown: Shown, base_currency: str)
     if shown.base_amount:
         total = sum((group.base_amount for group in groups), Decimal(0))
         column.base_amount = currencies.shown(total, base_currency)
+        column.unconverted_count = sum(group.unconverted for group in groups)
     if shown.base_amount and shown.weighted:
         expected = sum((group.base_amount * likely(group, stage) for group in groups), Decimal(0))
         column.weighted_base_amount = currencies.shown(expected, base_currency)
@@ -90,12 +94,17 @@ def board_filter(pipeline_id: str, more: str = "") -> str:
     return f"{here} AND ({more})" if more.strip() else here
 
 
+def is_unconverted(deal: Deal) -> bool:
+    """Whether it is worth something, and nobody knows what in the company's own currency."""
+    return not deal.base_amount and bool(Decimal(deal.amount or 0))
+
+
 def groups_of(messages: Iterable[Deal]) -> list[Group]:
     """What deals that are at hand come to."""
     return [
         Group(
             deal.stage_id, deal.currency, deal.probability if deal.HasField("probability") else None,
-            1, Decimal(deal.amount or 0), Decimal(deal.base_amount or 0),
+            1, Decimal(deal.amount or 0), Decimal(deal.base_amount or 0), is_unconverted(deal),
         )
         for deal in messages
     ]  # fmt: skip

@@ -16,8 +16,8 @@ DealPlacement = deal_change_pb2.DealPlacement
 _PLACED = {
     "move": ("pipeline_id", "stage_id", "stage_time", "activity_time", "idle_time", "done_steps", "current_step",
              "following_step", "blocked_move"),
-    "assign": ("owner_id", "department_id"),
-    "label": ("label_ids",),
+    "assign": ("owner_id", "department_id", "activity_time", "idle_time"),
+    "label": ("label_ids", "activity_time", "idle_time"),
 }  # fmt: skip
 """What a change has to do with, by its kind."""
 _DECIDES = {"move": ("stage_id", "stage_time"), "assign": ("owner_id", "department_id"), "label": ()}  # fmt: skip
@@ -122,12 +122,11 @@ def put_back(deal: Deal, item: Item, change: DealChange) -> None:
     kind = kind_of(change)
     if any(getattr(deal, name) != getattr(item.after, name) for name in _DECIDES[kind]):
         raise Left(Item.REASON_CHANGED_SINCE)
-    if kind == "label":
-        _labels_back(deal, list(item.before.label_ids), list(item.after.label_ids))
-        return
     happened = deal.activity_time != item.after.activity_time
     for name in _PLACED[kind]:
-        if not (happened and name in _OUTLASTS):
+        if name == "label_ids":
+            _labels_back(deal, list(item.before.label_ids), list(item.after.label_ids))
+        elif not (happened and name in _OUTLASTS):
             _copy(item.before, deal, name)
 
 

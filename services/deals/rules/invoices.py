@@ -63,6 +63,16 @@ def check_currency(invoice: Invoice, source: str, currency: str) -> None:
         raise errors.ValuesInvalid([Violation("currency", f"is {invoice.currency}, the {source} is in {currency}; an invoice is in the same")])  # fmt: skip
 
 
+def is_payable(invoice: Invoice) -> bool:
+    """Whether somebody owes something of it."""
+    return invoice.state in LIVING and Decimal(invoice.open_amount or 0) > 0
+
+
+def by_what_known(invoice: Invoice) -> tuple[str, str]:
+    """By what payers name it."""
+    return invoice.number, invoice.open_amount
+
+
 def require_draft(invoice: Invoice, verb: str) -> None:
     """InvoiceWrongState unless it may still change."""
     if invoice.state != Invoice.STATE_DRAFT:

@@ -19,7 +19,7 @@ EXACT, HUNDRED = currencies.EXACT, Decimal(100)
 
 BY_SERVER = (
     "tax_percent", "family_id", "price_list_id", "unknown_sku",
-    "selling_overruled", "selling_reference_line_id", "selling_reference_id",
+    "selling_overruled", "selling_reference_line_id", "selling_reference_id", "published_price",
 )  # fmt: skip
 """What callers read and never set; a line that they send back has them as the server wrote them last."""
 
@@ -161,19 +161,42 @@ def wants_price(place: Place) -> bool:
     return line.quantity != before.quantity
 
 
-def take_price(
+def wants_published(place: Place, *, anew: bool) -> bool:
+    """True if the lists are to be asked what they would have given; `anew`: all prices of the record are meant otherwise."""
+    line, before = place.line, place.before
+    if not line.product_id:
+        return False
+    if anew or before is None or not place.kept or not line.published_price:
+        return True
+    asked_by = ("quantity", "unit_price", "tax_percent")
+    return any(getattr(line, field) != getattr(before, field) for field in asked_by)
+
+
+def take_price(place: Place, known: Collection[prices.Price], **whose: Any) -> None:
+    """The price of the lists, see `_offered`; where none has one, what is there stays."""
+    if (found := _offered(place, known, **whose)) is not None:
+        place.line.unit_price, place.line.price_list_id = found
+
+
+def take_published(place: Place, known: Collection[prices.Price], **whose: Any) -> None:
+    """What the lists give whoever typed what; where none has a price, nothing was published."""
+    found = _offered(place, known, **whose)
+    place.line.published_price = found[0] if found is not None else ""
+
+
+def _offered(
     place: Place, known: Collection[prices.Price], *, party: Any, labels: Collection[str],
     tax_included: bool, currency: str,
-) -> None:  # fmt: skip
-    """The price of the lists; where none has one, what is there stays."""
+) -> tuple[str, str] | None:  # fmt: skip
+    """(the lists' price for the line, meant as the record's prices are; whose it is); None if none has one."""
     line = place.line
     found = prices.choose(known, line.product_id, Decimal(line.quantity or 0), party=party, labels=labels)  # fmt: skip
     if found is None:
-        return
+        return None
     price = found.unit_price
     if found.tax_included != tax_included:
         price = _meant_otherwise(price, Decimal(line.tax_percent or 0), tax_included, currency)
-    line.unit_price, line.price_list_id = f"{price:f}", found.list_id
+    return f"{price:f}", found.list_id
 
 
 def _meant_otherwise(price: Decimal, percent: Decimal, with_tax: bool, currency: str) -> Decimal:

@@ -1,12 +1,15 @@
 """Moving a deal: which ways there are, and what must be filled (S32-S35). Pure."""
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chassis.errors import Violation
 from chassis.times import to_datetime, to_timestamp
-from crm.deals.v1 import deal_pb2, pipeline_pb2
+from crm.deals.v1 import deal_change_pb2, deal_pb2, pipeline_pb2
+from crm.deals.v1 import events_pb2 as events
 from services.deals import errors
+from services.deals.rules import pipelines
 
 Deal = deal_pb2.Deal
 Pipeline = pipeline_pb2.Pipeline
@@ -14,6 +17,18 @@ Stage = pipeline_pb2.Stage
 
 Filled = Callable[[str], bool]
 """Whether a field is filled, by its path, e.g. deal.amount or contact.phones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """From the stage in which a deal stands to another one."""
+
+    here: Stage
+    there: Stage
+    pipeline: Pipeline
+    """That of the stage to which it goes."""
+    passed: list[Stage]
+    forward: bool
 
 
 def require_open(deal: Deal, verb: str) -> None:
@@ -75,6 +90,24 @@ def check_way(pipeline: Pipeline, here: Stage, there: Stage, *, reason: str) -> 
     return passed
 
 
+def way(
+    deal: Deal, before: Pipeline | None, pipeline: Pipeline, there: Stage, *, roles: Collection[str] | None, reason: str
+) -> Way:  # fmt: skip
+    """The way of the deal to this stage of `pipeline`; MoveNotAllowed or SkipReasonMissing where it is closed.
+
+    `before` is the pipeline in which it stands; `roles` is None for what moves by itself.
+    """
+    here = pipelines.stage_of(before, deal.stage_id) if before is not None else None
+    if pipeline.id != deal.pipeline_id:
+        check_offered(pipeline)
+        check_entry(there, roles)
+        return Way(here or Stage(), there, pipeline, [], here is not None and not here.retired)
+    assert here is not None, "a stage in which a deal stands stays in its pipeline"
+    check_entry(there, roles)
+    passed = check_way(pipeline, here, there, reason=reason)
+    return Way(here, there, pipeline, passed, is_forward(pipeline, here.id, there.id))
+
+
 def missing(deal: Deal, here: Stage, there: Stage, filled: Filled, *, forward: bool) -> list[Violation]:  # fmt: skip
     """Everything that the guards of both stages want and that is not filled, each named once."""
     wanted: dict[str, str] = {}
@@ -101,6 +134,18 @@ def enter(deal: Deal, pipeline: Pipeline, stage: Stage, at: datetime) -> None:
     deal.ClearField("blocked_move")
     show_steps(deal, stage)
     act(deal, stage, at)
+
+
+def moved(
+    deal: Deal, before: Deal | deal_change_pb2.DealPlacement, at: datetime, *, passed: Iterable[Stage] = (), reason: str = ""
+) -> events.DealStageChanged:  # fmt: skip
+    """What tells that the deal stands elsewhere than before; without the deal."""
+    elsewhere = before.pipeline_id != deal.pipeline_id
+    return events.DealStageChanged(
+        previous_stage_id=before.stage_id, previous_pipeline_id=before.pipeline_id if elsewhere else "",
+        previous_stage_seconds=int((at - to_datetime(before.stage_time)).total_seconds()),
+        skipped_stage_ids=[stage.id for stage in passed], skip_reason=reason,
+    )  # fmt: skip
 
 
 def act(deal: Deal, stage: Stage, at: datetime) -> None:

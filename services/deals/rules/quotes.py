@@ -14,8 +14,9 @@ from google.type.date_pb2 import Date
 
 from chassis.errors import Violation
 from chassis.times import to_datetime, to_timestamp
-from crm.deals.v1 import deal_pb2, line_pb2, quote_pb2
+from crm.deals.v1 import deal_pb2, quote_pb2
 from services.deals import errors
+from services.deals.money import currencies, published
 from services.deals.money.lines import plain
 
 Deal = deal_pb2.Deal
@@ -120,16 +121,18 @@ def _day(value: Date) -> date:
 # -- approval ----------------------------------------------------------------------------------------------------------------
 
 
-def effective_percent(totals: line_pb2.Totals) -> str:
-    """All discounts in percent of the list price, to six places."""
-    listed, off = Decimal(totals.list or 0), Decimal(totals.discount or 0)
-    return plain(round(off * 100 / listed, 6)) if listed else "0"
+def reckon_discount(quote: Quote) -> None:
+    """Fills what is given off by what was published: a lower price that somebody typed is a discount too."""
+    whole, off = published.discount(quote.lines, quote.totals, quote.currency)
+    quote.published_amount = currencies.shown(whole, quote.currency)
+    quote.published_discount = currencies.shown(off, quote.currency)
+    quote.effective_discount_percent = plain(round(off * 100 / whole, 6)) if whole else "0"
 
 
 def is_above(quote: Quote, limit: str) -> bool:
     """Whether its discount is more than the company gives without approval; an empty limit is none."""
-    totals = quote.totals
-    return bool(limit) and Decimal(totals.discount or 0) * 100 > Decimal(limit) * Decimal(totals.list or 0)  # fmt: skip
+    whole, off = published.discount(quote.lines, quote.totals, quote.currency)
+    return bool(limit) and off * 100 > Decimal(limit) * whole
 
 
 def submit(quote: Quote, *, limit: str, by: str, note: str, at: datetime) -> None:
@@ -191,9 +194,12 @@ def is_public(quote: Quote, now: datetime) -> bool:
     return quote.HasField("send_time") and not is_over(quote, now)
 
 
-def opened(quote: Quote, at: datetime) -> None:
-    """Somebody has opened its page for the first time."""
+def opened(quote: Quote, at: datetime) -> bool:
+    """Somebody has its page before him; true if that is the first time of a quote that waits for his answer."""
+    if quote.state != Quote.STATE_SENT or quote.HasField("open_time"):
+        return False
     quote.open_time.CopyFrom(to_timestamp(at))
+    return True
 
 
 def answer(

@@ -13,6 +13,12 @@ Payment = payment_pb2.Payment
 _OPEN = (Line.STATE_DOUBTFUL, Line.STATE_OUTGOING)
 
 
+def may_be_matched(line: Line) -> bool:
+    """Whether the line may become a payment by itself: nobody has said what it is, and it takes nothing back."""
+    is_open = line.state == Line.STATE_DOUBTFUL and not line.undone
+    return is_open and not line.outgoing and not line.is_reversal
+
+
 def require_open(line: Line, verb: str) -> None:
     """LineWrongState unless somebody may decide about it."""
     if line.state not in _OPEN:

@@ -1,12 +1,11 @@
-"""Calls of payment providers: whether they are signed and fresh, and what they tell. Pure.
+"""Calls that others sign: whether they are signed and fresh, and what their bodies say. Pure.
 
 The header is `Akrab-Signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>" in hex>`.
 """
 
 import hashlib
 import hmac
-import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import orjson
@@ -14,36 +13,12 @@ import orjson
 from chassis.errors import Violation
 from services.deals import errors
 
-RECEIVED, REFUNDED = "payment.received", "payment.refunded"
-
 OLDEST_S = 300
 """A call that somebody has overheard is worth nothing after that."""
 SKEW_S = 30
-"""Clocks differ: so far ahead a provider's may be."""
+"""Clocks differ: so far ahead a caller's may be."""
 
 _DIGITS = 12  # of seconds since 1970, for the next thirty thousand years
-
-_LONGEST = {
-    "id": 200, "type": 30, "amount": 40, "currency": 3, "reference": 500,
-    "invoice_number": 100, "payer_name": 200, "time": 40,
-}  # fmt: skip
-_AMOUNT = re.compile(r"[0-9]{1,30}(\.[0-9]{1,10})?")
-_OPTIONAL = ("invoice_number", "payer_name")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What a provider tells of one payment."""
-
-    id: str
-    type: str
-    amount: str
-    currency: str
-    reference: str
-    """The provider's name of the payment; a refund has that of what it pays back."""
-    time: datetime
-    invoice_number: str = ""
-    payer_name: str = ""
 
 
 def sign(secret: str, content: bytes, at_s: int) -> str:
@@ -69,43 +44,49 @@ def _code(secret: str, signed: str, content: bytes) -> str:
     return hmac.new(secret.encode(), signed_bytes, hashlib.sha256).hexdigest()
 
 
-def read(content: bytes) -> Event:
-    """The event in a body; ValuesInvalid with everything that is wrong with it. Keys that are not ours are passed over."""
+def texts(
+    content: bytes, longest: Mapping[str, int], *, optional: Collection[str], types: Collection[str]
+) -> dict[str, str]:
+    """The texts in a body by these keys, empty for an optional one that it lacks; ValuesInvalid with all that is wrong.
+
+    `type` is one of `types`. Keys that are not named are passed over.
+    """
     try:
         given = orjson.loads(content)
     except orjson.JSONDecodeError:
         given = None
     if not isinstance(given, dict):
         raise errors.ValuesInvalid([Violation("content", "is no JSON object; see Akrab-Signature in the documentation")])  # fmt: skip
-    wrong = [found for key in _LONGEST if (found := _wrong(key, given.get(key)))]
-    if not wrong and not _AMOUNT.fullmatch(given["amount"]):
-        wrong = [Violation("amount", "is no decimal number as text, e.g. 1234.50")]
-    if not wrong and given["type"] not in (RECEIVED, REFUNDED):
-        wrong = [Violation("type", f"must be {RECEIVED} or {REFUNDED}")]
-    time = None if wrong else _moment(given["time"])
-    if not wrong and time is None:
-        wrong = [Violation("time", "is no time with its zone, e.g. 2026-11-20T12:00:00Z")]
-    if wrong or time is None:
+    wrong = [
+        found
+        for key, most in longest.items()
+        if (found := _wrong(key, given.get(key), most, needed=key not in optional))
+    ]
+    if not wrong and given["type"] not in types:
+        wrong = [Violation("type", f"must be {' or '.join(types)}")]
+    if wrong:
         raise errors.ValuesInvalid(wrong)
-    texts = {key: given.get(key) or "" for key in _LONGEST if key != "time"}
-    return Event(**texts, time=time)
+    return {key: given.get(key) or "" for key in longest}
 
 
-def _wrong(key: str, value: object) -> Violation | None:
-    if value is None and key in _OPTIONAL:
-        return None
-    if not isinstance(value, str) or not (value or key in _OPTIONAL):
-        return Violation(key, "must be a text" + ("" if key in _OPTIONAL else " and not empty"))
-    if len(value) > _LONGEST[key]:
-        return Violation(key, f"has {len(value)} characters; at most {_LONGEST[key]}")
-    if "\x00" in value:
-        return Violation(key, "holds a character that no text has, U+0000")
-    return None
-
-
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime:
+    """The time in a body; ValuesInvalid if it is none, or names no zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        found = None  # type: ignore[assignment]
+    if found is None or found.tzinfo is None:
+        raise errors.ValuesInvalid([Violation("time", "is no time with its zone, e.g. 2026-11-20T12:00:00Z")])  # fmt: skip
+    return found
+
+
+def _wrong(key: str, value: object, most: int, *, needed: bool) -> Violation | None:
+    if value is None and not needed:
         return None
-    return found if found.tzinfo is not None else None
+    if not isinstance(value, str) or (needed and not value):
+        return Violation(key, "must be a text" + (" and not empty" if needed else ""))
+    if len(value) > most:
+        return Violation(key, f"has {len(value)} characters; at most {most}")
+    if "\x00" in value:
+        return Violation(key, "holds a character that no text has, U+0000")
+    return None

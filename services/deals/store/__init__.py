@@ -3,6 +3,12 @@
 from services.deals.store import board, changes, life, statistics
 from services.deals.store.bought import won_deals_of
 from services.deals.store.buyers import buyer_of, put_buyer
+from services.deals.store.carriers import (
+    carrier_signers,
+    carriers,
+    delivery_told,
+    note_delivery_event,
+)
 from services.deals.store.catalogues import deal_reasons, sales_methods
 from services.deals.store.commissions import (
     all_commission_plans,
@@ -12,8 +18,8 @@ from services.deals.store.commissions import (
     sum_commissions,
 )
 from services.deals.store.contracts import contracts
-from services.deals.store.deals import deals
-from services.deals.store.deliveries import deliveries, deliveries_of
+from services.deals.store.deals import NO_ID, deals, unconverted_deals
+from services.deals.store.deliveries import deliveries, deliveries_of, deliveries_tracked
 from services.deals.store.following import made_for
 from services.deals.store.forecast import expected
 from services.deals.store.invoices import credit_notes_of, invoices, issued_of_deal, take_number
@@ -27,9 +33,7 @@ from services.deals.store.payment_providers import (
     payment_providers,
     payment_told,
     payments_referred,
-    provider_with_key,
-    put_provider_seed,
-    seed_of_provider,
+    provider_signers,
 )
 from services.deals.store.payments import payments, waiting_deals
 from services.deals.store.pipelines import living_pipelines, pipeline_with_key, pipelines
@@ -71,6 +75,8 @@ from services.deals.store.statements import (
     bank_statement_lines,
     bank_statements,
     count_lines,
+    doubtful_lines,
+    has_unknown_lines,
     known_lines,
     payable,
     payers,
@@ -80,6 +86,7 @@ from services.deals.store.statements import (
 from services.deals.store.stays import add_stay, end_stay, stays_of
 
 __all__ = [
+    "NO_ID",
     "add_prices",
     "add_stay",
     "all_commission_plans",
@@ -87,6 +94,8 @@ __all__ = [
     "bank_statements",
     "board",
     "buyer_of",
+    "carrier_signers",
+    "carriers",
     "changes",
     "commission_plans",
     "commissions",
@@ -103,11 +112,15 @@ __all__ = [
     "deals",
     "deliveries",
     "deliveries_of",
+    "deliveries_tracked",
+    "delivery_told",
+    "doubtful_lines",
     "earned_by_fact",
     "end_prices",
     "end_stay",
     "expected",
     "filled_of",
+    "has_unknown_lines",
     "invoices",
     "issued_of_deal",
     "keep_proof",
@@ -120,6 +133,7 @@ __all__ = [
     "measurements_of",
     "metadata",
     "next_quote_count",
+    "note_delivery_event",
     "note_event",
     "occupied_stages",
     "open_deals",
@@ -147,11 +161,10 @@ __all__ = [
     "products",
     "products_with_skus",
     "proof_of",
-    "provider_with_key",
+    "provider_signers",
     "put_buyer",
     "put_measurements",
     "put_party",
-    "put_provider_seed",
     "put_seed",
     "quotes",
     "rate_of_day",
@@ -160,7 +173,6 @@ __all__ = [
     "sales_plans",
     "saved_views",
     "seed_of",
-    "seed_of_provider",
     "settings",
     "settings_of",
     "sku_key",
@@ -171,6 +183,7 @@ __all__ = [
     "take_number",
     "tax_class_with_key",
     "tax_classes",
+    "unconverted_deals",
     "unlinked_payments",
     "valid_prices",
     "waiting_deals",

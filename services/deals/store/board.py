@@ -23,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     not_,
@@ -56,6 +57,7 @@ sums = Table(
     Column("count", Integer, nullable=False),
     Column("amount", Numeric, nullable=False),
     Column("base_amount", Numeric, nullable=False),
+    Column("unconverted", Integer, nullable=False),  # how many of them have no base amount
     Index("ix_deal_sums_stage", "tenant_id", "pipeline_id", "stage_id"),
 )
 _SUMS = Table("deal_sums_of_tenant", MetaData(), *(Column(c.name, c.type) for c in sums.columns)).c
@@ -64,13 +66,21 @@ _TENANT = bindparam("tenant_id", type_=Uuid)
 _PIPELINE = bindparam("of_pipeline", type_=Uuid)
 
 
+_MEASURES = ("count", "amount", "base_amount", "unconverted")
+_WORTH = func.coalesce(_DEALS.base_amount, literal_column("0")).label("base_amount")
+_LACKS = case((_DEALS.base_amount.is_(None), literal_column("1", Integer)), else_=literal_column("0", Integer))  # fmt: skip
+
+
+def _totals(c: Any) -> list[Any]:
+    return [func.sum(c[name]).label(name) for name in _MEASURES]
+
+
 def _of_all() -> Statement:
     """Of everybody's deals."""
     keys = (_SUMS.stage_id, _SUMS.currency, _SUMS.probability)
-    totals = (func.sum(_SUMS.count), func.sum(_SUMS.amount), func.sum(_SUMS.base_amount))
-    named = [total.label(name) for total, name in zip(totals, ("count", "amount", "base_amount"), strict=True)]  # fmt: skip
+    totals = _totals(_SUMS)
     here = (_SUMS.tenant_id == _TENANT, _SUMS.pipeline_id == _PIPELINE)
-    return Statement(select(*keys, *named).where(*here).group_by(*keys).having(totals[0] != 0))
+    return Statement(select(*keys, *totals).where(*here).group_by(*keys).having(func.sum(_SUMS["count"]) != 0))  # fmt: skip
 
 
 def _of_some() -> Statement:
@@ -83,11 +93,11 @@ def _of_some() -> Statement:
         return or_(c.owner_id == owners.any_(), queued)
 
     kept = select(
-        _SUMS.stage_id, _SUMS.currency, _SUMS.probability, _SUMS.count, _SUMS.amount, _SUMS.base_amount
+        _SUMS.stage_id, _SUMS.currency, _SUMS.probability, *(_SUMS[name] for name in _MEASURES)
     ).where(_SUMS.tenant_id == _TENANT, _SUMS.pipeline_id == _PIPELINE, reached(_SUMS))  # fmt: skip
     one = literal_column("1", Integer)
     followed = select(
-        _DEALS.stage_id, _DEALS.currency, _DEALS.probability, one, _DEALS.amount, _DEALS.base_amount
+        _DEALS.stage_id, _DEALS.currency, _DEALS.probability, one, _DEALS.amount, _WORTH, _LACKS
     ).where(
         _DEALS.tenant_id == _TENANT, _DEALS.pipeline_id == _PIPELINE, _DEALS.delete_time.is_(None),
         _DEALS.state == literal_column(str(Deal.STATE_OPEN), SmallInteger),
@@ -97,9 +107,7 @@ def _of_some() -> Statement:
     )  # fmt: skip
     both = union_all(kept, followed).subquery("both").c
     keys = (both.stage_id, both.currency, both.probability)
-    count = func.sum(both.count)
-    totals = (count.label("count"), func.sum(both.amount).label("amount"), func.sum(both.base_amount).label("base_amount"))  # fmt: skip
-    return Statement(select(*keys, *totals).group_by(*keys).having(count != 0))
+    return Statement(select(*keys, *_totals(both)).group_by(*keys).having(func.sum(both["count"]) != 0))  # fmt: skip
 
 
 _OF_ALL, _OF_SOME = _of_all(), _of_some()
@@ -120,7 +128,8 @@ async def open_groups(tx: Tx, pipeline_id: str) -> list[Group]:
 async def found_groups(tx: Tx, query: listing.Query) -> list[Group]:
     """What the deals that a list finds for the caller come to; reckoned deal by deal."""
     keys = (_DEALS.stage_id, _DEALS.currency, _DEALS.probability)
-    totals = (func.count().label("count"), func.sum(_DEALS.amount).label("amount"), func.sum(_DEALS.base_amount).label("base_amount"))  # fmt: skip
+    count = func.count().label("count")
+    totals = (count, func.sum(_DEALS.amount).label("amount"), func.sum(_WORTH).label("base_amount"), func.sum(_LACKS).label("unconverted"))  # fmt: skip
     found, values = counting.matching_ids(deals, query.filter, tx.rights)
     statement = found.with_only_columns(*keys, *totals).group_by(*keys)
     return _groups(await tx.fetch(Statement(statement), **values))
@@ -130,7 +139,7 @@ def _groups(rows: Iterable[Mapping[str, Any]]) -> list[Group]:
     return [
         Group(
             str(row["stage_id"]), row["currency"], row["probability"], int(row["count"]),
-            row["amount"], row["base_amount"],
+            row["amount"], row["base_amount"], int(row["unconverted"]),
         )
         for row in rows
     ]  # fmt: skip

@@ -55,8 +55,10 @@ changes = Resource(
     },
 )  # fmt: skip
 
+ITEMS = "deal_change_items"
+"""The table of what each change is about."""
 _items = Table(
-    "deal_change_items",
+    ITEMS,
     metadata,
     Column("tenant_id", Uuid, primary_key=True),
     Column("change_id", Uuid, primary_key=True),

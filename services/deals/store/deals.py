@@ -3,15 +3,32 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Column, Date, Index, Numeric, SmallInteger, Text, Uuid, text
+from asyncpg import Record
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Numeric,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals import errors
+from services.deals.rules.board import is_unconverted
 from services.deals.store.schema import Moment, amount, choice, day, metadata, moment, reference
 
 Deal = deal_pb2.Deal
@@ -35,7 +52,7 @@ def _values(deal: Deal) -> dict[str, Any]:
         "party_ids": parties(deal),
         "currency": deal.currency,
         "amount": amount(deal.amount) or Decimal(0),
-        "base_amount": amount(deal.base_amount) or Decimal(0),
+        "base_amount": _base_amount(deal),
         "expected_key": day(deal, "expected_close_date") or NO_DAY,
         "promise_key": moment(deal.promise, "time") or NEVER,
         "source_id": reference(deal.source_id),
@@ -65,6 +82,11 @@ def _values(deal: Deal) -> dict[str, Any]:
     }
 
 
+def _base_amount(deal: Deal) -> Decimal | None:
+    """None while no rate is known for what it is worth: then it is in no sum."""
+    return None if is_unconverted(deal) else amount(deal.base_amount) or Decimal(0)
+
+
 def readers(deal: Deal) -> list[str]:
     """Who may read it besides the owner: followers and colleagues who take part (S47)."""
     taking_part = (each.user_id for each in deal.participants if each.user_id)
@@ -88,7 +110,7 @@ deals = Resource(
         Column("pipeline_id", Uuid), Column("stage_id", Uuid), Column("state", SmallInteger, nullable=False),
         Column("contact_id", Uuid), Column("company_id", Uuid), Column("party_ids", ARRAY(Uuid), nullable=False),
         Column("currency", Text, nullable=False), Column("amount", Numeric, nullable=False),
-        Column("base_amount", Numeric, nullable=False), Column("expected_key", Date, nullable=False),
+        Column("base_amount", Numeric), Column("expected_key", Date, nullable=False),
         Column("promise_key", Moment, nullable=False), Column("source_id", Uuid), Column("method_id", Uuid),
         Column("request_ids", ARRAY(Uuid), nullable=False), Column("label_ids", ARRAY(Uuid), nullable=False),
         Column("probability", SmallInteger), Column("stage_time", Moment, nullable=False),
@@ -110,6 +132,7 @@ deals = Resource(
         Index("ix_deals_parties", "party_ids", postgresql_using="gin"),
         Index("ix_deals_requests", "request_ids", postgresql_using="gin"),
         Index("ix_deals_external_ids", "external_ids", postgresql_using="gin"),
+        Index("ix_deals_unconverted", "tenant_id", "currency", "id", postgresql_where=text("base_amount IS NULL")),
         Index("uq_deals_order", "tenant_id", "order_key", unique=True,
               postgresql_where=text("delete_time IS NULL AND order_key IS NOT NULL")),
     ],
@@ -125,6 +148,7 @@ deals = Resource(
         "party_ids": Field("party_ids", "uuid_array"),
         "currency": Field("currency", "text", sentinel=""),
         "amount": Field("amount", "number", sortable=True),
+        "base_amount": Field("base_amount", "number"),
         "expected_close_date": Field("expected_key", "date", sentinel=NO_DAY, sortable=True),
         "promise.time": Field("promise_key", "timestamp", sentinel=NEVER, sortable=True),
         "source_id": Field("source_id", "uuid"),
@@ -153,3 +177,22 @@ deals = Resource(
     default_order="expected_close_date",
     constraints={"uq_deals_order": lambda detail: errors.KeyTaken("deal", "order.id")},
 )  # fmt: skip
+
+
+_v = deals.table.c
+_UNCONVERTED_DEALS = Statement(
+    select(_v.id, _v.doc, _v.delete_time)
+    .where(
+        _v.tenant_id == bindparam("tenant_id", type_=Uuid), _v.base_amount.is_(None),
+        _v.currency == bindparam("of_currency", type_=Text), _v.id > bindparam("after", type_=Uuid),
+    )
+    .order_by(_v.id)
+    .limit(bindparam("most", type_=BigInteger))
+)  # fmt: skip
+NO_ID = UUID(int=0)
+"""Before the id of every record."""
+
+
+async def unconverted_deals(tx: Tx, currency: str, after: str, most: int) -> list[Record]:
+    """id, doc and delete_time of the next deals in this currency for which no rate was known, deleted ones too."""
+    return await tx.fetch(_UNCONVERTED_DEALS, of_currency=currency, after=after, most=most)

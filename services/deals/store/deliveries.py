@@ -65,8 +65,18 @@ _V = deliveries.view.c
 _OF_DEAL = deliveries.select(
     _V.deal_id == bindparam("of_deal", type_=Uuid), order=(_V.create_time, _V.id)
 )
+_TRACKED = deliveries.select(
+    _V.tracking_number == bindparam("tracking", type_=ARRAY(Text)).any_(),  # type: ignore[attr-defined]
+    _V.tracking_number != text("''"),  # so that the index serves
+)
 
 
 async def deliveries_of(tx: Tx, deal_id: str) -> list[Delivery]:
     """Every living delivery of the deal, the first first."""
     return await deliveries.find_where(tx, _OF_DEAL, of_deal=deal_id)
+
+
+async def deliveries_tracked(tx: Tx, tracking_number: str) -> list[Delivery]:
+    """Every living delivery that has this number of a carrier, blanks left out too; none for an empty one."""
+    spellings = sorted({tracking_number, "".join(tracking_number.split())} - {""})
+    return await deliveries.find_where(tx, _TRACKED, tracking=spellings) if spellings else []

@@ -35,8 +35,8 @@ def _by_place(worth: object) -> Statement:
     base: Select[tuple[object, ...]] = select(
         _d.owner_id, _d.pipeline_id, _d.stage_id, _d.probability, _d.currency,
         func.count().label("count"),
-        func.sum(worth).label("worth"),
-        func.sum(case(((_d.base_amount == 0) & (_d.amount > 0), _d.amount), else_=0)).label("unconverted"),
+        func.coalesce(func.sum(worth), 0).label("worth"),
+        func.sum(case((_d.base_amount.is_(None), _d.amount), else_=0)).label("unconverted"),
     )  # fmt: skip
     return Statement(
         base.where(*_CONDITIONS).group_by(

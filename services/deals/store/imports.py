@@ -1,4 +1,4 @@
-"""Imports of deals and products: which record has which number elsewhere, and the stays of deals that come from files."""
+"""Imports of deals, products and price lists: which record has which number or name, and the stays of deals from files."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,6 +17,7 @@ from services.deals.store import moves
 from services.deals.store.catalogues import deal_reasons
 from services.deals.store.deals import deals
 from services.deals.store.payments import payments
+from services.deals.store.prices import price_lists, prices
 from services.deals.store.products import product_families, products, tax_classes
 from services.deals.store.schema import Moment, metadata
 
@@ -131,3 +132,43 @@ async def add_stays(tx: Tx, of_deals: Sequence[tuple[Any, Sequence[Stay]]]) -> N
 async def drop_stays(tx: Tx, deal_ids: Sequence[str]) -> None:
     """Takes all stays of these deals."""
     await tx.execute(_DROP_STAYS, deal_ids=list(deal_ids))
+
+
+# -- price lists -------------------------------------------------------------------------------------------------------------
+
+_SKU_KEYS = bindparam("skus", type_=ARRAY(Text))
+_SOLD = products.select(_p.sku_key == _SKU_KEYS.any_())  # type: ignore[attr-defined]
+_LISTS = price_lists.select(
+    (price_lists.view.c.id == bindparam("known_ids", type_=ARRAY(Uuid)).any_())  # type: ignore[attr-defined]
+    | (price_lists.view.c.name_search == bindparam("names", type_=ARRAY(Text)).any_())  # type: ignore[attr-defined]
+)
+_PUBLISHED = Statement(
+    select(
+        prices.c.product_id, prices.c.list_id, prices.c.list_group, prices.c.currency, prices.c.from_date,
+        prices.c.until_date,
+    )
+    .where(
+        prices.c.tenant_id == bindparam("tenant_id", type_=Uuid),
+        prices.c.product_id == bindparam("product_ids", type_=ARRAY(Uuid)).any_(),  # type: ignore[attr-defined]
+    )
+    .distinct()
+)  # fmt: skip
+
+
+async def price_lists_with(tx: Tx, ids: Sequence[str], names: Sequence[str]) -> list[bytes]:
+    """The docs of the living price lists with one of these ids, or folded names."""
+    rows = await tx.fetch(_LISTS, known_ids=list(ids), names=list(names))
+    return [row["doc"] for row in rows]
+
+
+async def sold(tx: Tx, sku_keys: Sequence[str]) -> list[Any]:
+    """The living products with one of these numbers, folded."""
+    return await products.find_where(tx, _SOLD, skus=list(sku_keys))
+
+
+async def published(tx: Tx, product_ids: Sequence[str]) -> list[tuple[Any, str]]:
+    """Where these products have published prices (product_id, list_id, list_group, currency, days), and the list's name."""
+    rows = await tx.fetch(_PUBLISHED, product_ids=list(product_ids)) if product_ids else []
+    lists = await price_lists.find_many(tx, sorted({str(row["list_id"]) for row in rows}))
+    names = {entry.id: entry.name for entry in lists}
+    return [(row, names.get(str(row["list_id"]), "")) for row in rows]

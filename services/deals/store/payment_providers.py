@@ -1,71 +1,22 @@
-"""Payment providers, what their secrets are made of, and the events that they told."""
+"""Payment providers, and the events that they told."""
 
 import hashlib
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Index,
-    LargeBinary,
-    Table,
-    Text,
-    Uuid,
-    bindparam,
-    insert,
-    select,
-    text,
-)
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Column, Index, Table, Text, Uuid, bindparam, insert, select, text
 
 from chassis.db.statement import Statement
-from chassis.fold import search_key, sort_key
-from chassis.kit.filter import Field
-from chassis.kit.resource import Resource
+from chassis.fold import search_key
 from chassis.tx import Tx
 from crm.deals.v1 import payment_provider_pb2
-from services.deals import errors
 from services.deals.store.invoices import Invoice, invoices
 from services.deals.store.schema import metadata
+from services.deals.store.signers import Signers
 
-PaymentProvider = payment_provider_pb2.PaymentProvider
-
-payment_providers = Resource(
-    PaymentProvider,
-    metadata,
-    table="payment_providers",
-    columns=[
-        Column("key", Text, nullable=False), Column("name_key", Text, nullable=False),
-        Column("name_search", Text, nullable=False), Column("retired", Boolean, nullable=False),
-    ],
-    values=lambda provider: {
-        "key": provider.key,
-        "name_key": sort_key(provider.name),
-        "name_search": search_key(provider.name),
-        "retired": provider.retired,
-    },
-    items=[
-        Index("uq_payment_providers_key", "tenant_id", "key", unique=True),
-        Index("uq_payment_providers_name", "tenant_id", "name_search", unique=True,
-              postgresql_where=text("delete_time IS NULL")),
-    ],
-    fields={
-        "name": Field("name_search", "text", fold=search_key, sentinel="", sortable=True, sort_column="name_key"),
-        "retired": Field("retired", "bool"),
-    },
-    search="name_search",
-    default_order="name",
-    constraints={
-        "uq_payment_providers_name": lambda detail: errors.KeyTaken("payment provider", "name"),
-    },
+provider_signers = Signers(
+    payment_provider_pb2.PaymentProvider, table="payment_providers", seeds="payment_provider_seeds", signer="provider",
 )  # fmt: skip
+payment_providers = provider_signers.resource
 
-seeds = Table(
-    "payment_provider_seeds",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("provider_id", Uuid, primary_key=True),
-    Column("seed", LargeBinary, nullable=False),
-)
 events = Table(
     "payment_provider_events",
     metadata,
@@ -80,25 +31,12 @@ events = Table(
 )  # fmt: skip
 
 _TENANT, _PROVIDER = bindparam("tenant_id", type_=Uuid), bindparam("provider_id", type_=Uuid)
-_BY_KEY = payment_providers.select(
-    payment_providers.view.c.key == bindparam("of_key", type_=Text),
-    payment_providers.view.c.delete_time.is_(None),
-)
 _I = invoices.view.c
 _NUMBERED = invoices.select(
     _I.number_key == bindparam("of_number", type_=Text), _I.open_amount > 0,
     _I.currency == bindparam("of_currency", type_=Text), _I.number.is_not(None),
 )  # fmt: skip
-_S, _E = seeds.c, events.c
-_SEED = Statement(select(_S.seed).where(_S.tenant_id == _TENANT, _S.provider_id == _PROVIDER))
-_put = upsert(seeds).values(
-    tenant_id=_TENANT, provider_id=_PROVIDER, seed=bindparam("seed", type_=LargeBinary)
-)
-_PUT_SEED = Statement(
-    _put.on_conflict_do_update(
-        index_elements=["tenant_id", "provider_id"], set_={"seed": _put.excluded.seed}
-    )
-)
+_E = events.c
 _OF_PROVIDER = (_E.tenant_id == _TENANT, _E.provider_id == _PROVIDER)
 _TOLD = Statement(select(_E.payment_id).where(*_OF_PROVIDER, _E.event_id == bindparam("event_id")))
 _REFERRED = Statement(
@@ -117,23 +55,6 @@ async def open_invoices_numbered(tx: Tx, number: str, currency: str) -> list[Inv
     return await invoices.find_where(
         tx, _NUMBERED, of_number=search_key(number), of_currency=currency
     )
-
-
-async def provider_with_key(tx: Tx, key: str) -> PaymentProvider | None:
-    """The living provider with this key, retired or not."""
-    found = await payment_providers.find_where(tx, _BY_KEY, of_key=key)
-    return found[0] if found else None
-
-
-async def seed_of_provider(tx: Tx, provider_id: str) -> bytes:
-    """What the provider's secret is made of."""
-    return bytes(await tx.fetchval(_SEED, provider_id=provider_id))
-
-
-async def put_provider_seed(tx: Tx, provider_id: str, seed: bytes) -> None:
-    """From now on the provider's secret is made of this."""
-    await tx.begin()
-    await tx.execute(_PUT_SEED, provider_id=provider_id, seed=seed)
 
 
 async def payment_told(tx: Tx, provider_id: str, event_id: str) -> str:

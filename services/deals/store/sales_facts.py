@@ -1,7 +1,8 @@
 """Sales facts: what was won, lost again, received and paid back, whose it was then and what it was worth. Plain rows, only added.
 
 Plans, commissions and reports of sales read them. A fact that no longer holds is answered by one of the other sign, so that the
-past stays as it was recorded: `record_time <= as_of` is the picture of that moment.
+past stays as it was recorded: `record_time <= as_of` is the picture of that moment. Only whose they are follows merges of
+contacts and companies, and goes when a person is erased; no figure hangs on it.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
@@ -72,6 +74,8 @@ sales_facts = Table(
     Index("ix_sales_facts_owner", "tenant_id", "owner_id", "fact_date"),
     Index("ix_sales_facts_deal", "tenant_id", "deal_id", "seq"),
     Index("ix_sales_facts_time", "tenant_id", "fact_time"),
+    Index("ix_sales_facts_contact", "tenant_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
+    Index("ix_sales_facts_company", "tenant_id", "company_id", postgresql_where=text("company_id IS NOT NULL")),
 )  # fmt: skip
 
 _f = sales_facts.c

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     func,
+    literal_column,
     select,
     text,
 )
@@ -37,6 +38,10 @@ from services.deals.store.schema import amount, choice, day, metadata, reference
 BankStatement = bank_statement_pb2.BankStatement
 BankStatementLine = bank_statement_line_pb2.BankStatementLine
 Payment = payment_pb2.Payment
+
+
+DOUBTFUL_AT_ONCE = 200
+"""Lines of money of which nobody knows what it is that are looked at in one transaction."""
 
 
 def _statement_values(statement: BankStatement) -> dict[str, Any]:
@@ -104,6 +109,8 @@ bank_statement_lines = Resource(
         Index("uq_bank_statement_lines_fingerprint", "tenant_id", "fingerprint", unique=True),
         Index("ix_bank_statement_lines_statement", "tenant_id", "statement_id", "position"),
         Index("ix_bank_statement_lines_doubtful", "tenant_id", "booking_date", "id", postgresql_where=text("state = 3")),
+        Index("ix_bank_statement_lines_unknown", "tenant_id", "currency", "id",
+              postgresql_where=text("state IN (1, 3) AND NOT outgoing")),
         Index("ix_bank_statement_lines_contact", "tenant_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
         Index("ix_bank_statement_lines_company", "tenant_id", "company_id", postgresql_where=text("company_id IS NOT NULL")),
     ],
@@ -150,6 +157,28 @@ async def waiting_lines(tx: Tx, statement_id: str, most: int) -> list[BankStatem
 def _waiting(most: int) -> Statement:
     waits = _L.state == int(BankStatementLine.STATE_WAITING)
     return bank_statement_lines.select(*_OF_STATEMENT[1:], waits, order=_L.position, limit=most)
+
+
+_CURRENCY = _L.currency == bindparam("of_currency", type_=Text)
+_UNKNOWN = Statement(
+    select(_L.id)
+    .where(_L.tenant_id == _TENANT, _CURRENCY, literal_column("state IN (1, 3) AND NOT outgoing"))
+    .limit(1)
+)
+_DOUBTFUL = bank_statement_lines.select(
+    _CURRENCY, literal_column("state = 3 AND NOT outgoing"), _L.id > bindparam("after", type_=Uuid), order=_L.id,
+    limit=DOUBTFUL_AT_ONCE,
+)  # fmt: skip
+
+
+async def has_unknown_lines(tx: Tx, currency: str) -> bool:
+    """Whether there is money of which nobody knows yet what it is."""
+    return await tx.fetchval(_UNKNOWN, of_currency=currency) is not None
+
+
+async def doubtful_lines(tx: Tx, currency: str, after: str) -> list[BankStatementLine]:
+    """The next DOUBTFUL_AT_ONCE lines of money that came in and of which nobody knows what it is."""
+    return await bank_statement_lines.find_where(tx, _DOUBTFUL, of_currency=currency, after=after)
 
 
 async def count_lines(tx: Tx, statement_id: str) -> dict[int, int]:

@@ -46,6 +46,7 @@ _SINCE, _UNTIL = bindparam("the_since", type_=Moment), bindparam("the_until", ty
 _COUNT = func.count().label("count")
 _VALUE = func.sum(_D.c.amount).label("amount")
 _BASE = func.coalesce(func.sum(_D.c.base_amount), literal_column("0")).label("base_amount")
+_UNCONVERTED = func.count().filter(_D.c.base_amount.is_(None)).label("unconverted")
 
 
 def _state(state: "Deal.State") -> Any:
@@ -94,7 +95,7 @@ async def expected(tx: Tx, filter: str, *, today: date, first: date, end: date) 
     asked = and_(key >= bindparam("the_first", type_=Date), key < bindparam("the_end", type_=Date))
     keys = [late, month, _D.c.owner_id, _D.c.currency, _D.c.stage_id, _D.c.probability]
     return await _rows(
-        tx, filter, [_COUNT, _VALUE], keys, _state(Deal.STATE_OPEN), or_(key < now, undated, asked),
+        tx, filter, [_COUNT, _VALUE, _UNCONVERTED], keys, _state(Deal.STATE_OPEN), or_(key < now, undated, asked),
         the_today=today, the_first=first, the_end=end,
     )  # fmt: skip
 
@@ -179,7 +180,13 @@ async def endings(tx: Tx, filter: str, since: datetime, until: datetime) -> list
     """Deals that ended, by the stage in which they were and how."""
     keys = [_D.c.end_stage_id, _D.c.state]
     return await _rows(
-        tx, filter, [_COUNT, _BASE], keys, _during(_D.c.end_time), the_since=since, the_until=until
+        tx,
+        filter,
+        [_COUNT, _BASE, _UNCONVERTED],
+        keys,
+        _during(_D.c.end_time),
+        the_since=since,
+        the_until=until,
     )
 
 
@@ -187,7 +194,12 @@ async def standing(tx: Tx, filter: str, now: datetime) -> list[Record]:
     """Open deals by stage, and how many of them are idle."""
     idle = func.count().filter(_D.c.idle_key <= bindparam("the_now", type_=Moment)).label("idle")
     return await _rows(
-        tx, filter, [_COUNT, _BASE, idle], [_D.c.stage_id], _state(Deal.STATE_OPEN), the_now=now
+        tx,
+        filter,
+        [_COUNT, _BASE, _UNCONVERTED, idle],
+        [_D.c.stage_id],
+        _state(Deal.STATE_OPEN),
+        the_now=now,
     )
 
 
@@ -197,7 +209,12 @@ async def refusals(
     """Lost deals by stage, last touch, reason and owner, the most frequent first."""
     keys = [_D.c.end_stage_id, _D.c.touch_way, _D.c.reason_id, _D.c.credit_owner_id]
     statement, values = _select(
-        tx, filter, [_COUNT, _BASE], keys, _state(Deal.STATE_LOST), _during(_D.c.end_time)
+        tx,
+        filter,
+        [_COUNT, _BASE, _UNCONVERTED],
+        keys,
+        _state(Deal.STATE_LOST),
+        _during(_D.c.end_time),
     )
     statement = statement.order_by(_COUNT.desc(), *keys).limit(
         bindparam("the_most", type_=BigInteger)
@@ -231,6 +248,10 @@ async def sold(
         (func.count().filter(kind == "won") - func.count().filter(kind == "reopened")).label("count"),
         func.sum(_FACTS.c.amount).filter(won).label("sold"),
         func.sum(_FACTS.c.base_amount).filter(won).label("base"),
+        (
+            func.count().filter(kind == "won", _FACTS.c.base_amount.is_(None))
+            - func.count().filter(kind == "reopened", _FACTS.c.base_amount.is_(None))
+        ).label("unconverted"),
         func.sum(_FACTS.c.amount).filter(received).label("received"),
     ]  # fmt: skip
     source = _D.join(_FACTS, and_(_FACTS.c.tenant_id == _D.c.tenant_id, _FACTS.c.deal_id == _D.c.id))  # fmt: skip

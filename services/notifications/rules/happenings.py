@@ -23,7 +23,18 @@ from services.notifications.rules.guards import Guard
 LONGEST_HEADLINE, LONGEST_ARGUMENT = 300, 2000
 
 HOUSEKEEPING = frozenset(
-    ("absence", "erasure", "handover", "import", "merge", "republish", "retention", "setup", "undo")
+    (
+        "absence",
+        "change",
+        "erasure",
+        "handover",
+        "import",
+        "merge",
+        "republish",
+        "retention",
+        "setup",
+        "undo",
+    )
 )
 """Causes that tell nobody: what they change is no news, or its own summary is told instead (an absence that has begun)."""
 

@@ -37,7 +37,7 @@ def _shipped() -> list[NoticeRule]:
         _rule(
             "task_assigned", "A task is given or offered to me",
             ("tasks.TaskCreated", "tasks.TaskAssigned"), (_OWNER, pb.RECIPIENT_CANDIDATES),
-            arguments=(*_WHEN, *_WHERE),
+            arguments=(*_WHEN, *_WHERE), unless="assignee_told",
         ),
         _rule(
             "task_changed", "The time or place of my task changes", ("tasks.TaskUpdated",), (_OWNER,),

@@ -76,6 +76,7 @@ async def _refer(tx: Tx, new: TaskSettings, old: TaskSettings) -> None:
     missing = []
     for field, resource in (
         ("request_task_type_id", store.task_types),
+        ("promise_task_type_id", store.task_types),
         ("default_ladder_id", store.ladders),
     ):
         id = getattr(new, field)

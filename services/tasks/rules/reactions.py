@@ -42,6 +42,19 @@ def is_elsewhere(task: Task, request: Request) -> bool:
     return task.department_id != request.department_id
 
 
+def place(task: Task, owner_id: str, department_id: str, people: TenantView, now: datetime) -> None:
+    """Gives a rule's task to whoever has its matter, or puts it into that one's queue."""
+    if owner_id:
+        home = str((people.user(owner_id) or {}).get("department_id") or "")
+        assigning.give(task, owner_id, home=home or department_id, by="", at=now)
+    elif department_id:
+        assigning.queue(task, department_id, by="")
+    else:  # nobody's matter yet: whichever administrator sees it first
+        everywhere = LadderStep(whom=LadderStep.WHOM_ADMINISTRATORS)
+        ids = [each.user_id for each in ladders.told(people, Duty(), everywhere, now)]
+        assigning.offer(task, ids, by="")
+
+
 def call_task(
     request: Request,
     type: task_type_pb2.TaskType | None,
@@ -62,15 +75,7 @@ def call_task(
     )  # fmt: skip
     task.link.request_id = request.id
     tasks.begin(task, type, by="")
-    if request.owner_id:
-        home = str((people.user(request.owner_id) or {}).get("department_id") or "")
-        assigning.give(task, request.owner_id, home=home or request.department_id, by="", at=now)
-    elif request.department_id:
-        assigning.queue(task, request.department_id, by="")
-    else:  # nobody's matter yet: whichever administrator sees it first
-        everywhere = LadderStep(whom=LadderStep.WHOM_ADMINISTRATORS)
-        ids = [each.user_id for each in ladders.told(people, Duty(), everywhere, now)]
-        assigning.offer(task, ids, by="")
+    place(task, request.owner_id, request.department_id, people, now)
     duty = ladders.duty_of(task)
     step = LadderStep(whom=LadderStep.WHOM_OWNER, after_minutes=minutes)
     task.due_time.CopyFrom(to_timestamp(deadlines.due_at(people, duty, step, start)))

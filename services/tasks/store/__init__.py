@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per resource; callers write `store.tasks.get(...)`."""
 
-from services.tasks.store import bulk, day, facts, matters
+from services.tasks.store import bulk, day, facts, matters, promises
 from services.tasks.store.calendars import (
     claim_next,
     due_tasks_of,
@@ -82,6 +82,7 @@ __all__ = [
     "project_sections_in_use",
     "project_tasks_for_update",
     "projects",
+    "promises",
     "renew_link",
     "request_tasks",
     "running",

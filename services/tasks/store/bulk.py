@@ -55,8 +55,10 @@ changes = Resource(
     },
 )  # fmt: skip
 
+ITEMS = "task_change_items"
+"""The table of what each change is about."""
 _items = Table(
-    "task_change_items",
+    ITEMS,
     metadata,
     Column("tenant_id", Uuid, primary_key=True),
     Column("change_id", Uuid, primary_key=True),

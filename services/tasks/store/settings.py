@@ -16,6 +16,9 @@ settings = Resource(TaskSettings, metadata, table="task_settings")
 async def settings_of(tx: Tx) -> task_settings_pb2.TaskSettings:
     """The company's settings; those that every company begins with where nobody has changed them."""
     assert tx.tenant is not None
-    return await settings.find(tx, tx.tenant) or TaskSettings(
+    found = await settings.find(tx, tx.tenant) or TaskSettings(
         id=tx.tenant, request_task=True, reaction_minutes=FIRST_REACTION_MINUTES, going_cold_days=FIRST_COLD_DAYS
     )  # fmt: skip
+    if not found.HasField("promise_task"):
+        found.promise_task = True
+    return found

@@ -1,4 +1,4 @@
-"""What the tests of imports of deals and products share: somebody with files, imports of them, and what is left of them."""
+"""What the tests of imports share: somebody with files, imports of them, and what is left of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -76,8 +76,12 @@ class Clerk:
 
     async def export(self, request: Any) -> str:
         """The content of an exported file."""
-        verb = self.stub.ExportDeals if isinstance(request, pb.ExportDealsRequest) else self.stub.ExportProducts  # fmt: skip
-        operation = await self.done((await verb(request)).name)
+        verb = getattr(self.stub, type(request).__name__.removesuffix("Request"))
+        return await self.file_of(await verb(request))
+
+    async def file_of(self, started: operations_pb2.Operation) -> str:
+        """The content of the file that an operation writes."""
+        operation = await self.done(started.name)
         listed = common_pb2.ListedFile()
         operation.response.Unpack(listed)
         blobs = self.world.running.process.runtimes["deals"].blobs
@@ -103,9 +107,9 @@ def counts(made: Any) -> dict[str, int]:
 
 
 async def content_of(world: World) -> dict[str, Any]:
-    """Every living deal and product without etag and time of change, which no undo gives back; stays, timers, sales facts' sums."""
+    """Every living deal, product and price list without etag and time of change, which no undo gives back; stays, timers, sales facts' sums."""
     found: dict[str, Any] = {}
-    for table in ("deals", "products"):
+    for table in ("deals", "products", "price_lists"):
         rows = await world.running.rows(
             "deals", f"SELECT json FROM {table} WHERE tenant_id = $1 AND delete_time IS NULL", world.tenant.id
         )  # fmt: skip

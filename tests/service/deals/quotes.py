@@ -73,9 +73,15 @@ class Quotes:
         link = await self.admin.GetQuoteLink(quote_pb2.GetQuoteLinkRequest(id=quote.id))
         return str(link.path.rpartition("/")[2])
 
-    async def open(self, key: str) -> quote_page_pb2.PublicQuote:
+    async def page(self, key: str) -> quote_page_pb2.PublicQuote:
+        """What the link shows to whoever or whatever fetches it."""
         request = quote_page_pb2.GetPublicQuoteRequest(key=key)
         return await self.customer.GetPublicQuote(request)
+
+    async def open(self, key: str, **metadata: str) -> quote_page_pb2.PublicQuote:
+        """The page as it is when somebody has it before him."""
+        customer = self.world.running.stranger.stub(QuotesServiceStub, **metadata)
+        return await customer.OpenPublicQuote(quote_page_pb2.OpenPublicQuoteRequest(key=key))
 
     async def accept(self, key: str, name: str = "Ana Nowak", **given: str) -> Any:
         request = quote_page_pb2.AcceptPublicQuoteRequest(key=key, name=name, **given)

@@ -109,8 +109,8 @@ async def test_a_move_is_previewed_run_and_taken_back_to_the_start(world: World)
     deals, (stays, _) = await picture(world)
     assert {deal.stage_id for deal in deals.values()} == {second}
     assert len(stays) == 3 * 2 + 1
-    told = await world.events("DealUpdated", 3)
-    assert {(e["change"]["cause"]["kind"], e["change"]["cause"]["id"]) for e in told} == {("rpc", change.id)}  # fmt: skip
+    told = await world.events("DealStageChanged", 3)
+    assert {(e["change"]["cause"]["kind"], e["change"]["cause"]["id"]) for e in told} == {("change", change.id)}  # fmt: skip
     assert all("stage_id" in e["change"]["changedFields"] for e in told)
     (event,) = await world.events("DealChangeDone")
     assert event["dealChange"]["changedCount"] == 3

@@ -18,12 +18,14 @@ from crm.deals.v1 import (
     deal_settings_pb2,
     deal_verbs_pb2,
 )
+from crm.deals.v1.deal_change_pb2 import DealChange, LabelDeals
 from crm.deals.v1.deal_pb2 import Participant, Promise
 from crm.deals.v1.deal_reason_pb2 import DealReason
-from services.deals import consumers_parties, consumers_requests, erasing, personal_data
+from services.deals import changes, consumers_parties, consumers_requests, erasing, personal_data
 from services.deals.rules.privacy import ERASED_TITLE
 from services.deals.store import privacy
 from tests.service.deals.moving import answered, places_of, system
+from tests.service.deals.test_deal_changes import get, preview, run, undo
 from tests.service.deals.world import Deal, World
 
 SURNAME = "Brzozowiczowna"
@@ -209,6 +211,31 @@ async def test_who_asks_gets_his_deals_with_all_versions(world: World) -> None:
     assert [one["id"] for one in told["deals"]] == [deal.id, joint.id]
     assert [one["state"] for one in told["deals_history"]] == ["STATE_OPEN", "STATE_LOST", "STATE_OPEN"]  # fmt: skip
     assert SURNAME in told["deals"][0]["title"]
+
+
+async def test_filters_that_may_name_the_person_go_and_their_changes_stay(world: World) -> None:
+    person, other = uuid7(), uuid7()
+    hers = await world.make(title=f"For {SURNAME}", contact_id=person)
+    theirs = await world.make(title="Gate", contact_id=other)
+    label = LabelDeals(add_ids=[uuid7()])
+    by_name = await run(world, await preview(world, filter=f'title = "For {SURNAME}"', label=label))
+    by_id = await preview(world, filter=f"contact_id = {person} OR contact_id = {other}", label=label)  # fmt: skip
+    closed = await preview(world, filter=f'title = "{SURNAME}"', label=label)
+    await system(world, lambda tx: changes.close({"id": closed.id}, tx))
+    elsewhere = await run(world, await preview(world, filter=f"contact_id = {other}", label=label))
+
+    places = await erased(world, person)
+
+    assert await places_of(world, SURNAME) == {}
+    assert (await places_of(world, person)).keys() <= BY_ID
+    assert places["deal_changes"] == 3
+    done = await get(world, by_name.id)
+    assert (done.filter, done.state, done.changed_count) == ("", DealChange.STATE_DONE, 1)
+    assert [(await get(world, each.id)).filter for each in (by_id, closed)] == ["", ""]
+    assert await get(world, elsewhere.id) == elsewhere
+    assert (await undo(world, done)).returned_count == 1
+    assert list((await world.deal(hers.id)).label_ids) == []
+    assert list((await world.deal(theirs.id)).label_ids) == list(label.add_ids)
 
 
 def test_every_table_is_known_to_erasures() -> None:

@@ -1,14 +1,18 @@
 """Deals, and what is made for them, follow contacts and companies that are merged, and come back."""
 
 from typing import Any
+from uuid import UUID
 
 from chassis.keys import uuid7
 from chassis.kit import following as kit
+from chassis.settling import settled
+from chassis.testing.installation import Installation, Tenant
 from crm.contacts.v1 import duplicate_events_pb2 as contacts
 from crm.deals.v1 import deal_pb2, quote_pb2
 from crm.deals.v1.deal_pb2 import Participant
 from crm.deals.v1.quotes_service_pb2_grpc import QuotesServiceStub
 from services.deals import following_parties
+from tests.service.deals.earnings import Earnings
 from tests.service.deals.moving import system
 from tests.service.deals.world import Deal, World
 
@@ -198,3 +202,60 @@ async def test_a_large_customer_follows_in_steps(world: World, monkeypatch: Any)
 
     assert {(await world.deal(deal.id)).contact_id for deal in deals} == {survivor}
     assert await world.count("merge_moves") == 5
+
+
+async def test_sales_facts_follow_and_come_back_with_every_figure_as_it_was(
+    running: Installation, tenant: Tenant, monkeypatch: Any
+) -> None:
+    world = Earnings(running, tenant)
+    monkeypatch.setattr(kit, "AT_ONCE", 2)
+    one, two, company, other = (uuid7() for _ in range(4))
+    anna = await world.earner()
+    for at in range(5):
+        party = {"contact_id": one if at % 2 else two, "company_id": company}
+        await world.won(anna, f"{at + 1}0.00", **party)
+    before = await _facts(world)
+
+    contacts_merged = await merge(world, two, one)
+    companies_merged = await merge(world, other, company, company=True)
+    await settled(running.process)
+
+    followed = await _facts(world)
+    assert [(fact["contact_id"], fact["company_id"]) for fact in followed] == [(UUID(two), UUID(other))] * 5  # fmt: skip
+    assert _figures(followed) == _figures(before)
+    later = await world.won(
+        anna, "7.00", contact_id=one
+    )  # named late: it is the survivor's for good
+    await unmerge(world, companies_merged, other, company, company=True)
+    await unmerge(world, contacts_merged, two, one)
+    await settled(running.process)
+    *restored, added = await _facts(world)
+    assert restored == before
+    assert (str(added["deal_id"]), str(added["contact_id"])) == (later.id, two)
+    assert await world.count("merge_moves") == 0
+
+
+async def _facts(world: World) -> list[dict[str, Any]]:
+    rows = await world.running.rows(
+        "deals", "SELECT * FROM sales_facts WHERE tenant_id = $1 ORDER BY seq", world.tenant.id
+    )
+    return [dict(row) for row in rows]
+
+
+def _figures(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in fact.items() if k not in ("contact_id", "company_id")} for fact in facts]  # fmt: skip
+
+
+async def test_a_fact_of_two_merges_comes_back_in_any_order(
+    running: Installation, tenant: Tenant
+) -> None:
+    world = Earnings(running, tenant)
+    one, two, three = uuid7(), uuid7(), uuid7()
+    await world.won(await world.earner(), "10.00", contact_id=one)
+    first, second = await merge(world, two, one), await merge(world, three, two)
+    whose = [str((await _facts(world))[0]["contact_id"])]
+    await unmerge(world, first, two, one)
+    whose.append(str((await _facts(world))[0]["contact_id"]))
+    await unmerge(world, second, three, two)
+    whose.append(str((await _facts(world))[0]["contact_id"]))
+    assert whose == [three, one, one]

@@ -1,6 +1,7 @@
 """Orders that shops send: one deal each, however often and however many at once, and what the shop reads back."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from chassis import errors
 from chassis.keys import uuid7
-from chassis.testing.installation import Person
+from chassis.testing.installation import Installation, Person
 from chassis.times import to_timestamp
 from crm.deals.v1 import deal_verbs_pb2, delivery_pb2, order_pb2
 from crm.deals.v1.deal_pb2 import Deal, ShopOrder
@@ -48,6 +49,13 @@ class Orders:
 @pytest.fixture
 def orders(world: World) -> Orders:
     return Orders(world)
+
+
+async def refusal(call: Awaitable[Any]) -> str:
+    """What the caller learns who does not get it."""
+    with pytest.raises(errors.NotFound) as refused:
+        await call
+    return f"{refused.value.reason} {refused.value.message} {refused.value.metadata}"
 
 
 async def ready(orders: Orders) -> None:
@@ -160,6 +168,29 @@ async def test_a_shop_reads_its_deliveries_and_nobody_elses_orders(orders: Order
             await orders.get(number, by)
     async with Refused(orders.world, errors.PermissionDenied, "PERMISSION_DENIED"):
         await orders.of(seller).PutOrder(orders.order())
+
+
+async def test_one_number_in_two_companies_is_two_orders_and_each_shop_reads_its_own(
+    orders: Orders, running: Installation
+) -> None:
+    elsewhere = Orders(World(running, await running.tenant()))
+    for each in (orders, elsewhere):
+        await ready(each)
+    shop, beside = [await orders.world.seller() for _ in range(2)]
+    stranger = await elsewhere.world.seller()
+    theirs = await elsewhere.of(stranger).PutOrder(elsewhere.order(DOOR))
+
+    async with Refused(orders.world, errors.NotFound, "ORDER_UNKNOWN"):
+        await orders.get(by=shop)
+    mine = await orders.of(shop).PutOrder(orders.order(WINDOW))
+
+    assert (mine.amount, theirs.amount, mine.deal_id != theirs.deal_id) == ("200.00", "50.00", True)
+    assert await orders.get(by=shop) == mine
+    known, unknown = [await refusal(orders.get(number, beside)) for number in ("1001", "9999")]
+    assert known == unknown.replace("9999", "1001")
+    async with Refused(orders.world, errors.PermissionDenied, "PERMISSION_DENIED"):
+        await orders.of(beside).PutOrder(orders.order(DOOR))
+    assert await elsewhere.get(by=stranger) == theirs
 
 
 async def test_what_is_hidden_of_the_deal_is_hidden_of_the_order(orders: Orders) -> None:

@@ -12,7 +12,7 @@ from chassis.call import Cause
 from chassis.keys import new_key, uuid7
 from crm.deals.v1 import payment_provider_pb2 as pb
 from crm.deals.v1.payment_providers_service_pb2_grpc import PaymentProvidersServiceStub
-from services.deals import provider_secrets
+from services.deals import signing_secrets, store
 from services.deals.rules import webhooks
 from services.deals.visitors import WEBHOOK_LIMIT
 from tests.service.deals.invoicing import Invoice
@@ -253,11 +253,17 @@ async def test_an_address_that_calls_too_often_waits(provider: Provider) -> None
 
 
 async def test_the_secret_depends_on_installation_and_provider(provider: Provider) -> None:
-    runtime = provider.world.running.process.runtimes["deals"]
+    runtime, other = provider.world.running.process.runtimes["deals"], uuid7()
     id = provider.made.payment_provider.id
     current = await runtime.run_system(
-        provider.world.tenant.id, Cause("event"), lambda tx: provider_secrets.current(tx, id)
+        provider.world.tenant.id,
+        Cause("event"),
+        lambda tx: signing_secrets.current(tx, store.provider_signers, id),
     )
-    seeds = {provider_secrets.secret_of(runtime.settings, each, b"seed") for each in (id, uuid7())}
+    seeds = {
+        signing_secrets.secret_of(runtime.settings, signers, each, b"seed")
+        for signers in (store.provider_signers, store.carrier_signers)
+        for each in (id, other)
+    }
     assert current == provider.made.secret
-    assert len(seeds) == 2
+    assert len(seeds) == 4

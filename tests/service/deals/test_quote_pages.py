@@ -25,7 +25,7 @@ def quotes(world: World) -> Quotes:
 async def test_the_page_shows_the_offer_and_not_its_cost(quotes: Quotes) -> None:
     deal = await quotes.deal(discount_percent="10")
     quote = await quotes.sent(deal, intro="Hello", terms="Net 14 days", language="pl")
-    page = await quotes.open(await quotes.key(quote))
+    page = await quotes.page(await quotes.key(quote))
     assert (page.number, page.state, page.language) == (quote.number, Quote.STATE_SENT, "pl")
     assert (page.list, page.discount, page.gross) == ("200.00", "20.00", "180.00")
     assert [(line.name, line.quantity, line.net) for line in page.lines] == [("Window", "2", "180.00")]  # fmt: skip
@@ -34,15 +34,60 @@ async def test_the_page_shows_the_offer_and_not_its_cost(quotes: Quotes) -> None
     assert "61.25" not in str(page)
 
 
-async def test_the_first_look_is_told_once(quotes: Quotes) -> None:
+async def test_to_fetch_the_link_is_not_to_open_it(quotes: Quotes) -> None:
     quote = await quotes.sent(await quotes.deal())
     key = await quotes.key(quote)
-    await asyncio.gather(*(quotes.open(key) for _ in range(5)))
+    before = await quotes.world.state()
+
+    await asyncio.gather(*(quotes.page(key) for _ in range(3)))  # a preview, a scanner, a reader
+
+    assert await quotes.get(quote.id) == quote
+    assert await quotes.world.state() == before
+
+
+async def test_the_first_opening_is_told_once(quotes: Quotes) -> None:
+    quote = await quotes.sent(await quotes.deal())
+    key = await quotes.key(quote)
+    pages = await asyncio.gather(*(quotes.open(key) for _ in range(5)))
+    assert {page.number for page in pages} == {quote.number}
     await quotes.world.published()
     [opened] = await quotes.world.events("QuoteOpened")
     assert opened["change"]["actor"]["kind"] == "link"
     assert (await quotes.get(quote.id)).HasField("open_time")
     assert await quotes.world.count("quotes_history") == 3  # created, sent, opened
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender", "Prefetch"])
+async def test_what_a_browser_asks_ahead_does_not_count(quotes: Quotes, purpose: str) -> None:
+    quote = await quotes.sent(await quotes.deal())
+    key = await quotes.key(quote)
+    before = await quotes.world.state()
+
+    page = await quotes.open(key, **{"sec-purpose": purpose})
+
+    assert page.state == Quote.STATE_SENT
+    assert await quotes.get(quote.id) == quote
+    assert await quotes.world.state() == before
+    await quotes.open(key)  # and then somebody looks
+    assert (await quotes.get(quote.id)).HasField("open_time")
+
+
+@pytest.mark.parametrize("verb", ["accept", "decline"])
+async def test_who_answers_without_a_script_has_opened_it(quotes: Quotes, verb: str) -> None:
+    quote = await quotes.sent(await quotes.deal())
+    await getattr(quotes, verb)(await quotes.key(quote))
+    await quotes.world.published()
+    [opened] = await quotes.world.events("QuoteOpened")
+    answered = await quotes.get(quote.id)
+    assert (opened["quote"]["id"], answered.open_time) == (quote.id, answered.answer.time)
+
+
+async def test_what_is_over_is_not_opened_any_more(quotes: Quotes) -> None:
+    quote = await quotes.sent(await quotes.deal())
+    key = await quotes.key(quote)
+    await quotes.admin.WithdrawQuote(quote_pb2.WithdrawQuoteRequest(id=quote.id))
+    assert (await quotes.open(key)).state == Quote.STATE_WITHDRAWN
+    assert not (await quotes.get(quote.id)).HasField("open_time")
 
 
 async def test_wrong_foreign_and_unsent_links_are_one_answer(quotes: Quotes) -> None:
@@ -55,7 +100,7 @@ async def test_wrong_foreign_and_unsent_links_are_one_answer(quotes: Quotes) -> 
     ]  # fmt: skip
     told = set()
     for key in keys:
-        for call in (quotes.open, quotes.accept, quotes.decline):
+        for call in (quotes.page, quotes.open, quotes.accept, quotes.decline):
             refused = Refused(quotes.world, errors.NotFound, "NOT_FOUND")
             async with refused:
                 await call(key)
@@ -80,7 +125,7 @@ async def test_a_customers_yes_is_kept_with_its_proof(quotes: Quotes) -> None:
     assert "grpc" in proof.program
     [told] = await quotes.world.events("QuoteAccepted")
     assert told["change"]["cause"]["kind"] == "link"
-    again = await quotes.open(key)
+    again = await quotes.page(key)
     assert (again.state, again.gross) == (Quote.STATE_ACCEPTED, "200.00")
 
 
@@ -134,7 +179,7 @@ async def test_what_was_taken_back_says_so_and_shows_nothing_else(quotes: Quotes
     quote = await quotes.sent(await quotes.deal(), intro="secret")
     key = await quotes.key(quote)
     await quotes.admin.RenewQuote(quote_pb2.RenewQuoteRequest(id=quote.id))
-    page = await quotes.open(key)
+    page = await quotes.page(key)
     assert (page.state, page.number) == (Quote.STATE_SUPERSEDED, quote.number)
     assert "secret" not in str(page)
     assert len(page.lines) == 0

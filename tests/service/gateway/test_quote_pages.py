@@ -79,15 +79,36 @@ async def test_the_page_reads_and_prints_without_a_script(
         "2,5 m²", "1 234,56 zł", "0%", "3 086,40 zł", "1", "0,4567 zł", "0%", "0,46 zł",
         "3 086,86 zł", "-308,69 zł", "2 778,17 zł",
     ]  # fmt: skip
-    assert "script" not in page.text.lower().replace("description", "")
+    assert re.findall("<script[^>]*>", page.text) == [
+        f'<script src="/static/quote.js" data-open="./{path.rpartition("/")[2]}:open" defer>'
+    ]
+    assert not re.search(r" on[a-z]+=|javascript:", page.text)
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "script-src" not in policy
+    assert "script-src 'self';" in policy
     assert page.headers["cache-control"] == "no-store"
     assert '<meta name="referrer" content="no-referrer">' in page.text
     assert "@media print" in style.text
     assert quote["totals"]["gross"] == "2778.17"
+
+
+async def test_only_what_the_page_tells_by_itself_is_an_opening(
+    crm: Crm, http: httpx.AsyncClient, deal: Any
+) -> None:
+    quote, path = await send(http, deal)
+    async with crm.client(**HTML) as customer:
+        page, script = await customer.get(path), await customer.get("/static/quote.js")
+        fetched = await ok(await http.get(f"/v1/quotes/{quote['id']}"))
+        to = re.findall('data-open="([^"]+)"', page.text)[0]
+        ahead = await customer.post(page.url.join(to), json={}, headers={"sec-purpose": "prefetch"})
+        looked_ahead = await ok(await http.get(f"/v1/quotes/{quote['id']}"))
+        told = await customer.post(page.url.join(to), json={})
+        opened = await ok(await http.get(f"/v1/quotes/{quote['id']}"))
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert [each.status_code for each in (page, script, ahead, told)] == [200] * 4, told.text
+    assert ["openTime" in each for each in (fetched, looked_ahead, opened)] == [False, False, True]
+    assert told.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(

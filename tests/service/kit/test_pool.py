@@ -160,6 +160,44 @@ async def test_pool_makes_room_for_another_database(pools: Pools) -> None:
     pools.give(taken)
 
 
+async def test_two_databases_that_are_asked_in_turn_keep_their_connections(pools: Pools) -> None:
+    """Each statement would else close the other's connection and open one."""
+    urls = [servers.postgres_url(), servers.postgres_url("template1")]
+    seen = set()
+
+    async def ask(url: str) -> None:
+        connection = await pools.take(url, None)
+        seen.add(connection.raw.get_server_pid())
+        await connection.raw.execute("SELECT 1")
+        pools.give(connection)
+
+    await asyncio.gather(*(ask(url) for _ in range(40) for url in urls))
+
+    assert len(seen) <= 4
+    assert pools.open == 2
+
+
+async def test_database_that_has_waited_for_long_gets_room_of_a_busy_one(pools: Pools) -> None:
+    busy, quiet = servers.postgres_url(), servers.postgres_url("template1")
+    held = await pools.take(quiet, None)  # as by a statement that takes long
+    over = asyncio.Event()
+
+    async def work() -> None:
+        while not over.is_set():
+            connection = await pools.take(busy, None)
+            await connection.raw.execute("SELECT 1")
+            pools.give(connection)
+
+    working = [asyncio.create_task(work()) for _ in range(3)]
+    taken = await pools.take(quiet, None, deadline=time.monotonic() + 10)
+    over.set()
+
+    assert (taken.url, taken is held) == (quiet, False)
+    pools.give(taken)
+    pools.give(held)
+    await asyncio.gather(*working)
+
+
 async def test_database_that_is_down_is_unavailable(pools: Pools) -> None:
     with pytest.raises(errors.Unavailable):
         await pools.take("postgresql://postgres@127.0.0.1:1/postgres", None)

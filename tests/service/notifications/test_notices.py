@@ -68,6 +68,19 @@ async def test_nobody_is_told_of_what_he_did_himself(world: World) -> None:
     assert notice.event_type == "crm.tasks.v1.TaskAssigned"
 
 
+async def test_a_task_of_which_another_event_tells_is_told_when_somebody_else_gets_it(
+    world: World,
+) -> None:
+    ola = await world.worker()
+    made = task(ola.id)
+    await world.publish(tasks.TaskCreated(task=made, assignee_told=True))
+    await world.publish(tasks.TaskAssigned(task=made), version=2)
+    await world.heard()
+
+    (notice,) = await world.told(ola)
+    assert notice.event_type == "crm.tasks.v1.TaskAssigned"
+
+
 async def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
     ola = await world.worker()
     given, event_id = task(ola.id), uuid7()
@@ -84,7 +97,7 @@ async def test_an_event_that_comes_twice_is_told_once(world: World) -> None:
     assert len(await world.running.events(world.tenant, "NoticeCreated")) == 1
 
 
-@pytest.mark.parametrize("cause", ["import", "handover", "merge", "undo", "absence", "erasure"])
+@pytest.mark.parametrize("cause", ["change", "import", "handover", "merge", "undo", "absence", "erasure"])  # fmt: skip
 async def test_housekeeping_tells_nobody(world: World, cause: str) -> None:
     ola = await world.worker()
     await world.publish(tasks.TaskAssigned(task=task(ola.id)), cause=cause)

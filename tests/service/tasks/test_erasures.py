@@ -13,14 +13,16 @@ from chassis.testing.events import eventually
 from chassis.testing.installation import Person
 from crm.contacts.v1 import privacy_events_pb2 as contacts
 from crm.tasks.v1 import task_pb2, task_verbs_pb2
+from crm.tasks.v1.bulk_pb2 import Reassign, TaskChange
 from crm.tasks.v1.ladder_pb2 import LadderRun, LadderStep
 from crm.tasks.v1.meeting_pb2 import Meeting, Participant
 from crm.tasks.v1.task_pb2 import Task, Visit
-from services.tasks import erasing, personal_data
+from services.tasks import bulk_changes, erasing, personal_data
 from services.tasks.store import privacy
 from tests.service.tasks.ladders import ladder, runs
 from tests.service.tasks.meeting_world import MeetingWorld, read, schedule
 from tests.service.tasks.moving import answered, system
+from tests.service.tasks.test_task_changes import get, preview, run, undo
 from tests.service.tasks.world import World, at
 
 SURNAME = "Brzozowiczowna"
@@ -221,6 +223,33 @@ async def test_who_asks_gets_his_tasks_and_meetings_with_all_versions(firm: Meet
     assert [one["state"] for one in told["tasks_history"]] == ["STATE_OPEN", "STATE_DONE"]
     assert [one["id"] for one in told["meetings"]] == [meeting.id]
     assert SURNAME in told["tasks"][0]["subject"]
+
+
+async def test_filters_that_may_name_the_person_go_and_their_changes_stay(
+    firm: MeetingWorld,
+) -> None:
+    person, other, seller = uuid7(), uuid7(), await firm.worker()
+    await firm.make(contact_id=person)
+    theirs = await firm.make(contact_id=other)
+    give = Reassign(owner_ids=[seller.id])
+    words = f'section = "{SURNAME}"'
+    by_id = await preview(firm, filter=f"contact_id = {person} AND NOT {words}", reassign=give)
+    closed = await preview(firm, filter=words, reassign=give)
+    await system(firm, lambda tx: bulk_changes.close({"id": closed.id}, tx))
+    by_words = await run(firm, await preview(firm, filter=f"NOT {words}", reassign=give))
+    elsewhere = await preview(firm, filter=f"contact_id = {other}", reassign=Reassign(owner_ids=[firm.tenant.admin.id]))  # fmt: skip
+
+    places = await erased(firm, person)
+
+    assert await places_of(firm, SURNAME) == {}
+    assert (await places_of(firm, person)).keys() <= BY_ID
+    assert places["task_changes"] == 3
+    done = await get(firm, by_words.id)
+    assert (done.filter, done.state, done.changed_count) == ("", TaskChange.STATE_DONE, 2)
+    assert [(await get(firm, each.id)).filter for each in (by_id, closed)] == ["", ""]
+    assert await get(firm, elsewhere.id) == elsewhere
+    assert (await undo(firm, done)).returned_count == 1  # hers was cancelled
+    assert (await firm.task(theirs.id)).owner_id == firm.tenant.admin.id
 
 
 async def test_every_table_is_known_to_erasures() -> None:

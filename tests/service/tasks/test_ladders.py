@@ -124,7 +124,11 @@ async def test_a_company_that_has_changed_nothing_has_the_first_settings(world: 
 
     first.ClearField("can")
     assert first == TaskSettings(
-        id=world.tenant.id, request_task=True, reaction_minutes=15, going_cold_days=30
+        id=world.tenant.id,
+        request_task=True,
+        reaction_minutes=15,
+        going_cold_days=30,
+        promise_task=True,
     )
 
 

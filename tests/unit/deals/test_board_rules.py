@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.deals.v1 import pipeline_pb2
+from crm.deals.v1 import deal_pb2, pipeline_pb2
 from services.deals.rules import board as rules
 from services.deals.rules import figures
 from services.deals.rules.board import Group, Shown
 
+Deal = deal_pb2.Deal
 Pipeline = pipeline_pb2.Pipeline
 Stage = pipeline_pb2.Stage
 
@@ -29,7 +30,7 @@ def pipeline() -> Pipeline:
 
 
 def group(stage: str, amount: str, currency: str = "PLN", probability: int | None = None, count: int = 1) -> Group:  # fmt: skip
-    return Group(stage, currency, probability, count, Decimal(amount), Decimal(amount))
+    return Group(stage, currency, probability, count, Decimal(amount), Decimal(amount), 0)
 
 
 def test_an_empty_board_has_a_column_for_each_stage_in_use() -> None:
@@ -60,6 +61,20 @@ def test_retired_and_removed_stages_stand_where_deals_are_in_them() -> None:
     assert [(c.stage_id, c.retired, c.count) for c in made] == [
         ("new", False, 0), ("old", True, 1), ("agreed", False, 0), ("gone", True, 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("amount", "base_amount", "lacks"),
+    [("10", "", True), ("10", "0.00", False), ("0.00", "", False), ("", "", False)],
+    ids=["no-rate", "next-to-nothing", "nothing", "no-amount"],
+)
+def test_what_is_worth_something_and_nobody_knows_what_lacks_a_rate(
+    amount: str, base_amount: str, lacks: bool
+) -> None:
+    [found] = rules.groups_of([Deal(stage_id="new", amount=amount, base_amount=base_amount)])
+    shown = Shown(amount=True, base_amount=True, weighted=True)
+    column = rules.columns(pipeline(), [found, group("new", "5")], shown, "PLN")[0]
+    assert (found.unconverted, column.unconverted_count) == (lacks, int(lacks))
 
 
 def test_what_the_caller_may_not_see_is_in_no_sum() -> None:

@@ -79,7 +79,33 @@ def test_numbers_say_the_year_and_grow_beyond_four_digits() -> None:
 def test_the_effective_discount_is_that_of_lines_and_record_together(
     listed: str, off: str, percent: str
 ) -> None:
-    assert rules.effective_percent(Totals(list=listed, discount=off)) == percent
+    made = quote(totals=Totals(list=listed, discount=off))
+    rules.reckon_discount(made)
+    assert made.effective_discount_percent == percent
+
+
+@pytest.mark.parametrize(
+    ("lines", "whole", "off", "percent"),
+    [
+        pytest.param([line(published_price="125")], "125.00", "35.00", "28", id="typed-below"),
+        pytest.param([line(published_price="80")], "100.00", "10.00", "10", id="typed-above"),
+        pytest.param([line(published_price="100.00")], "100.00", "10.00", "10", id="as-published"),
+        pytest.param([line(quantity="0.5", unit_price="200", published_price="201.01")], "100.51", "10.51", "10.456671", id="rounded"),
+        pytest.param(
+            [line(unit_price="50", published_price="60"), line(unit_price="50", published_price="30")],
+            "110.00", "20.00", "18.181818", id="what-is-above-makes-up-for-nothing",
+        ),
+        pytest.param([line(published_price="0")], "100.00", "10.00", "10", id="published-as-free"),
+    ],
+)  # fmt: skip
+def test_a_price_below_the_published_one_is_a_discount(
+    lines: list[line_pb2.Line], whole: str, off: str, percent: str
+) -> None:
+    made = quote(lines=lines)
+    rules.reckon_discount(made)
+    assert (made.published_amount, made.published_discount) == (whole, off)
+    assert made.effective_discount_percent == percent
+    assert rules.is_above(made, "10") == (percent != "10")
 
 
 def test_the_limit_itself_needs_no_approval_and_a_bit_more_does() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.deals import errors
-from services.deals.rules import webhooks
+from services.deals.rules import payment_webhooks, webhooks
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -59,10 +59,12 @@ def test_every_wrong_signature_is_refused_alike(header: str) -> None:
 
 
 def test_an_event_is_read() -> None:
-    event = webhooks.read(json.dumps({**EVENT, "unknown": {"more": 1}}).encode())
+    event = payment_webhooks.read(json.dumps({**EVENT, "unknown": {"more": 1}}).encode())
     assert (event.id, event.amount, event.invoice_number) == ("e1", "100.00", "FV/2026/0001")
     assert event.time == NOW
-    assert webhooks.read(json.dumps({**EVENT, "payer_name": None}).encode()).payer_name == ""
+    assert (
+        payment_webhooks.read(json.dumps({**EVENT, "payer_name": None}).encode()).payer_name == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,14 @@ def test_an_event_is_read() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_named(changed: dict[str, Any], fields: list[str]) -> None:
     with pytest.raises(errors.ValuesInvalid) as refused:
-        webhooks.read(json.dumps({**EVENT, **changed}).encode())
+        payment_webhooks.read(json.dumps({**EVENT, **changed}).encode())
     assert [each.field for each in refused.value.violations] == fields
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b'{"id": "\\ud800"}'])
 def test_what_is_no_object_is_refused(content: bytes) -> None:
     with pytest.raises(errors.ValuesInvalid) as refused:
-        webhooks.read(content)
+        payment_webhooks.read(content)
     assert [each.field for each in refused.value.violations] == ["content"]
 
 

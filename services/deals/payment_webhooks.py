@@ -11,7 +11,7 @@ from services.deals import errors, payments, statements, store
 from services.deals.rules import invoices as invoice_rules
 from services.deals.rules import matching
 from services.deals.rules import payments as payment_rules
-from services.deals.rules.webhooks import RECEIVED, Event
+from services.deals.rules.payment_webhooks import RECEIVED, Event
 
 Payment = payment_pb2.Payment
 PaymentProvider = payment_provider_pb2.PaymentProvider

@@ -1,4 +1,4 @@
-"""A payment provider's signed call over HTTP: the bytes that it signed are the bytes that count (S39)."""
+"""Signed calls of payment providers and carriers over HTTP: the bytes that they signed are the bytes that count (S31, S39)."""
 
 import json
 import time
@@ -86,3 +86,19 @@ async def test_a_body_that_is_too_large_is_not_read(crm: Crm, provider: Any) -> 
     async with crm.client() as program:
         answer = await program.post(provider["path"], content=b" " * 70_000)
     assert (answer.status_code, answer.json()["reason"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_a_carriers_call_reaches_its_own_door(crm: Crm, http: httpx.AsyncClient) -> None:
+    carrier = (await http.post("/v1/carriers", json={"name": "Parcels"})).json()
+    assert carrier["path"] == f"/v1/public/webhooks/deliveries/{carrier['carrier']['key']}"
+    content = b'{ "id":"e1","type":"delivery.shipped",\n"time":"2026-11-20T12:00:00Z","tracking_number":"JD01"}'
+    async with crm.client() as program:
+        unknown = await program.post(
+            carrier["path"], content=content, headers=signed(carrier, content)
+        )
+        changed = await program.post(
+            carrier["path"], content=content + b" ", headers=signed(carrier, content)
+        )
+    assert (unknown.status_code, unknown.json()["reason"]) == (422, "DELIVERY_UNKNOWN")
+    assert "tracking number" in unknown.json()["detail"]
+    assert (changed.status_code, changed.json()["reason"]) == (401, "WEBHOOK_UNSIGNED")

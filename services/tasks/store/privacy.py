@@ -31,7 +31,7 @@ OF_PERSONS = {
 OF_THE_DAY = {"day_parties", "day_agreements", "day_matters"}
 OF_FILES = {named.NAMED, named.KEYS}
 NOT_PERSONAL = {
-    "calendar_links", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
+    "calendar_links", "call_spells", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
     "task_requests", "task_series",
 }  # fmt: skip
 

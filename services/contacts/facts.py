@@ -1,4 +1,4 @@
-"""Card facts follow the events: who was in touch last, open requests, deals, cases and bills, and the lifecycle stage.
+"""Card facts follow the events: who was in touch last, open requests, missed calls, deals, cases and bills, and the lifecycle stage.
 
 What can be counted is counted again whenever something changes, and a touch is only taken over if it is later, so an event that
 comes twice or too early changes nothing more. The facts stand beside their record: its version and etag stay.
@@ -18,6 +18,7 @@ from crm.contacts.v1 import card_facts_pb2 as pb
 from crm.contacts.v1 import duplicate_events_pb2, request_pb2
 from services.contacts import segments, store
 from services.contacts.rules import card_facts as rules
+from services.contacts.rules.calls import PartyCall
 from services.contacts.rules.requests import user_of_ref
 
 REBUILD = "rebuild:card_facts"
@@ -106,17 +107,47 @@ async def note_item(tx: Tx, item: rules.Item) -> None:
         await segments.evaluate(tx, object, found)
 
 
+async def note_call(tx: Tx, call: PartyCall) -> None:
+    """Takes over what telephony told of a call; something older than what is known changes nothing."""
+    assert tx.event is not None
+    concerned = await store.calls.put(tx, call, tx.event.id)
+    last = pb.LastContact(
+        time=to_timestamp(call.time), user_id=call.user_id, event_id=tx.event.id, way="call"
+    )
+    for object, ids in sorted((concerned or {}).items()):
+        found = await _living(tx, object, ids)
+        its_own = set(await _living(tx, object, {getattr(call, f"{object}_id")} - {""}))
+        families = await _families(tx, object, found)
+        members = sorted({member for family in families.values() for member in family})
+        # Locked before it is counted: who counts next, counts later.
+        known = await store.card_facts.for_update(tx, object, found)
+        missed = await store.calls.open_missed(tx, object, members)
+        for id, facts in known.items():
+            new = _copy(facts)
+            new.open_missed_calls = sum(missed.get(member, 0) for member in families[id])
+            if call.direction and id in its_own:
+                rules.touch(new, call.direction, last)
+            await _write(tx, object, id, facts, new)
+        await segments.evaluate(tx, object, found)
+
+
 async def recompute(tx: Tx, object: str, ids: Collection[str], *, keep: bool = False) -> int:
     """Computes the facts anew out of the tables; returns how many records had others. `keep`: no touch gets lost by it."""
     families = await _families(tx, object, ids)
     members = sorted({member for family in families.values() for member in family})
+    # Locked before it is counted: who counts next, counts later.
+    known = await store.card_facts.for_update(tx, object, members)
     counts = await store.card_facts.requests_of(tx, object, members)
     arrivals = await store.card_facts.arrivals_of(tx, object, counts)
     items = await store.card_facts.items_of(tx, object, members)
     touches: dict[str, list[Any]] = {}
     for row in await store.card_facts.last_touches(tx, members, sorted(rules.TOUCHES)):
         touches.setdefault(str(row["party_id"]), []).append(row)
-    written, known = 0, await store.card_facts.for_update(tx, object, members)
+    missed = await store.calls.open_missed(tx, object, members)
+    spoken: dict[str, list[Any]] = {}
+    for row in await store.calls.latest(tx, object, members):
+        spoken.setdefault(str(row["party_id"]), []).append(row)
+    written = 0
     for id in (id for id in families if id in known):
         new = _copy(known[id] if keep else pb.CardFacts())
         for member in families[id]:
@@ -124,6 +155,9 @@ async def recompute(tx: Tx, object: str, ids: Collection[str], *, keep: bool = F
                 rules.unite(new, known.get(member, pb.CardFacts()))
             for row in touches.get(member, ()):
                 rules.touch(new, rules.TOUCHES[row["type"]].direction, _contact_of(row))
+            for row in spoken.get(member, ()):
+                rules.touch(new, row["direction"], _contact_of(row, way="call"))
+        new.open_missed_calls = sum(missed.get(member, 0) for member in families[id])
         _count(new, counts.get(id))
         rules.set_arrivals(new, arrivals.get(id))
         rules.summarise(new, [item for member in families[id] for item in items.get(member, ())])
@@ -240,10 +274,10 @@ def _count(facts: pb.CardFacts, row: Any) -> None:
         facts.last_request_time.CopyFrom(to_timestamp(row["last_time"]))
 
 
-def _contact_of(row: Any) -> pb.LastContact:
+def _contact_of(row: Any, *, way: str = "") -> pb.LastContact:
     return pb.LastContact(
         time=to_timestamp(row["time"]), user_id=str(row["user_id"] or ""), event_id=str(row["event_id"]),
-        way=rules.TOUCHES[row["type"]].way,
+        way=way or rules.TOUCHES[row["type"]].way,
     )  # fmt: skip
 
 

@@ -17,16 +17,20 @@ from services.contacts import assignment, attribution, handovers, matching, stor
 from services.contacts.rules import contacts as contact_rules
 from services.contacts.rules import parties
 from services.contacts.rules import requests as rules
+from services.contacts.rules.requests import Answer
 
 Contact, Form, Request = contact_pb2.Contact, form_pb2.Form, request_pb2.Request
 
 _MOST_FOLLOWERS = 100
 
 
-async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -> None:
+async def receive(
+    tx: Tx, request: Request, form: Form, *, owner_id: str = "", answer: Answer | None = None
+) -> None:
     """Finds or makes the person, the source and the owner, and says so in events.
 
-    `form` lends queue, rule, source and language; an empty one lends nothing. `owner_id` is an owner settled already.
+    `form` lends queue, rule, source and language; an empty one lends nothing. `owner_id` is an owner settled already;
+    `answer` is how who asked was answered already.
     """
     request.id = request.id or tx.new_id()
     request.state = Request.STATE_NEW
@@ -38,6 +42,8 @@ async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -
     )
     if owner_id:
         rules.assign(request, owner_id=owner_id, at=tx.now)
+    if answer is not None:
+        rules.answer(request, by=answer.by, at=answer.at)
     if contact is not None:
         if created:
             contact.owner_id = request.owner_id
@@ -52,6 +58,8 @@ async def receive(tx: Tx, request: Request, form: Form, *, owner_id: str = "") -
     )
     if owner_id:
         tx.emit(events_pb2.RequestAssigned(request=request))
+    if answer is not None:
+        tx.emit(events_pb2.RequestAnswered(request=request, first=True, way=answer.way))
     if request.HasField("suspected_pair"):
         pair = request.suspected_pair
         tx.emit(

@@ -48,12 +48,16 @@ class _Reader:
 
 
 async def tell(tx: Tx, happening: Happening) -> None:
-    """Writes the notices of an event that is news."""
+    """Writes the notices of an event that is news, and finishes those that it has made needless."""
     if FEATURE in tx.directory.features_off():
         return
     if not happenings.is_news(happening, tx.now, OLDEST_S):
         return
     for rule in await store.listening(tx, happening.type):
+        if happening.type in rule.done_event_types:
+            await _finish(tx, rule, happening)
+        if happening.type not in rule.event_types:
+            continue
         if not happenings.has_changed(happening, rule.changed_fields):
             continue
         if rule.unless and happenings.has_value(happening, rule.unless):
@@ -61,6 +65,16 @@ async def tell(tx: Tx, happening: Happening) -> None:
         meant = recipients.recipients(rule, happening, tx.directory, tx.now)
         for reader in await _readers(tx, happening, meant):
             await _tell_one(tx, rule, happening, reader)
+
+
+async def _finish(tx: Tx, rule: NoticeRule, happening: Happening) -> None:
+    """What the record's notices asked for is done: they leave the feeds, and what still waits to be told is not."""
+    await store.notices.forget_gathered_of(tx, rule.id, happening.object_id)
+    for notice in await store.notices.undone(tx, rule.id, happening.object_id):
+        for field in ("done_time", "read_time"):
+            if not notice.HasField(field):  # type: ignore[arg-type]
+                getattr(notice, field).CopyFrom(to_timestamp(tx.now))
+        store.notices.notices.save(tx, notice)
 
 
 async def _readers(tx: Tx, happening: Happening, meant: Sequence[Told]) -> list[_Reader]:

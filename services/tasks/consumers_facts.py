@@ -25,6 +25,7 @@ TOUCHES = frozenset(
         "crm.notifications.v1.MessageReceived",
         "crm.notifications.v1.MessageSent",
         "crm.telephony.v1.CallMissed",
+        "crm.telephony.v1.CallAnswered",
     }
 )
 """Events by which somebody was in touch, they with us or we with them."""
@@ -44,7 +45,7 @@ def _concerns_customers(event: Any) -> bool:
     if isinstance(event, (*_MERGES, privacy_events_pb2.ContactErased)):
         return True
     if event.DESCRIPTOR.full_name in TOUCHES:
-        return not event.change.republished
+        return not event.change.republished and event.change.cause.kind != "import"
     return option.resource in (*_PARTIES, "agreement")
 
 

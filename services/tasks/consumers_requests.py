@@ -12,13 +12,14 @@ from chassis.tx import Tx
 from crm.contacts.v1 import events_pb2 as contacts_events
 from crm.contacts.v1 import request_pb2
 from crm.identity.v1 import events_pb2 as identity_events
-from crm.tasks.v1 import events_pb2, task_pb2
+from crm.tasks.v1 import events_pb2, task_pb2, task_settings_pb2
 from services.tasks import deadlines, people, saving, store
-from services.tasks.rules import assigning, ending, ladders
+from services.tasks.rules import assigning, call_backs, ending, ladders
 from services.tasks.rules import reactions as rules
 
 Task = task_pb2.Task
 Request = request_pb2.Request
+TaskSettings = task_settings_pb2.TaskSettings
 
 _FORGOTTEN = timedelta(days=7)
 """Longer than any outage: where this service comes to an old company, it is told years of requests at once."""
@@ -59,24 +60,46 @@ async def _received(event: Any, tx: Tx) -> None:
     known = await _task_of(tx, request)
     if known is not None and rules.is_waiting(known):
         return
+    spell = None
+    if request.missed_spell_id and isinstance(event, contacts_events.RequestReceived):
+        spell = await store.calls.spell_for_update(tx, request.missed_spell_id)
+        if spell.ended:  # somebody has spoken with him meanwhile
+            return
+        task = await store.tasks.find(tx, spell.task_id) if spell.task_id else None
+        if task is not None and rules.is_waiting(task):
+            call_backs.answers_too(task, request)
+            await _join(tx, task, request)
+            return
     if request.contact_id:
         for task in await store.request_tasks(tx, request.contact_id):
             if rules.is_waiting(task):
                 await _join(tx, task, request)
                 return
+    task = await _task_for(tx, event, settings, is_missed_call=spell is not None)
+    if spell is not None:
+        spell.task_id = task.id
+        await store.calls.put_spell(tx, spell)
+    await store.answers(tx, request, task.id)
+    await saving.save(tx, task)
+
+
+async def _task_for(tx: Tx, event: Any, settings: TaskSettings, *, is_missed_call: bool) -> Task:
+    """A new task for a request; who called in vain waits no longer than by the rule for missed calls."""
     type = (
         await store.task_types.find(tx, settings.request_task_type_id)
         if settings.request_task_type_id
         else None
     )
     type = type or await store.type_with_key(tx, "call")
+    minutes = settings.reaction_minutes
+    if is_missed_call and settings.call_back_task:
+        minutes = settings.call_back_minutes
     task = rules.call_task(
-        request, type, tx.directory, event_id=tx.event.id if tx.event else "",
-        start=to_datetime(event.change.time), minutes=settings.reaction_minutes, now=tx.now,
+        event.request, type, tx.directory, event_id=tx.event.id if tx.event else "",
+        start=to_datetime(event.change.time), minutes=minutes, now=tx.now,
     )  # fmt: skip
     task.id = tx.new_id()
-    await store.answers(tx, request, task.id)
-    await saving.save(tx, task)
+    return task
 
 
 async def _join(tx: Tx, task: Task, request: Request) -> None:
@@ -117,8 +140,9 @@ async def _answered(event: Any, tx: Tx) -> None:
     """Somebody answered: by a message that the event follows from, else by hand."""
     task = await _task_of(tx, event.request)
     if task is not None and rules.is_waiting(task):
-        by = "message" if event.change.cause.kind == "event" else "by_hand"
-        await deadlines.stop_clock(tx, task, to_datetime(event.change.time), by)
+        by = event.way or ("message" if event.change.cause.kind == "event" else "by_hand")
+        at = event.request.first_response_time if event.way and event.first else event.change.time
+        await deadlines.stop_clock(tx, task, to_datetime(at), by)
 
 
 async def _closed(event: Any, tx: Tx) -> None:

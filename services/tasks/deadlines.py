@@ -87,6 +87,18 @@ async def reached(tx: Tx, contact_id: str, at: datetime, by: str) -> int:
     return stopped
 
 
+async def answered(tx: Tx, request_id: str, at: datetime, by: str) -> bool:
+    """As `reached`, for one request, whoever asked; True if its clock ran."""
+    task_id = await store.task_answering(tx, request_id)
+    task = await store.tasks.find(tx, task_id) if task_id else None
+    if task is None or not rules.is_open(task) or not ending.runs(task):
+        return False
+    if to_datetime(task.reaction.start_time) > at:
+        return False
+    await stop_clock(tx, task, at, by)
+    return True
+
+
 async def stop_clock(tx: Tx, task: Task, at: datetime, by: str) -> None:
     """The customer of this task was reached: nobody is told any more; the task stays to be done."""
     before = Task()

@@ -4,6 +4,7 @@ from chassis.service import Service
 from services.tasks import (
     bulk_changes,
     consumers,
+    consumers_calls,
     consumers_facts,
     consumers_matters,
     consumers_parties,
@@ -45,6 +46,7 @@ service = Service(
         consumers.seed_types,
         consumers_requests.seed_ladder,
         consumers_requests.follow_request,
+        consumers_calls.follow,
         consumers_people.plan_again,
         consumers_facts.follow,
         consumers_facts.plan_mornings,

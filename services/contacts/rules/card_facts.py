@@ -36,7 +36,6 @@ TOUCHES: Mapping[str, Touch] = {
     "crm.contacts.v1.RequestAnswered": Touch("out", "request"),
     "crm.notifications.v1.MessageReceived": Touch("in", "message"),
     "crm.notifications.v1.MessageSent": Touch("out", "message"),
-    "crm.telephony.v1.CallMissed": Touch("in", "call"),
     "crm.deals.v1.QuoteSent": Touch("out", "quote"),
     "crm.deals.v1.QuoteAccepted": Touch("in", "quote"),
     "crm.deals.v1.QuoteDeclined": Touch("in", "quote"),

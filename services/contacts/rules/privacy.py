@@ -11,7 +11,7 @@ from crm.contacts.v1 import contact_pb2, party_pb2, request_pb2
 _KEPT = (
     "id", "etag", "create_time", "update_time", "delete_time", "state", "close_reason", "channel", "form_id", "source_id",
     "company_id", "owner_id", "department_id", "follower_ids", "label_ids", "deal_ids", "assign_time", "start_time",
-    "first_response_time", "first_response_by", "close_time", "honeypot_filled",
+    "first_response_time", "first_response_by", "close_time", "honeypot_filled", "call_id", "missed_spell_id",
 )  # fmt: skip
 """Of a request: where from, by which way, when, who answered and what became of it. So every count stays what it was."""
 _KEPT_OF_TOUCH = ("time", "utm_source", "utm_medium", "utm_campaign")

@@ -7,6 +7,7 @@ Steps may be left out (a fast colleague answers before he starts); link and the 
 state but CLOSED, and LINKED stays LINKED.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from chassis.call import Actor
@@ -32,6 +33,16 @@ OPEN = (
 
 WAITING = (Request.STATE_NEW, Request.STATE_ASSIGNED, Request.STATE_IN_WORK)
 """The states in which the customer waits for us: these count as open work of an owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Somebody answered the customer by something that an event tells of."""
+
+    by: Actor
+    at: datetime
+    way: str
+    """As RequestAnswered names it."""
 
 
 def normalise(request: Request) -> None:

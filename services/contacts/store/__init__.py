@@ -1,6 +1,7 @@
 """contacts' tables and statements, one module per resource; callers write `store.contacts.get(...)`."""
 
 from services.contacts.store import (
+    calls,
     card_facts,
     duplicates,
     handovers,
@@ -83,6 +84,7 @@ __all__ = [
     "agreements",
     "all_layouts",
     "append_consent",
+    "calls",
     "card_facts",
     "catalogue",
     "claim_external_ids",

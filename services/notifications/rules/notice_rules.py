@@ -35,12 +35,12 @@ def check(new: NoticeRule, old: NoticeRule | None) -> None:
 def _events(new: NoticeRule, old: NoticeRule | None) -> Iterable[Violation]:
     """Types that a newer program has written stay; others must be events, and arguments must lead somewhere in one of them."""
     known, before = event_types(), set(old.event_types) if old is not None else set()
-    for type in new.event_types:
-        if type not in known and type not in before:
-            yield Violation(
-                "event_types",
-                f"{type} is no event that can be told; /v1/noticeRules:options lists them",
-            )
+    before |= set(old.done_event_types) if old is not None else set()
+    for field in ("event_types", "done_event_types"):
+        for type in getattr(new, field):
+            if type not in known and type not in before:
+                said = f"{type} is no event that can be told; /v1/noticeRules:options lists them"
+                yield Violation(field, said)
     found = [contracts.events()[type] for type in new.event_types if type in known]
     named = [("arguments", path) for path in new.arguments]
     named += [("unless", new.unless)] if new.unless else []

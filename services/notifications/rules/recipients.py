@@ -12,6 +12,9 @@ from chassis.tenant_view import TenantView
 from crm.notifications.v1 import notice_rule_pb2 as pb
 from services.notifications.rules.happenings import Happening
 
+MOST_OF_A_QUEUE = 100
+"""Of a department with more people so many are told."""
+
 _WAYS = frozenset(pb.Way.keys())
 _MENTIONED = ("mentioned_user_ids", "mention_user_ids")
 
@@ -83,12 +86,18 @@ def _meant(
                 ids = [_text(happening.event, "user_id")]
             case pb.RECIPIENT_NAMED:
                 ids = [*rule.user_ids, *_holders(people, frozenset(rule.role_ids))]
+            case pb.RECIPIENT_QUEUE:
+                ids = [] if owner else _queue(people, _text(record, "department_id"))
             case pb.RECIPIENT_TOLD:
                 yield from _told_by(happening.event)
                 continue
             case _:
                 continue
         yield from (Told(id, recipient) for id in ids)
+
+
+def _queue(people: TenantView, department_id: str) -> list[str]:
+    return sorted(people.members(department_id))[:MOST_OF_A_QUEUE] if department_id else []
 
 
 def _mentioned(event: Message, record: Any) -> list[str]:

@@ -18,11 +18,10 @@ def shipped() -> list[NoticeRule]:
     known = notice_rules.event_types()
     rules = []
     for rule in _shipped():
-        there = [type for type in rule.event_types if type in known]
-        del rule.event_types[:]
-        rule.event_types.extend(there)
+        for types in (rule.event_types, rule.done_event_types):
+            types[:] = [type for type in types if type in known]
         rule.built_in = True
-        if there:
+        if rule.event_types:
             rules.append(rule)
     return rules
 
@@ -90,6 +89,11 @@ def _shipped() -> list[NoticeRule]:
         _rule("quote_to_approve", "A quote needs an approval", ("deals.QuoteSubmitted",), (_HEAD,), arguments=_QUOTED),
         _rule("payment_received", "A customer has paid", ("deals.PaymentReceived",), (_OWNER,)),
         _rule("instalment_overdue", "An invoice is overdue", ("deals.InstalmentOverdue",), (_OWNER,), arguments=("invoice.number", "invoice.open_amount", "invoice.currency")),
+        _rule(
+            "call_missed", "Nobody answered a call of mine, or of my queue", ("telephony.CallMissed",), (_OWNER, pb.RECIPIENT_QUEUE),
+            arguments=("call.missed_reason", "call.spell_count", "call.line_id"), unless="call.imported",
+            done=("telephony.CallReturned",),
+        ),
         _rule("renewal_due", "A contract comes up for renewal", ("deals.RenewalDue",), (_OWNER,)),
     ]  # fmt: skip
 
@@ -105,12 +109,14 @@ def _rule(
     collapse: int = 0,
     urgent: bool = False,
     unless: str = "",
+    done: tuple[str, ...] = (),
 ) -> NoticeRule:
-    types = [
-        f"crm.{service}.v1.{event}" for service, _, event in (e.partition(".") for e in events)
-    ]
     return NoticeRule(
-        key=key, name=name, event_types=types, recipients=recipients, arguments=arguments,
+        key=key, name=name, event_types=_types(events), done_event_types=_types(done), recipients=recipients, arguments=arguments,
         changed_fields=changed, collapse_seconds=collapse, urgent=urgent, unless=unless,
         ways=[pb.WAY_FEED, pb.WAY_PUSH],
     )  # fmt: skip
+
+
+def _types(events: tuple[str, ...]) -> list[str]:
+    return [f"crm.{service}.v1.{name}" for service, _, name in (e.partition(".") for e in events)]

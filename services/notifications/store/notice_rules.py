@@ -22,7 +22,7 @@ def _values(rule: NoticeRule) -> dict[str, Any]:
         "key": rule.key,
         "name_key": sort_key(rule.name),
         "name_search": search_key(rule.name),
-        "event_types": list(rule.event_types),
+        "event_types": [*rule.event_types, *rule.done_event_types],
         "disabled": rule.disabled,
         "built_in": rule.built_in,
     }
@@ -63,7 +63,7 @@ _KEYS = Statement(
 
 
 async def listening(tx: Tx, event_type: str) -> list[NoticeRule]:
-    """The rules that are on for this event, in a fixed order."""
+    """The rules that are on and tell of this event, or are done by it, in a fixed order."""
     found = await notice_rules.find_where(tx, _LISTENING, event_type=event_type)
     return sorted(found, key=lambda rule: rule.key)
 

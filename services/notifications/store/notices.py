@@ -134,6 +134,10 @@ _ALIKE = notices.select(
     _v.create_time > bindparam("since", type_=Moment), _v.is_done.is_(False),
     limit=1, order=(_v.create_time.desc(), _v.id.desc()),
 )  # fmt: skip
+_UNDONE = notices.select(
+    _v.rule_id == bindparam("rule_id", type_=Uuid), _v.object_id == bindparam("object_id", type_=Uuid),
+    _v.is_done.is_(False), limit=500, order=(_v.create_time, _v.id),
+)  # fmt: skip
 
 
 async def page(
@@ -166,6 +170,11 @@ async def unread_alike(
         tx, _ALIKE, owner_id=owner_id, rule_id=rule_id, object_id=object_id, since=since
     )
     return found[0] if found else None
+
+
+async def undone(tx: Tx, rule_id: str, object_id: str) -> list[Notice]:
+    """Everybody's notices of this rule about this record that are not done, the oldest 500."""
+    return await notices.find_where(tx, _UNDONE, rule_id=rule_id, object_id=object_id)
 
 
 # -- what a digest gathers ---------------------------------------------------------------------------------------------
@@ -223,6 +232,12 @@ _FORGET_GATHERED = Statement(
         _g.tenant_id == _TENANT, or_(_g.object_id == any_(_IDS), _g.contact_ids.overlap(_IDS))
     )
 )
+_FORGET_GATHERED_OF = Statement(
+    delete(gathered).where(
+        _g.tenant_id == _TENANT, _g.rule_id == bindparam("rule_id", type_=Uuid),
+        _g.object_id == bindparam("object_id", type_=Uuid),
+    )
+)  # fmt: skip
 
 
 async def about(tx: Tx, ids: Sequence[str]) -> list[str]:
@@ -243,3 +258,8 @@ async def remove(tx: Tx, ids: Sequence[str]) -> int:
 async def forget_gathered(tx: Tx, ids: Sequence[str]) -> int:
     """Takes away what waits for a digest and is about these records or persons."""
     return await tx.execute(_FORGET_GATHERED, ids=list(ids))
+
+
+async def forget_gathered_of(tx: Tx, rule_id: str, object_id: str) -> int:
+    """Takes away what waits for digests by this rule about this record."""
+    return await tx.execute(_FORGET_GATHERED_OF, rule_id=rule_id, object_id=object_id)

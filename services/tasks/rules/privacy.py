@@ -18,7 +18,7 @@ _KEPT_OF_TASK = (
     "id", "etag", "create_time", "update_time", "delete_time", "type_id", "state", "priority", "link", "company_id",
     "owner_id", "department_id", "follower_ids", "candidate_ids", "creator_id", "assigner_id", "assign_time",
     "start_time", "due_time", "due_zone", "all_day", "estimated_minutes", "reaction", "series_id", "project_id",
-    "position", "outcome", "end_time", "ended_by_id", "miss_time", "attempt_count", "last_attempt_time", "origin",
+    "position", "outcome", "end_time", "ended_by_id", "miss_time", "attempt_count", "last_attempt_time", "origin", "call_back",
 )  # fmt: skip
 _KEPT_OF_MEETING = (
     "id", "etag", "create_time", "update_time", "delete_time", "state", "owner_id", "follower_ids", "start_time",

@@ -68,7 +68,7 @@ def promise_task(
     )  # fmt: skip
     task.link.deal_id = deal.id
     tasks.begin(task, type, by="")
-    reactions.place(task, owner_id, deal.department_id, people, now)
+    reactions.place(task, people, owner_id, deal.department_id, now=now)
     move(task, deal)
     task.origin.event_id, task.origin.rule = event_id, RULE
     task.origin.effect_key = f"{deal.id} {RULE} {task.due_time.ToJsonString()}"

@@ -42,19 +42,6 @@ def is_elsewhere(task: Task, request: Request) -> bool:
     return task.department_id != request.department_id
 
 
-def place(task: Task, owner_id: str, department_id: str, people: TenantView, now: datetime) -> None:
-    """Gives a rule's task to whoever has its matter, or puts it into that one's queue."""
-    if owner_id:
-        home = str((people.user(owner_id) or {}).get("department_id") or "")
-        assigning.give(task, owner_id, home=home or department_id, by="", at=now)
-    elif department_id:
-        assigning.queue(task, department_id, by="")
-    else:  # nobody's matter yet: whichever administrator sees it first
-        everywhere = LadderStep(whom=LadderStep.WHOM_ADMINISTRATORS)
-        ids = [each.user_id for each in ladders.told(people, Duty(), everywhere, now)]
-        assigning.offer(task, ids, by="")
-
-
 def call_task(
     request: Request,
     type: task_type_pb2.TaskType | None,
@@ -75,7 +62,31 @@ def call_task(
     )  # fmt: skip
     task.link.request_id = request.id
     tasks.begin(task, type, by="")
-    place(task, request.owner_id, request.department_id, people, now)
+    place(task, people, request.owner_id, request.department_id, now=now)
+    start_clock(task, people, start=start, minutes=minutes)
+    task.reaction.request_ids.append(request.id)
+    task.origin.event_id, task.origin.rule = event_id, RULE
+    task.origin.effect_key = f"{event_id} call"
+    return task
+
+
+def place(
+    task: Task, people: TenantView, owner_id: str, department_id: str, *, now: datetime
+) -> None:
+    """Makes a rule's task somebody's: the owner's, else that of the department's queue, else whichever administrator sees it first."""
+    if owner_id:
+        home = str((people.user(owner_id) or {}).get("department_id") or "")
+        assigning.give(task, owner_id, home=home or department_id, by="", at=now)
+    elif department_id:
+        assigning.queue(task, department_id, by="")
+    else:
+        everywhere = LadderStep(whom=LadderStep.WHOM_ADMINISTRATORS)
+        ids = [each.user_id for each in ladders.told(people, Duty(), everywhere, now)]
+        assigning.offer(task, ids, by="")
+
+
+def start_clock(task: Task, people: TenantView, *, start: datetime, minutes: int) -> None:
+    """Starts the customer's clock, and sets the deadline by the working hours of whoever must act."""
     duty = ladders.duty_of(task)
     step = LadderStep(whom=LadderStep.WHOM_OWNER, after_minutes=minutes)
     task.due_time.CopyFrom(to_timestamp(deadlines.due_at(people, duty, step, start)))
@@ -86,7 +97,3 @@ def call_task(
     )
     task.due_zone = hours.calendar.zone.key
     task.reaction.start_time.CopyFrom(to_timestamp(start))
-    task.reaction.request_ids.append(request.id)
-    task.origin.event_id, task.origin.rule = event_id, RULE
-    task.origin.effect_key = f"{event_id} call"
-    return task

@@ -1,6 +1,6 @@
 """The service's tables and statements, one module per resource; callers write `store.tasks.get(...)`."""
 
-from services.tasks.store import bulk, day, facts, matters, promises
+from services.tasks.store import bulk, calls, day, facts, matters, promises
 from services.tasks.store.calendars import (
     claim_next,
     due_tasks_of,
@@ -57,6 +57,7 @@ __all__ = [
     "answers",
     "before_owner",
     "bulk",
+    "calls",
     "claim_next",
     "close_request",
     "custom_fields",

@@ -31,8 +31,8 @@ OF_PERSONS = {
 OF_THE_DAY = {"day_parties", "day_agreements", "day_matters"}
 OF_FILES = {named.NAMED, named.KEYS}
 NOT_PERSONAL = {
-    "calendar_links", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs", "task_change_items",
-    "task_promises", "task_requests", "task_series",
+    "calendar_links", "call_spells", "day_mornings", "day_price_lists", "handover_moves", "handover_stages", "ladder_runs",
+    "task_change_items", "task_promises", "task_requests", "task_series",
 }  # fmt: skip
 
 _TENANT, _IDS = bindparam("tenant_id", type_=Uuid), bindparam("ids", type_=ARRAY(Uuid))

@@ -9,6 +9,7 @@ TaskSettings = task_settings_pb2.TaskSettings
 
 FIRST_REACTION_MINUTES = 15
 FIRST_COLD_DAYS = 30
+FIRST_CALL_BACK_MINUTES = 5
 
 settings = Resource(TaskSettings, metadata, table="task_settings")
 
@@ -21,4 +22,7 @@ async def settings_of(tx: Tx) -> task_settings_pb2.TaskSettings:
     )  # fmt: skip
     if not found.HasField("promise_task"):
         found.promise_task = True
+    if not found.HasField("call_back_task"):
+        found.call_back_task = True
+    found.call_back_minutes = found.call_back_minutes or FIRST_CALL_BACK_MINUTES
     return found

@@ -14,7 +14,7 @@ async def running() -> AsyncIterator[Installation]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CRM_PUSH_PRIVATE", "1")  # the tests' push service is on 127.0.0.1
         async with installation(["notifications"], past=False, test_clock=True) as made:
-            await made.process.nats.ensure_streams(["tasks", "contacts", "identity"])
+            await made.process.nats.ensure_streams(["tasks", "contacts", "identity", "telephony"])
             yield made
 
 

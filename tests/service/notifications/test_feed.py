@@ -233,6 +233,7 @@ async def make(world: World, **values: Any) -> NoticeRule:
     [
         ({"event_types": ["crm.tasks.v1.TaskFlown"]}, "NOTICE_RULE_INVALID", "event_types"),
         ({"event_types": ["crm.notifications.v1.NoticeCreated"]}, "NOTICE_RULE_INVALID", "event_types"),
+        ({"done_event_types": ["crm.tasks.v1.TaskFlown"]}, "NOTICE_RULE_INVALID", "done_event_types"),
         ({"ways": [rules.WAY_MAIL]}, "NOTICE_RULE_INVALID", "ways"),
         ({"arguments": ["task.nothing"]}, "NOTICE_RULE_INVALID", "arguments"),
         ({"unless": "task.nothing"}, "NOTICE_RULE_INVALID", "unless"),

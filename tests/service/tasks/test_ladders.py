@@ -129,6 +129,8 @@ async def test_a_company_that_has_changed_nothing_has_the_first_settings(world: 
         reaction_minutes=15,
         going_cold_days=30,
         promise_task=True,
+        call_back_task=True,
+        call_back_minutes=5,
     )
 
 
@@ -146,10 +148,12 @@ async def test_settings_are_changed_field_by_field(world: World) -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, 1441])
-async def test_a_reaction_time_outside_a_day_is_refused(world: World, minutes: int) -> None:
+@pytest.mark.parametrize("field", ["reaction_minutes", "call_back_minutes"])
+async def test_a_time_outside_a_day_is_refused(world: World, field: str, minutes: int) -> None:
     reason = "TASK_SETTINGS_INVALID" if minutes == 0 else "INVALID_FIELDS"
-    async with Refused(world, errors.InvalidArgument, reason):
-        await change(world, reaction_minutes=minutes)
+    where = field if minutes == 0 else f"task_settings.{field}"
+    async with Refused(world, errors.InvalidArgument, reason, where):
+        await change(world, **{field: minutes})
     assert (await settings(world)).etag == ""
 
 

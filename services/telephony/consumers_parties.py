@@ -35,7 +35,10 @@ async def follow(event: Any, tx: Tx) -> None:
         kind, record.id, record.display_name if kind == "contact" else record.name, record.owner_id,
         record.department_id, tuple(record.follower_ids), None,
     )  # fmt: skip
-    for number in await store.numbers.put_party(tx, party, event.change.version, numbers):
+    changed = await store.numbers.put_party(tx, party, event.change.version, numbers)
+    if changed:
+        await store.numbers.lock(tx, changed)
+    for number in changed:
         await _take_over(tx, number)
 
 

@@ -13,6 +13,8 @@ Call = call_pb2.Call
 
 async def name(tx: Tx, call: Call) -> list[Party]:
     """Gives the call whom its number belongs to; everybody who has it, whom we spoke with last first."""
+    if call.number:
+        await store.numbers.lock(tx, [call.number])
     parties = await store.numbers.whose(tx, call.number) if call.number else []
     await link(tx, call, parties)
     return parties

@@ -109,6 +109,11 @@ async def put_party(tx: Tx, party: Party, version: int, numbers: Sequence[str]) 
     return sorted(changed)
 
 
+async def lock(tx: Tx, numbers: Sequence[str]) -> None:
+    """Who writes down whose these are, and whoever makes a call of one of them, see each other."""
+    await tx.lock(*(f"number {number}" for number in numbers))
+
+
 async def whose(tx: Tx, number: str) -> list[Party]:
     """Everybody who has the number (E.164), whom we spoke with last first; at most 20."""
     return [

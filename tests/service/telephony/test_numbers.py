@@ -1,14 +1,20 @@
 """Whose number it is: any spelling, several parties, what changes, and who may know."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chassis.keys import uuid7
+from chassis.testing.events import eventually
 from chassis.testing.installation import Person
+from crm.contacts.v1 import events_pb2 as contacts_events
 from crm.telephony.v1 import call_pb2
 from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
+from services.telephony import consumers_parties, taking
 from tests.service.telephony.parties import CUSTOMER, company, contact
-from tests.service.telephony.scenes import Scene
+from tests.service.telephony.scenes import Scene, tell
 from tests.service.telephony.world import World
 
 Call = call_pb2.Call
@@ -159,3 +165,42 @@ async def test_two_of_whom_nobody_spoke_are_both_shown(scene: Scene) -> None:
 async def test_a_spelled_out_hidden_number_is_withheld(scene: Scene) -> None:
     call = await scene.rings("101", number="Anonymous")
     assert (call.number, call.withheld) == ("", True)
+
+
+async def held(world: World, first: Any, second: Any) -> None:
+    """Does `first(tx)`, and `second` before that is committed: until it waits for it, or is done."""
+
+    async def waits(task: asyncio.Task[Any]) -> bool:
+        sql = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return task.done() or (await world.running.rows("telephony", sql))[0]["n"] > 0
+
+    async def work(tx: Any) -> asyncio.Task[Any]:
+        await first(tx)
+        await tx.flush()
+        task = asyncio.create_task(second)
+        await eventually(lambda: waits(task), "the second waits for the first")
+        return task
+
+    await (await world.system(work))
+
+
+@pytest.mark.parametrize("rings_first", [True, False], ids=["rings first", "written first"])
+async def test_who_is_written_down_in_the_moment_it_rings_is_who_calls(
+    scene: Scene, rings_first: bool
+) -> None:
+    world, ana = scene.world, uuid7()
+    other = Scene(world, scene.connection, key="other")
+    await other.rings("101", number="+48600100299")  # its facts are what the call's are made of
+    facts = [replace(fact, call="k", leg=f"k{fact.leg}", number=CUSTOMER if fact.line else fact.number) for fact in other.told]  # fmt: skip
+    event = contacts_events.ContactUpdated(change={"version": 1}, contact={"id": ana})
+    event.contact.phones.add(number=CUSTOMER)
+
+    if rings_first:
+        await held(world, lambda tx: taking.take(tx, scene.connection, facts), contact(world, CUSTOMER, id=ana))  # fmt: skip
+    else:
+        await held(world, lambda tx: consumers_parties.follow(event, tx), tell(world, scene.connection, facts))  # fmt: skip
+
+    (row,) = await world.running.rows(
+        "telephony", "SELECT contact_id FROM calls WHERE tenant_id = $1 AND number = $2", world.tenant.id, CUSTOMER,
+    )  # fmt: skip
+    assert str(row["contact_id"]) == ana

@@ -1,7 +1,7 @@
 """telephony's manifest: what runs here."""
 
 from chassis.service import Service
-from services.telephony import consumers_parties, dialling, exchanges, store
+from services.telephony import consumers, consumers_parties, dialling, exchanges, store
 from services.telephony.rpc.all_calls import CallsRpcs
 from services.telephony.rpc.connections import ConnectionsRpcs
 from services.telephony.rpc.lines import LinesRpcs
@@ -10,7 +10,12 @@ from services.telephony.rpc.simulator import SimulatorRpcs
 service = Service(
     name="telephony",
     servicers=[CallsRpcs, ConnectionsRpcs, LinesRpcs, SimulatorRpcs],
-    consumers=[consumers_parties.follow],
+    consumers=[
+        consumers.seed,
+        consumers.follow_user,
+        consumers.follow_exchanges,
+        consumers_parties.follow,
+    ],
     timers=[dialling.unheard],
     metadata=store.metadata,
     background=[exchanges.run],

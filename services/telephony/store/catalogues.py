@@ -136,6 +136,13 @@ _EXTENSIONS_AT = extensions.select(
     _E.connection_id == bindparam("of_connection", type_=Uuid), order=(_E.number, _E.id),
 )  # fmt: skip
 
+_ANY_DISPOSITION = dispositions.select(order=(dispositions.view.c.id,), limit=1)
+
+
+async def has_dispositions(tx: Tx) -> bool:
+    """True if the company has said how calls end."""
+    return bool(await dispositions.find_where(tx, _ANY_DISPOSITION))
+
 
 async def line_numbered(tx: Tx, number: str) -> Line | None:
     """The living line with this number, retired or not."""

@@ -31,7 +31,7 @@ from gateway.routes import Binding, Table
 from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.views import board, card, day, explain, move, open_deal, orders, search
+from gateway.views import board, card, day, explain, move, open_deal, orders, popup, search
 
 
 class ViewingNotHere(errors.PermissionDenied):
@@ -97,6 +97,7 @@ def assemble(runtime: Runtime) -> Face:
         return page.get("customFields", [])
 
     table.add("GET", card.PATH, card.Card(calls, sessions))
+    table.add("GET", popup.PATH, popup.Popup(calls, sessions))
     table.add("GET", explain.PATH, explain.Explain(calls, sessions))
     table.add("GET", explain.WHO_PATH, explain.Who(calls, sessions))
     table.add("GET", day.MY_PATH, day.MyDay(calls, sessions))

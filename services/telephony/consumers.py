@@ -11,7 +11,6 @@ from crm.telephony.v1 import catalogue_events_pb2 as events
 from crm.telephony.v1 import connection_pb2
 from services.telephony import profiles, store
 from services.telephony.rules import catalogues
-from services.telephony.store.numbers import Party
 
 Connection = connection_pb2.Connection
 
@@ -43,8 +42,7 @@ def _concerns_users(event: Any) -> bool:
 async def follow_user(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing."""
     user = event.user
-    known = Party("user", user.id, "", "", "", (), None)
-    if await store.numbers.put_party(tx, known, event.change.version, []):
+    if await store.numbers.is_newer(tx, "user", user.id, event.change.version):
         left = user.state == user_pb2.USER_STATE_DEACTIVATED
         await profiles.follow(tx, user.id, "" if left else user.extension)
 

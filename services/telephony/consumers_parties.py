@@ -6,9 +6,12 @@ from typing import Any
 from chassis import contracts
 from chassis.handlers import on_any
 from chassis.tx import Tx
+from crm.telephony.v1 import call_pb2
 from crm.telephony.v1 import events_pb2 as events
-from services.telephony import linking, store
+from services.telephony import linking, screens, store
 from services.telephony.store.numbers import Party
+
+Call = call_pb2.Call
 
 _PARTIES = ("contact", "company")
 _LATE = timedelta(days=1)
@@ -22,7 +25,7 @@ def _concerns_parties(event: Any) -> bool:
 
 @on_any(durable="telephony-parties", services=("contacts",), wants=_concerns_parties)
 async def follow(event: Any, tx: Tx) -> None:
-    """By version: what comes late or twice changes nothing. Calls of a number that nobody had are now his."""
+    """By version: what comes late or twice changes nothing. Late calls of a number that changed hands know whose it is."""
     option = contracts.event_option(event.DESCRIPTOR)
     assert option is not None
     kind, record = option.resource, getattr(event, option.resource)
@@ -32,17 +35,20 @@ async def follow(event: Any, tx: Tx) -> None:
         kind, record.id, record.display_name if kind == "contact" else record.name, record.owner_id,
         record.department_id, tuple(record.follower_ids), None,
     )  # fmt: skip
-    if await store.numbers.put_party(tx, party, event.change.version, numbers):
-        for number in numbers:
-            await _take_over(tx, number)
+    for number in await store.numbers.put_party(tx, party, event.change.version, numbers):
+        await _take_over(tx, number)
 
 
 async def _take_over(tx: Tx, number: str) -> None:
-    calls = await store.calls.unknown_of(tx, number, tx.now - _LATE)
+    calls = await store.calls.recent_of(tx, number, tx.now - _LATE)
     parties = await store.numbers.whose(tx, number) if calls else []
     for call in calls:
-        before = call.SerializeToString(deterministic=True)
-        linking.link(call, parties)
-        if call.SerializeToString(deterministic=True) != before:
+        before = Call()
+        before.CopyFrom(call)
+        await linking.link(tx, call, parties)
+        await linking.guess(tx, call)
+        if call.direction == Call.DIRECTION_INBOUND:
+            await screens.found(tx, call, parties)
+        if call != before:
             store.calls.calls.save(tx, call)
             tx.emit(events.CallUpdated(call=call))

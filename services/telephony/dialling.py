@@ -47,6 +47,7 @@ async def dial(tx: Tx, request: call_pb2.DialCallRequest) -> Call:
     await linking.name(tx, call)
     if line is not None:
         call.line_id, call.purpose = line.id, call.purpose or line.purpose
+    await linking.guess(tx, call)
     store.calls.calls.save(tx, call)
     tx.emit(events.CallRinging(call=call))
     await store.calls.add_key(tx, connection.id, call.id, call.id)

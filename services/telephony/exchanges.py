@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.call import Cause
 from chassis.db.pool import DRIVER_ERRORS
+from chassis.defects import place_of
 from chassis.errors import CrmError
 from chassis.keys import uuid7
 from chassis.tx import Tx
@@ -143,6 +144,8 @@ class _Session:
                 problem = type(error).__name__
             except _GONE as cut:
                 problem = str(cut) or type(cut).__name__
+            except Exception as error:  # allow broad-except: it must end no other session
+                problem = f"a defect of the program: {place_of(error)}"
             if problem:
                 log.warning("exchange %s: the session ended: %s", self._id, problem)
                 await self._note(connected=False, problem=problem)
@@ -153,7 +156,10 @@ class _Session:
 
     async def _one(self, site: Site) -> None:
         """One session: until it is cut, something has changed, or the end."""
-        self._adapter = ADAPTERS[site.connection.kind](site)
+        made = ADAPTERS.get(site.connection.kind)
+        if made is None:
+            raise Cut("this program does not speak with such exchanges")
+        self._adapter = made(site)
         session = asyncio.create_task(self._adapter.session())
         try:
             while not (session.done() or self._over.is_set() or self._anew.is_set()):

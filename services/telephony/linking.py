@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chassis.tx import Tx
-from crm.telephony.v1 import call_pb2, line_pb2
-from services.telephony import store
+from crm.telephony.v1 import call_pb2, line_pb2, parts_pb2
+from services.telephony import following, store
 from services.telephony.store.numbers import Party
 
 Call = call_pb2.Call
@@ -14,11 +14,11 @@ Call = call_pb2.Call
 async def name(tx: Tx, call: Call) -> list[Party]:
     """Gives the call whom its number belongs to; everybody who has it, whom we spoke with last first."""
     parties = await store.numbers.whose(tx, call.number) if call.number else []
-    link(call, parties)
+    await link(tx, call, parties)
     return parties
 
 
-def link(call: Call, parties: Sequence[Party]) -> None:
+async def link(tx: Tx, call: Call, parties: Sequence[Party]) -> None:
     """One has the number: it is his. Several have it: all are shown, and it is his whom we spoke with last, if with any.
 
     Whom the call names already stays: somebody may have corrected it.
@@ -29,6 +29,7 @@ def link(call: Call, parties: Sequence[Party]) -> None:
     call.candidate_company_ids[:] = [p.id for p in companies] if len(companies) > 1 else []
     call.contact_id = call.contact_id or _one(contacts)
     call.company_id = call.company_id or _one(companies)
+    await following.parties.resolve(tx, call, None)
 
 
 async def of_line(tx: Tx, call: Call, line: line_pb2.Line | None) -> None:
@@ -37,6 +38,25 @@ async def of_line(tx: Tx, call: Call, line: line_pb2.Line | None) -> None:
         return
     call.source_id, call.campaign, call.keyword = line.source_id, line.campaign, line.keyword
     call.purpose = call.purpose or line.purpose
+
+
+async def guess(tx: Tx, call: Call) -> None:
+    """The customer's only open deal and only open task; whoever bought and has nothing open calls for service.
+
+    The contact's own come before its company's. What the call says already stays.
+    """
+    known: dict[tuple[str, str], list[str]] = {}
+    for kind, id in (("company", call.company_id), ("contact", call.contact_id)):
+        if id:
+            known |= await store.matters.of_party(tx, kind, id)
+    deals, tasks = known.get(("deal", "open"), []), known.get(("task", "open"), [])
+    if len(deals) == 1:
+        call.deal_id = call.deal_id or deals[0]
+    if len(tasks) == 1:
+        call.task_id = call.task_id or tasks[0]
+    bought = ("deal", "won") in known
+    if bought and not deals and call.purpose == parts_pb2.PURPOSE_UNSPECIFIED:
+        call.purpose = parts_pb2.PURPOSE_SERVICE
 
 
 async def touched(tx: Tx, call: Call, at: datetime) -> None:

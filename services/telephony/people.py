@@ -1,5 +1,7 @@
 """What telephony asks the directory about people and the company."""
 
+from datetime import datetime
+
 from chassis.call import Actor
 from chassis.hours.resolving import department_hours, hours_of
 from chassis.stand_in import is_away, stand_in
@@ -47,9 +49,9 @@ def members(tx: Tx, department_id: str) -> list[str]:
     return sorted(id for id, user in users if department_id and user.get("department_id") == department_id)  # fmt: skip
 
 
-def is_open(tx: Tx, department_id: str) -> bool:
-    """True if the department works now; the company where there is no department."""
-    return department_hours(tx.directory, department_id).is_open(tx.now)
+def is_open(tx: Tx, department_id: str, at: datetime) -> bool:
+    """True if the department works then; the company where there is no department."""
+    return department_hours(tx.directory, department_id).is_open(at)
 
 
 def zone_of(tx: Tx) -> str:

@@ -1,5 +1,6 @@
 """Who speaks, and who still notes what was said."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,23 +12,21 @@ from services.telephony import store
 Call = call_pb2.Call
 
 
-async def on_call_change(tx: Tx, old: Call | None, new: Call) -> None:
-    """Keeps who speaks: from the answer on, and some time after the end (settings), in which he notes things."""
-    was = old.state if old is not None else Call.STATE_UNSPECIFIED
-    speaks = new.state == Call.STATE_ACTIVE
-    ended = new.state == Call.STATE_ENDED and was != Call.STATE_ENDED and len(new.spoke_user_ids)
-    if not speaks and not ended:
+async def on_call_change(tx: Tx, new: Call, speaking: Collection[str]) -> None:
+    """Keeps who speaks, and some time after it (settings), in which he notes things; whoever handed the customer on, too."""
+    if not new.spoke_user_ids:
         return
-    until = None
-    if ended:
-        seconds = (await store.settings_of(tx)).wrap_up_seconds
-        until = to_datetime(new.end_time) + timedelta(seconds=seconds)
+    wrap_up = timedelta(seconds=(await store.settings_of(tx)).wrap_up_seconds)
+    ended = to_datetime(new.end_time) if new.HasField("end_time") else tx.now
     known = await store.presences.presences_of(tx, new.spoke_user_ids)
     for presence in known.values():
-        if speaks or presence.call_id == new.id:
-            await store.presences.put_presence(
-                tx, replace(presence, call_id=new.id, speaking=speaks, wrap_up_until=until)
-            )
+        now = presence
+        if presence.user_id in speaking:
+            now = replace(presence, call_id=new.id, speaking=True, wrap_up_until=None)
+        elif presence.call_id == new.id and presence.speaking:
+            now = replace(presence, speaking=False, wrap_up_until=ended + wrap_up)
+        if now != presence:
+            await store.presences.put_presence(tx, now)
 
 
 async def noted(tx: Tx, call: Call) -> None:

@@ -1,7 +1,8 @@
 """Whose call it is while it rings, and on whose screens it shows (scenario 3).
 
-The customer's own manager, or who stands in for him while he is away; of strangers whoever the line says, else everybody in its
-department who is at work; and everybody whose phone rings. Who wants no calls is left alone, unless his phone rings all the same.
+The customer's own manager, or who stands in for him while he is away; the managers of all who have the number where nobody knows
+which of them calls; of strangers whoever the line says, else everybody in its department who is at work; and everybody whose
+phone rings. Who wants no calls is left alone, unless his phone rings all the same: where nobody else is left, the queue sees it.
 """
 
 from collections.abc import Sequence
@@ -15,12 +16,27 @@ Call = call_pb2.Call
 
 
 async def place(tx: Tx, call: Call, line: line_pb2.Line | None, parties: Sequence[Party]) -> None:
-    """Gives a new call its owner, its department and its screens."""
-    owner = _owner(tx, parties)
-    call.owner_id = owner
-    call.department_id = (line.department_id if line else "") or people.home_of(tx, owner)
-    wanted = [people.acting_for(tx, owner)] if owner else _queue(tx, call.department_id, line)
-    call.screen_user_ids[:] = await _undisturbed(tx, [id for id in wanted if id])
+    """Gives a new call its owner, its department and its screens, and lets everybody read it to whom it shows."""
+    managers = _managers(tx, call, parties)
+    call.owner_id = managers[0] if len(managers) == 1 else ""
+    home = people.home_of(tx, managers[0]) if managers else ""
+    call.department_id = (line.department_id if line else "") or home
+    wanted = dict.fromkeys(people.acting_for(tx, id) for id in managers)
+    shown = await _undisturbed(tx, [id for id in wanted if id])
+    shown = shown or await _undisturbed(tx, _queue(tx, call.department_id, line))
+    call.screen_user_ids[:] = shown
+    _let_read(tx, call)
+
+
+async def found(tx: Tx, call: Call, parties: Sequence[Party]) -> None:
+    """Whose number it is became known: an unanswered call that nobody has is his manager's, and shows to him while it rings."""
+    managers = _managers(tx, call, parties)
+    if call.owner_id or call.spoke_user_ids or len(managers) != 1:
+        return
+    call.owner_id = managers[0]
+    if call.state in (Call.STATE_RINGING, Call.STATE_QUEUED):
+        ringing(call, await _undisturbed(tx, [people.acting_for(tx, managers[0]) or managers[0]]))
+        _let_read(tx, call)
 
 
 def ringing(call: Call, user_ids: Sequence[str]) -> None:
@@ -30,16 +46,30 @@ def ringing(call: Call, user_ids: Sequence[str]) -> None:
             call.screen_user_ids.append(id)
 
 
-def _owner(tx: Tx, parties: Sequence[Party]) -> str:
-    """The manager of whom the number is, if they agree on one who works here."""
-    owners = {party.owner_id for party in parties if party.owner_id}
-    owner = owners.pop() if len(owners) == 1 else ""
-    return owner if people.is_active(tx, owner) else ""
+def _managers(tx: Tx, call: Call, parties: Sequence[Party]) -> list[str]:
+    """Who of the people here looks after whom the call names, the contact first; else after anybody who has the number."""
+    for id in (call.contact_id, call.company_id):
+        named = [p.owner_id for p in parties if id and p.id == id and people.is_active(tx, p.owner_id)]  # fmt: skip
+        if named:
+            return named
+    several = [] if call.contact_id else parties
+    return list(dict.fromkeys(p.owner_id for p in several if people.is_active(tx, p.owner_id)))
 
 
 def _queue(tx: Tx, department_id: str, line: line_pb2.Line | None) -> list[str]:
     named = list(line.user_ids) if line else []
     return [id for id in named or people.members(tx, department_id) if people.is_there(tx, id)]
+
+
+def _let_read(tx: Tx, call: Call) -> None:
+    """The owner, his stand-in and, of what nobody owns, the department read it anyway."""
+    for id in call.screen_user_ids:
+        if call.owner_id:
+            reads = id in (call.owner_id, people.acting_for(tx, call.owner_id))
+        else:
+            reads = people.home_of(tx, id) == call.department_id != ""
+        if not reads and id not in call.follower_ids:
+            call.follower_ids.append(id)
 
 
 async def _undisturbed(tx: Tx, user_ids: Sequence[str]) -> list[str]:

@@ -1,7 +1,18 @@
 """telephony's manifest: what runs here."""
 
 from chassis.service import Service
-from services.telephony import consumers, consumers_parties, dialling, exchanges, store
+from services.telephony import (
+    consumers,
+    consumers_matters,
+    consumers_parties,
+    dialling,
+    erasing,
+    exchanges,
+    following,
+    handovers,
+    personal_data,
+    store,
+)
 from services.telephony.rpc.all_calls import CallsRpcs
 from services.telephony.rpc.connections import ConnectionsRpcs
 from services.telephony.rpc.lines import LinesRpcs
@@ -14,9 +25,19 @@ service = Service(
         consumers.seed,
         consumers.follow_user,
         consumers.follow_exchanges,
+        consumers_matters.follow,
         consumers_parties.follow,
+        *erasing.erased.consumers,
+        *following.parties.consumers,
+        *handovers.parts.consumers,
+        *personal_data.handed_out.consumers,
     ],
-    timers=[dialling.unheard],
+    timers=[dialling.unheard, *erasing.erased.timers, *following.parties.timers],
+    operations=[
+        *erasing.erased.operations,
+        *handovers.parts.operations,
+        *personal_data.handed_out.operations,
+    ],
     metadata=store.metadata,
     background=[exchanges.run],
 )

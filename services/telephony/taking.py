@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chassis.times import to_datetime
 from chassis.tx import Tx
-from crm.telephony.v1 import call_pb2, connection_pb2, parts_pb2
+from crm.telephony.v1 import call_pb2, connection_pb2, line_pb2, parts_pb2
 from crm.telephony.v1 import events_pb2 as events
 from services.telephony import linking, missed, people, presence, screens, store
 from services.telephony.pbx.facts import Fact
@@ -33,6 +33,8 @@ async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Ca
     }
     found = []
     for key in keys:
+        if found:
+            await tx.flush()  # spells and presences of the next call see this one
         call = await _take(tx, connection, key, [f for f in facts if f.call == key], users)
         if call is not None:
             found.append(call)
@@ -56,7 +58,7 @@ async def _take(
     asked = call.number if call.direction == Call.DIRECTION_OUTBOUND else ""
     derived = rules.derive(legs, dialled=asked, out_of_hours=_out_of_hours(tx, call))
     await _fill(tx, call, old, derived, connection, users)
-    await _follow(tx, call, old)
+    await _follow(tx, call, old, _users(derived.speaking, users))
     return call
 
 
@@ -75,8 +77,12 @@ async def _legs(tx: Tx, call_id: str, facts: Iterable[Fact]) -> list[LegState]:
 
 
 def _out_of_hours(tx: Tx, call: Call) -> bool:
-    """Whether nobody works in the department of the call; of a call that is not new yet it is not known."""
-    return bool(call.etag) and not people.is_open(tx, call.department_id)
+    """Whether nobody worked in the department of the call when it began; of a new call it is not known yet."""
+    return bool(call.etag) and not _is_open(tx, call)
+
+
+def _is_open(tx: Tx, call: Call) -> bool:
+    return people.is_open(tx, call.department_id, to_datetime(call.start_time))
 
 
 # -- what is so of the call ----------------------------------------------------------------------------------------------
@@ -89,7 +95,7 @@ async def _fill(
     call.direction, call.state = derived.direction, derived.state
     call.outcome, call.missed_reason = derived.outcome, derived.missed_reason
     call.talk_seconds, call.hold_seconds = derived.talk_seconds, derived.hold_seconds
-    call.wait_seconds, call.withheld = derived.wait_seconds, derived.withheld
+    call.wait_seconds = derived.wait_seconds
     for field in ("start", "answer", "end"):
         if at := getattr(derived, field):
             getattr(call, f"{field}_time").FromDatetime(at)
@@ -97,36 +103,58 @@ async def _fill(
         call.start_time.FromDatetime(tx.now)
     call.rung_user_ids[:] = _users(derived.rang, users)
     call.spoke_user_ids[:] = _users(derived.spoke, users)
-    number = international(derived.number, connection.country_code or people.country_of(tx))
+    call.number = international(derived.number, connection.country_code or people.country_of(tx))
+    call.withheld = derived.withheld
+    if call.number and not any(sign.isdigit() for sign in call.number):  # "anonymous", "private"
+        call.number, call.withheld = "", True
     line = await _line(tx, call, derived, connection)
-    if old is None or number != old.number:
-        call.number = number
-        parties = await linking.name(tx, call)
-        await linking.of_line(tx, call, line)
-        await screens.place(tx, call, line, parties)
-        # A new call's department is only known now.
-        if call.missed_reason and not people.is_open(tx, call.department_id):
-            call.missed_reason = Call.MISSED_REASON_OUT_OF_HOURS
+    if old is None or _origin(call) != _origin(old):
+        await _place(tx, call, line)
     screens.ringing(call, _users(derived.ringing, users))
-    if call.direction == Call.DIRECTION_INTERNAL:
-        call.purpose = parts_pb2.PURPOSE_INTERNAL
-    _take_part(call)
+    _take_part(tx, call, users.get(derived.caller, ""))
 
 
-def _take_part(call: Call) -> None:
-    """Whoever spoke first has the call; everybody who took part reads it. One whose phone alone rang has what is nobody's."""
+def _origin(call: Call) -> tuple[object, ...]:
+    """What decides whose call it is; exchanges may tell it piece by piece."""
+    return call.direction, call.number, call.line_id
+
+
+async def _place(tx: Tx, call: Call, line: line_pb2.Line | None) -> None:
+    """Who calls, what about, and whose call it is."""
+    internal = call.direction == Call.DIRECTION_INTERNAL
+    if internal or call.purpose == parts_pb2.PURPOSE_INTERNAL:
+        call.purpose = parts_pb2.PURPOSE_INTERNAL if internal else parts_pb2.PURPOSE_UNSPECIFIED
+    parties = await linking.name(tx, call)
+    await linking.of_line(tx, call, line)
+    await linking.guess(tx, call)
+    if call.direction == Call.DIRECTION_INBOUND:
+        await screens.place(tx, call, line, parties)
+    # A new call's department is only known now.
+    if call.missed_reason and not _is_open(tx, call):
+        call.missed_reason = Call.MISSED_REASON_OUT_OF_HOURS
+
+
+def _take_part(tx: Tx, call: Call, caller_id: str) -> None:
+    """Whoever calls, or spoke first, has the call; everybody who took part reads it.
+
+    One whose phone alone rang has what is nobody's.
+    """
     manager = call.owner_id
     if not manager and not call.department_id and len(call.rung_user_ids) == 1:
         call.owner_id = call.rung_user_ids[0]
-    if call.direction == Call.DIRECTION_OUTBOUND and call.rung_user_ids:
-        call.owner_id = call.rung_user_ids[0]
-    if call.spoke_user_ids:
+    if caller_id:
+        call.owner_id = caller_id
+        call.department_id = call.department_id or people.home_of(tx, caller_id)
+        screens.ringing(call, [caller_id] if call.direction == Call.DIRECTION_OUTBOUND else [])
+    elif call.spoke_user_ids:
         call.owner_id = call.spoke_user_ids[0]
     taking = [*call.follower_ids, manager, *call.rung_user_ids, *call.spoke_user_ids]
     call.follower_ids[:] = [id for id in dict.fromkeys(taking) if id and id != call.owner_id]
 
 
-async def _line(tx: Tx, call: Call, derived: Derived, connection: Connection):  # type: ignore[no-untyped-def]
+async def _line(
+    tx: Tx, call: Call, derived: Derived, connection: Connection
+) -> line_pb2.Line | None:
     """Our line by which the call came or went; None if it is none that we know."""
     if not derived.line:
         return await store.lines.find(tx, call.line_id) if call.line_id else None
@@ -144,7 +172,7 @@ def _users(extensions: Iterable[str], users: Mapping[str, str]) -> list[str]:
 # -- what follows from it ------------------------------------------------------------------------------------------------
 
 
-async def _follow(tx: Tx, call: Call, old: Call | None) -> None:
+async def _follow(tx: Tx, call: Call, old: Call | None, speaking: Sequence[str]) -> None:
     """Saves what has changed, and tells each thing once."""
     was = old if old is not None else Call()
     answered = call.HasField("answer_time") and not was.HasField("answer_time")
@@ -158,7 +186,7 @@ async def _follow(tx: Tx, call: Call, old: Call | None) -> None:
         await missed.in_vain(tx, call)
     if old is not None and call == old:
         return
-    await presence.on_call_change(tx, old, call)
+    await presence.on_call_change(tx, call, speaking)
     store.calls.calls.save(tx, call)
     told = False
     if not ended and call.state in _RINGING and was.state not in _RINGING and not answered:
@@ -168,8 +196,10 @@ async def _follow(tx: Tx, call: Call, old: Call | None) -> None:
         tx.emit(events.CallAnswered(call=call))
         told = True
     if ended:
-        is_missed = call.missed_state == Call.MISSED_STATE_OPEN
+        is_missed = call.outcome in missed.MISSED
         tx.emit(events.CallMissed(call=call) if is_missed else events.CallEnded(call=call))
+        if is_missed and call.missed_state != Call.MISSED_STATE_OPEN:
+            tx.emit(events.CallReturned(call=call))
         told = True
     if not told:
         tx.emit(events.CallUpdated(call=call))

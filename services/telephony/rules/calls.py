@@ -55,8 +55,12 @@ class Derived:
     """Whose phones rang, in this order, each once."""
     ringing: tuple[str, ...] = ()
     """Whose phones ring at this time."""
+    caller: str = ""
+    """Of a call that a colleague makes: his extension; empty if not known."""
     spoke: tuple[str, ...] = ()
     """Who spoke with the customer, in this order, each once; of an internal call everybody."""
+    speaking: tuple[str, ...] = ()
+    """Who of them speaks at this time."""
     transferred: bool = False
     """True if somebody handed it on, whether or not anybody took it."""
 
@@ -91,6 +95,8 @@ def derive(legs: Iterable[LegState], *, dialled: str = "", out_of_hours: bool = 
         hold_seconds=spans.seconds(held),
         wait_seconds=_waited(phones, start, answer or end),
         spoke=_each_once(_speakers(said)),
+        speaking=_each_once(_speakers(talk for talk in said if talk.end is None)),
+        caller=_caller(phones, direction),
         transferred=any(leg.at(Kind.TRANSFERRED) for leg in phones),
         **_numbers(phones, dialled),
         **_rung(phones),
@@ -159,7 +165,12 @@ def _held(phones: Sequence[LegState], said: Sequence[talking.Talk]) -> list[span
     return spans.union(held)
 
 
-def _speakers(said: Sequence[talking.Talk]) -> list[LegState]:
+def _caller(phones: Sequence[LegState], direction: Call.Direction) -> str:
+    colleagues = [leg.number for leg in phones if leg.side is Side.COLLEAGUE]
+    return colleagues[0] if colleagues and direction != Call.DIRECTION_INBOUND else ""
+
+
+def _speakers(said: Iterable[talking.Talk]) -> list[LegState]:
     return [leg for talk in said for leg in talk.phones if leg.side is Side.COLLEAGUE]
 
 

@@ -1,6 +1,15 @@
 """The service's tables and statements, one module per kind of record."""
 
-from services.telephony.store import calls, leases, numbers, presences, recordings, statistics
+from services.telephony.store import (
+    calls,
+    leases,
+    matters,
+    moves,
+    numbers,
+    presences,
+    recordings,
+    statistics,
+)
 from services.telephony.store.catalogues import (
     dispositions,
     extensions,
@@ -40,7 +49,9 @@ __all__ = [
     "line_numbered",
     "lines",
     "living_lines",
+    "matters",
     "metadata",
+    "moves",
     "numbers",
     "presences",
     "put_secret",

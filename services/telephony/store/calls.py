@@ -1,5 +1,6 @@
 """Calls, what is known of their legs, and by which keys exchanges know them."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -51,6 +52,7 @@ def _values(call: Call) -> dict[str, Any]:
         "disposition_id": reference(call.disposition_id),
         "spell_id": reference(call.spell_id),
         "start_time": to_datetime(call.start_time),
+        "answer_time": moment(call, "answer_time"),
         "end_time": moment(call, "end_time"),
         "missed_end_time": moment(call, "missed_end_time"),
         "talk_seconds": call.talk_seconds,
@@ -65,6 +67,8 @@ def _wrap_up_seconds(call: Call) -> int:
     return max(0, call.wrap_up_time.seconds - call.end_time.seconds)
 
 
+_LONGEST_RINGING = timedelta(days=1)
+"""From the begin of a call until somebody answers it, at most: it bounds what is read of the index."""
 _OPEN_MISSED = text(f"missed_state = {int(Call.MISSED_STATE_OPEN)}")
 _LIVE = text(f"state <> {int(Call.STATE_ENDED)} AND delete_time IS NULL")
 
@@ -80,7 +84,7 @@ calls = Resource(
         Column("purpose", SmallInteger, nullable=False), Column("line_id", Uuid), Column("connection_id", Uuid),
         Column("contact_id", Uuid), Column("company_id", Uuid), Column("deal_id", Uuid), Column("task_id", Uuid),
         Column("disposition_id", Uuid), Column("spell_id", Uuid), Column("start_time", Moment, nullable=False),
-        Column("end_time", Moment),
+        Column("answer_time", Moment), Column("end_time", Moment),
         Column("missed_end_time", Moment), Column("talk_seconds", Integer, nullable=False),
         Column("wrap_up_seconds", Integer, nullable=False), Column("imported", Boolean, nullable=False),
     ],
@@ -170,9 +174,13 @@ _MISSED_OF = calls.select(
     _V.number == bindparam("of_number", type_=Text),
     _V.missed_state == int(Call.MISSED_STATE_OPEN), order=(_V.start_time, _V.id),
 )  # fmt: skip
-_UNKNOWN_OF = calls.select(
-    _V.number == bindparam("of_number", type_=Text), _V.contact_id.is_(None), _V.company_id.is_(None),
-    _V.start_time >= bindparam("since", type_=Moment), order=(_V.start_time, _V.id), limit=20,
+_RECENT_OF = calls.select(
+    _V.number == bindparam("of_number", type_=Text), _V.start_time >= bindparam("since", type_=Moment),
+    order=(_V.start_time.desc(), _V.id), limit=20,
+)  # fmt: skip
+_ANSWERED_SINCE = calls.select(
+    _V.number == bindparam("of_number", type_=Text), _V.start_time >= bindparam("began", type_=Moment),
+    _V.answer_time >= bindparam("since", type_=Moment), order=(_V.answer_time, _V.id), limit=1,
 )  # fmt: skip
 
 
@@ -214,6 +222,13 @@ async def open_missed(tx: Tx, number: str) -> list[Call]:
     return await calls.find_where(tx, _MISSED_OF, of_number=number)
 
 
-async def unknown_of(tx: Tx, number: str, since: Any) -> list[Call]:
-    """The latest calls of a number that named nobody yet, at most 20."""
-    return await calls.find_where(tx, _UNKNOWN_OF, of_number=number, since=since)
+async def recent_of(tx: Tx, number: str, since: datetime) -> list[Call]:
+    """The latest calls of a number, at most 20."""
+    return await calls.find_where(tx, _RECENT_OF, of_number=number, since=since)
+
+
+async def answered_since(tx: Tx, number: str, since: datetime) -> Call | None:
+    """The first call of a number in which they began to speak since then."""
+    began = since - _LONGEST_RINGING
+    found = await calls.find_where(tx, _ANSWERED_SINCE, of_number=number, began=began, since=since)
+    return found[0] if found else None

@@ -15,11 +15,9 @@ parties = Table(
     "number_parties",
     metadata,
     Column("tenant_id", Uuid, primary_key=True),
-    Column("kind", Text, primary_key=True),  # contact or company
+    Column("kind", Text, primary_key=True),  # contact or company; user: his version alone
     Column("id", Uuid, primary_key=True),
-    Column(
-        "version", BigInteger, nullable=False
-    ),  # of the record that it was read from: older ones change nothing
+    Column("version", BigInteger, nullable=False),  # of the record: what is older changes nothing
     Column("name", Text, nullable=False),
     Column("owner_id", Uuid),
     Column("department_id", Uuid),
@@ -64,13 +62,14 @@ _PUT = _sql(
     kind=Text, id=Uuid, version=BigInteger, name=Text, owner_id=Uuid, department_id=Uuid, follower_ids=ARRAY(Uuid),
 )  # fmt: skip
 _DROP_NUMBERS = _sql(
-    "DELETE FROM numbers WHERE tenant_id = :tenant_id AND kind = :kind AND id = :id AND number <> all(:numbers)",
+    "DELETE FROM numbers WHERE tenant_id = :tenant_id AND kind = :kind AND id = :id AND number <> all(:numbers)"
+    " RETURNING number",
     kind=Text, id=Uuid, numbers=ARRAY(Text),
 )  # fmt: skip
 _ADD_NUMBERS = _sql(
     "INSERT INTO numbers (tenant_id, number, kind, id)"
     " SELECT CAST(:tenant_id AS uuid), number, :kind, CAST(:id AS uuid) FROM unnest(CAST(:numbers AS text[])) AS number"
-    " ON CONFLICT DO NOTHING",
+    " ON CONFLICT DO NOTHING RETURNING number",
     kind=Text, id=Uuid, numbers=ARRAY(Text),
 )  # fmt: skip
 _WHOSE = _sql(
@@ -91,16 +90,32 @@ _FORGET = (
 )  # fmt: skip
 
 
-async def put_party(tx: Tx, party: Party, version: int, numbers: Sequence[str]) -> bool:
-    """Keeps who has these numbers (E.164); False if a later version of the record is kept already."""
+async def put_party(tx: Tx, party: Party, version: int, numbers: Sequence[str]) -> list[str]:
+    """Keeps who has these numbers (E.164); the numbers that he has newly, or has no more.
+
+    Nothing changes if this version of the record is kept already, or a later one.
+    """
+    await tx.begin()
     newer = await tx.fetchval(
         _PUT, kind=party.kind, id=party.id, version=version, name=party.name, owner_id=party.owner_id or None,
         department_id=party.department_id or None, follower_ids=list(party.follower_ids),
     )  # fmt: skip
-    if newer:
-        await tx.execute(_DROP_NUMBERS, kind=party.kind, id=party.id, numbers=list(numbers))
-        await tx.execute(_ADD_NUMBERS, kind=party.kind, id=party.id, numbers=list(numbers))
-    return bool(newer)
+    if not newer:
+        return []
+    changed: list[str] = []
+    for statement in (_DROP_NUMBERS, _ADD_NUMBERS):
+        rows = await tx.fetch(statement, kind=party.kind, id=party.id, numbers=list(numbers))
+        changed += [row["number"] for row in rows]
+    return sorted(changed)
+
+
+async def is_newer(tx: Tx, kind: str, id: str, version: int) -> bool:
+    """Notes the version of a record that has no number outside, such as a user; False if it is kept already, or a later one."""
+    await tx.begin()
+    noted = await tx.fetchval(
+        _PUT, kind=kind, id=id, version=version, name="", owner_id=None, department_id=None, follower_ids=[],
+    )  # fmt: skip
+    return bool(noted)
 
 
 async def whose(tx: Tx, number: str) -> list[Party]:

@@ -20,7 +20,8 @@ _SPOKEN = _V.outcome.in_([literal_column(str(int(o))) for o in (Call.OUTCOME_ANS
 _IN = _V.direction == literal_column(str(int(Call.DIRECTION_INBOUND)))
 _OUT = _V.direction == literal_column(str(int(Call.DIRECTION_OUTBOUND)))
 _ENDED = _V.state == literal_column(str(int(Call.STATE_ENDED)))
-_MISSED = _V.missed_state != literal_column("0")
+# A call that was thought to be missed and was not, as the exchange told late, is none.
+_MISSED = (_V.missed_state != literal_column("0")) & ~_SPOKEN
 _OPEN = _V.missed_state == literal_column(str(int(Call.MISSED_STATE_OPEN)))
 _DURING = (
     _V.start_time >= bindparam("the_since", type_=Moment),

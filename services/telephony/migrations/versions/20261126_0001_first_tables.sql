@@ -122,6 +122,7 @@ CREATE TABLE calls (
     disposition_id UUID,
     spell_id UUID,
     start_time TIMESTAMP WITH TIME ZONE NOT NULL,
+    answer_time TIMESTAMP WITH TIME ZONE,
     end_time TIMESTAMP WITH TIME ZONE,
     missed_end_time TIMESTAMP WITH TIME ZONE,
     talk_seconds INTEGER NOT NULL,
@@ -317,6 +318,7 @@ CREATE TABLE extensions (
     connection_id UUID NOT NULL,
     user_id UUID,
     search TEXT NOT NULL,
+    from_profile BOOLEAN NOT NULL,
     retired BOOLEAN NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
@@ -349,6 +351,38 @@ CREATE INDEX ix_extensions_history_valid ON extensions_history (tenant_id, valid
 GRANT SELECT, INSERT, UPDATE, DELETE ON extensions_history TO {role};
 ALTER TABLE extensions_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON extensions_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE TABLE handover_moves (
+    tenant_id UUID NOT NULL,
+    handover_id UUID NOT NULL,
+    object TEXT NOT NULL,
+    record_id UUID NOT NULL,
+    field TEXT NOT NULL,
+    from_user_id UUID NOT NULL,
+    to_user_id UUID,
+    position INTEGER NOT NULL,
+    version BIGINT NOT NULL,
+    state SMALLINT NOT NULL,
+    reason SMALLINT NOT NULL,
+    PRIMARY KEY (tenant_id, handover_id, object, record_id, field)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON handover_moves TO {role};
+ALTER TABLE handover_moves ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON handover_moves USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW handover_moves_of_tenant AS SELECT * FROM handover_moves WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON handover_moves_of_tenant TO {role};
+CREATE TABLE handover_stages (
+    tenant_id UUID NOT NULL,
+    handover_id UUID NOT NULL,
+    stage TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    place JSONB NOT NULL,
+    PRIMARY KEY (tenant_id, handover_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON handover_stages TO {role};
+ALTER TABLE handover_stages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON handover_stages USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW handover_stages_of_tenant AS SELECT * FROM handover_stages WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON handover_stages_of_tenant TO {role};
 CREATE TABLE lines (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,
@@ -363,6 +397,7 @@ CREATE TABLE lines (
     number TEXT NOT NULL,
     connection_id UUID,
     department_id UUID,
+    user_ids UUID[] NOT NULL,
     retired BOOLEAN NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
@@ -408,6 +443,33 @@ ALTER TABLE listenings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON listenings USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 CREATE VIEW listenings_of_tenant AS SELECT * FROM listenings WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
 GRANT SELECT ON listenings_of_tenant TO {role};
+CREATE TABLE merge_moves (
+    tenant_id UUID NOT NULL,
+    merge_id UUID NOT NULL,
+    object TEXT NOT NULL,
+    record_id UUID NOT NULL,
+    before BYTEA NOT NULL,
+    PRIMARY KEY (tenant_id, merge_id, object, record_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON merge_moves TO {role};
+ALTER TABLE merge_moves ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON merge_moves USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW merge_moves_of_tenant AS SELECT * FROM merge_moves WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON merge_moves_of_tenant TO {role};
+CREATE TABLE merged_parties (
+    tenant_id UUID NOT NULL,
+    object TEXT NOT NULL,
+    id UUID NOT NULL,
+    survivor_id UUID NOT NULL,
+    merge_id UUID NOT NULL,
+    PRIMARY KEY (tenant_id, object, id)
+);
+CREATE INDEX ix_merged_parties_merge ON merged_parties (tenant_id, merge_id);
+GRANT SELECT, INSERT, UPDATE, DELETE ON merged_parties TO {role};
+ALTER TABLE merged_parties ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON merged_parties USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW merged_parties_of_tenant AS SELECT * FROM merged_parties WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON merged_parties_of_tenant TO {role};
 CREATE TABLE number_parties (
     tenant_id UUID NOT NULL,
     kind TEXT NOT NULL,
@@ -438,6 +500,23 @@ ALTER TABLE numbers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON numbers USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
 CREATE VIEW numbers_of_tenant AS SELECT * FROM numbers WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
 GRANT SELECT ON numbers_of_tenant TO {role};
+CREATE TABLE open_matters (
+    tenant_id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    contact_id UUID,
+    company_id UUID,
+    PRIMARY KEY (tenant_id, kind, id)
+);
+CREATE INDEX ix_open_matters_company ON open_matters (tenant_id, company_id, kind, state) WHERE company_id IS NOT NULL AND state <> '';
+CREATE INDEX ix_open_matters_contact ON open_matters (tenant_id, contact_id, kind, state) WHERE contact_id IS NOT NULL AND state <> '';
+GRANT SELECT, INSERT, UPDATE, DELETE ON open_matters TO {role};
+ALTER TABLE open_matters ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON open_matters USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW open_matters_of_tenant AS SELECT * FROM open_matters WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON open_matters_of_tenant TO {role};
 CREATE TABLE phone_presences (
     tenant_id UUID NOT NULL,
     user_id UUID NOT NULL,

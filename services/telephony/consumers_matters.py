@@ -1,0 +1,33 @@
+"""Which deals and tasks customers have open: what deals and tasks tell, kept to guess what a call is about."""
+
+from typing import Any
+
+from chassis import contracts
+from chassis.handlers import on_any
+from chassis.tx import Tx
+from crm.deals.v1 import deal_pb2
+from crm.tasks.v1 import task_pb2
+from services.telephony import store
+
+_STATES = {
+    "deal": {deal_pb2.Deal.STATE_OPEN: "open", deal_pb2.Deal.STATE_WON: "won"},
+    "task": {task_pb2.Task.STATE_OPEN: "open"},
+}
+
+
+def _concerns_matters(event: Any) -> bool:
+    option = contracts.event_option(event.DESCRIPTOR)
+    return option is not None and option.resource in _STATES
+
+
+@on_any(durable="telephony-matters", services=("deals", "tasks"), wants=_concerns_matters)
+async def follow(event: Any, tx: Tx) -> None:
+    """By version: what comes late or twice changes nothing."""
+    option = contracts.event_option(event.DESCRIPTOR)
+    assert option is not None
+    kind, record = option.resource, getattr(event, option.resource)
+    state = "" if record.HasField("delete_time") else _STATES[kind].get(record.state, "")
+    await store.matters.put(
+        tx, kind, record.id, event.change.version, state=state, contact_id=record.contact_id,
+        company_id=record.company_id,
+    )  # fmt: skip

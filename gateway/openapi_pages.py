@@ -36,6 +36,14 @@ _BYTES = {
         "schema": {"type": "string", "contentMediaType": "application/octet-stream"}
     }
 }
+_READ = {
+    "200": {"description": "The bytes.", "content": {"*/*": {"schema": {"type": "string"}}}},
+    "206": {
+        "description": "Part of the bytes.",
+        "content": {"*/*": {"schema": {"type": "string"}}},
+    },
+    **DEFAULT,
+}
 _IN = query(
     "in",
     "The record that holds the file, e.g. contacts/<id>; without it only the uploader may read.",
@@ -204,6 +212,15 @@ PAGES: dict[str, dict[str, Any]] = {
             },
         }
     },
+    "/v1/recordings/{id}/audio": {
+        "get": {
+            "operationId": "Gateway_PlayRecording",
+            "tags": ["recordings"],
+            "summary": "Plays a recording, or a range of it; who listens is noted",
+            "parameters": [ID, {"name": "Range", "in": "header", "schema": {"type": "string"}}],
+            "responses": _READ,
+        }
+    },
     "/v1/files/{id}": {
         "get": {
             "operationId": "Gateway_ReadFile",
@@ -214,17 +231,7 @@ PAGES: dict[str, dict[str, Any]] = {
                 _IN,
                 {"name": "Range", "in": "header", "schema": {"type": "string"}},
             ],
-            "responses": {
-                "200": {
-                    "description": "The bytes.",
-                    "content": {"*/*": {"schema": {"type": "string"}}},
-                },
-                "206": {
-                    "description": "Part of the bytes.",
-                    "content": {"*/*": {"schema": {"type": "string"}}},
-                },
-                **DEFAULT,
-            },
+            "responses": _READ,
         },
         "delete": {
             "operationId": "Gateway_DeleteFile",

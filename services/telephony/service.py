@@ -11,16 +11,18 @@ from services.telephony import (
     following,
     handovers,
     personal_data,
+    recordings,
     store,
 )
 from services.telephony.rpc.all_calls import CallsRpcs
 from services.telephony.rpc.connections import ConnectionsRpcs
 from services.telephony.rpc.lines import LinesRpcs
+from services.telephony.rpc.recordings import RecordingsRpcs
 from services.telephony.rpc.simulator import SimulatorRpcs
 
 service = Service(
     name="telephony",
-    servicers=[CallsRpcs, ConnectionsRpcs, LinesRpcs, SimulatorRpcs],
+    servicers=[CallsRpcs, ConnectionsRpcs, LinesRpcs, RecordingsRpcs, SimulatorRpcs],
     consumers=[
         consumers.seed,
         consumers.follow_user,
@@ -32,7 +34,12 @@ service = Service(
         *handovers.parts.consumers,
         *personal_data.handed_out.consumers,
     ],
-    timers=[dialling.unheard, *erasing.erased.timers, *following.parties.timers],
+    timers=[
+        dialling.unheard,
+        recordings.expired,
+        *erasing.erased.timers,
+        *following.parties.timers,
+    ],
     operations=[
         *erasing.erased.operations,
         *handovers.parts.operations,

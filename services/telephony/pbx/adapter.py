@@ -59,3 +59,9 @@ class Adapter(Protocol):
 
     async def carry_out(self, command: Command) -> None:
         """Does it; Impossible if the exchange refuses. What comes of it is told by facts."""
+
+    async def fetch(self, name: str) -> bytes:
+        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it.
+
+        The name is what somebody outside told: it must not lead to anything else than a recording of this exchange.
+        """

@@ -28,10 +28,19 @@ async def follow(tx: Tx, user_id: str, number: str) -> None:
 
 
 async def follow_everybody(tx: Tx) -> None:
-    """Where the company's phones are has changed."""
-    for id, user in sorted(tx.directory.users().items()):
-        left = user.get("state") == "deactivated"
-        await follow(tx, id, "" if left else str(user.get("extension") or ""))
+    """Where the company's phones are has changed. What extensions are told already goes before the directory, which may be behind."""
+    users = {
+        id: str(user.get("extension") or "")
+        for id, user in tx.directory.users().items()
+        if user.get("state") != "deactivated"
+    }
+    for connection in await store.connections_in_use(tx):
+        for each in await store.extensions_at(tx, connection.id):
+            if each.from_profile and not each.retired:
+                users[each.user_id] = each.number
+    for id, number in sorted(users.items()):
+        if number:
+            await follow(tx, id, number)
 
 
 async def _follow_at(tx: Tx, connection_id: str, user_id: str, number: str) -> None:

@@ -192,7 +192,9 @@ class _Session:
             connection = await store.connections.find(tx, self._id)
             if connection is None or connection.retired:
                 return None
-            password = await connection_secrets.password_of(tx, self._id)
+            signs = connection.kind == connection_pb2.Connection.KIND_WEBHOOK
+            secret = connection_secrets.current if signs else connection_secrets.password_of
+            password = await secret(tx, self._id)
             self._connection = connection
             phones = await self._phones(tx)
             return Site(

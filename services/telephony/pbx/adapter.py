@@ -54,6 +54,7 @@ class Site:
 
     connection: connection_pb2.Connection
     password: str
+    """With which we sign in; a provider's secret where calls are signed."""
     hear: Hear
     living: Callable[[], Awaitable[list[Living]]]
     connected: Callable[[], Awaitable[None]]

@@ -22,7 +22,7 @@ from gateway.files import Files
 from gateway.live.endpoint import Events
 from gateway.live.hub import Hub
 from gateway.oidc import ProviderSignIn
-from gateway.public import calendars, payment_webhooks
+from gateway.public import calendars, webhooks
 from gateway.public.data import DataPages
 from gateway.public.forms import Forms
 from gateway.public.quotes import QuotePages
@@ -128,7 +128,7 @@ def assemble(runtime: Runtime) -> Face:
     DataPages(calls, edge).bind(table, app.call)
     QuotePages(calls, edge).bind(table, app.call)
     calendars.bind(table, app.call)
-    payment_webhooks.bind(table, calls, settings.body_timeout_s)
+    webhooks.bind(table, calls, settings.body_timeout_s)
     Visits(forms, publisher(runtime.nats), settings.body_timeout_s).bind(table)
     docs.bind(table, lambda: openapi.document(table), _asyncapi)
     _bind_probes(table, runtime)

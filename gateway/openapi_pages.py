@@ -71,14 +71,40 @@ _PAYMENT_EVENT = {
     },
 }
 
-PAGES: dict[str, dict[str, Any]] = {
-    **VIEWS,
-    "/v1/public/webhooks/payments/{key}": {
+_PBX_EVENTS = {
+    "type": "object",
+    "required": ["events"],
+    "description": "What each says stands in docs/telephony.md.",
+    "properties": {
+        "events": {
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+                "type": "object",
+                "required": ["type", "call_id", "time"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "type": {"type": "string"},
+                    "call_id": {"type": "string"},
+                    "leg_id": {"type": "string"},
+                    "time": {"type": "string", "format": "date-time"},
+                },
+            },
+        }
+    },
+}
+
+
+def _signed(
+    operation: str, summary: str, signer: str, event: dict[str, Any], answer_field: str
+) -> dict[str, Any]:
+    """A call whose body is signed over its bytes."""
+    return {
         "post": {
-            "operationId": "PaymentProvidersService_TakePaymentEvent",
+            "operationId": operation,
             "tags": ["public"],
-            "summary": "Takes what a payment provider tells of a payment",
-            "description": "Signed with the provider's secret over the body byte by byte; a signature is good for 5 minutes.",
+            "summary": summary,
+            "description": f"Signed with the {signer}'s secret over the body byte by byte; a signature is good for 5 minutes.",
             "security": [],
             "parameters": [
                 {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}},
@@ -90,15 +116,30 @@ PAGES: dict[str, dict[str, Any]] = {
                     "schema": {"type": "string"},
                 },
             ],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _PAYMENT_EVENT}},
-            },
+            "requestBody": {"required": True, "content": {"application/json": {"schema": event}}},
             "responses": answer(
-                "Taken.", {"type": "object", "properties": {"paymentId": {"type": "string"}}}
+                "Taken.", {"type": "object", "properties": {answer_field: {"type": "string"}}}
             ),
         }
-    },
+    }
+
+
+PAGES: dict[str, dict[str, Any]] = {
+    **VIEWS,
+    "/v1/public/webhooks/payments/{key}": _signed(
+        "PaymentProvidersService_TakePaymentEvent",
+        "Takes what a payment provider tells of a payment",
+        "provider",
+        _PAYMENT_EVENT,
+        "paymentId",
+    ),
+    "/v1/public/webhooks/telephony/{key}": _signed(
+        "ExchangeEventsService_TakePbxEvents",
+        "Takes what a telephone exchange tells of its calls",
+        "exchange",
+        _PBX_EVENTS,
+        "taken",
+    ),
     "/v1/events": {
         "get": {
             "operationId": "Gateway_Events",

@@ -22,9 +22,9 @@ from chassis.keys import uuid7
 from chassis.tx import Tx
 from chassis.waits import first_of
 from crm.telephony.v1 import connection_pb2
-from services.telephony import connection_secrets, dialling, fetching, store, taking
+from services.telephony import connection_secrets, dialling, fetching, routing, store, taking
 from services.telephony.pbx import ADAPTERS
-from services.telephony.pbx.adapter import Adapter, Cut, Impossible, Living, Site
+from services.telephony.pbx.adapter import Adapter, Cut, Impossible, Living, Route, Site
 from services.telephony.pbx.facts import Fact, Kind, Order
 from services.telephony.rules import legs as leg_rules
 from services.telephony.store.leases import Post
@@ -178,7 +178,7 @@ class _Session:
                 await _first_of(session, self._over, self._anew, self._renew)
                 if self._renew.is_set():
                     self._renew.clear()
-                    site.extensions = await self._system(self._extensions)
+                    site.extensions, site.mobiles = await self._system(self._phones)
         finally:
             self._adapter = None
             self._ready.clear()
@@ -210,18 +210,33 @@ class _Session:
             connection = await store.connections.find(tx, self._id)
             if connection is None or connection.retired:
                 return None
-            password = await connection_secrets.password_of(tx, self._id)
+            signs = connection.kind == connection_pb2.Connection.KIND_WEBHOOK
+            secret = connection_secrets.current if signs else connection_secrets.password_of
+            password = await secret(tx, self._id)
             self._connection = connection
-            extensions = await self._extensions(tx)
-            return Site(connection, password, self._hear, self._living, self._connected, extensions)
+            phones = await self._phones(tx)
+            return Site(
+                connection,
+                password,
+                self._hear,
+                self._living,
+                self._connected,
+                *phones,
+                self._route,
+            )
 
         site: Site | None = await self._system(look)
         return site
 
-    async def _extensions(self, tx: Tx) -> dict[str, str]:
-        """How the exchange dials each -> its number."""
+    async def _phones(self, tx: Tx) -> tuple[dict[str, str], dict[str, str]]:
+        """How the exchange dials each extension -> its number; the mobile number that rings with it -> its number."""
         each = await store.extensions_at(tx, self._id)
-        return {dialling.endpoint(self._connection, one): one.number for one in each}
+        endpoints = {dialling.endpoint(self._connection, one): one.number for one in each}
+        return endpoints, {one.mobile_number: one.number for one in each if one.mobile_number}
+
+    async def _route(self, key: str) -> Route:
+        route: Route = await self._system(lambda tx: routing.route(tx, self._connection, key))
+        return route
 
     async def _hear(self, facts: Sequence[Fact]) -> None:
         """Keeps the facts, however long the database is away."""

@@ -16,13 +16,21 @@ from services.telephony import (
 )
 from services.telephony.rpc.all_calls import CallsRpcs
 from services.telephony.rpc.connections import ConnectionsRpcs
+from services.telephony.rpc.exchange_events import ExchangeEventsRpcs
 from services.telephony.rpc.lines import LinesRpcs
 from services.telephony.rpc.recordings import RecordingsRpcs
 from services.telephony.rpc.simulator import SimulatorRpcs
 
 service = Service(
     name="telephony",
-    servicers=[CallsRpcs, ConnectionsRpcs, LinesRpcs, RecordingsRpcs, SimulatorRpcs],
+    servicers=[
+        CallsRpcs,
+        ConnectionsRpcs,
+        ExchangeEventsRpcs,
+        LinesRpcs,
+        RecordingsRpcs,
+        SimulatorRpcs,
+    ],
     consumers=[
         consumers.seed,
         consumers.follow_user,

@@ -26,7 +26,7 @@ _RINGING = (Call.STATE_RINGING, Call.STATE_QUEUED)
 async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Call]:
     """The calls that these facts of an exchange tell of, as they are now."""
     keys = sorted({fact.call for fact in facts})
-    await tx.lock(*(f"call {connection.id} {key}" for key in keys))
+    await tx.lock(*locks(connection, keys))
     users = {
         extension.number: extension.user_id
         for extension in await store.extensions_at(tx, connection.id)
@@ -39,6 +39,11 @@ async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Ca
         if call is not None:
             found.append(call)
     return found
+
+
+def locks(connection: Connection, keys: Iterable[str]) -> list[str]:
+    """What is locked while facts of the calls with these keys are taken."""
+    return [f"call {connection.id} {key}" for key in keys]
 
 
 async def _take(

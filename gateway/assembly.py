@@ -13,7 +13,7 @@ from chassis.features import check_feature
 from chassis.metrics_http import probe
 from chassis.rights import Rights
 from chassis.runtime import Runtime
-from gateway import clock_door, docs, openapi, routes
+from gateway import clock_door, docs, openapi, recording_audio, routes
 from gateway.app import App
 from gateway.calls import VIEW_AS, Calls
 from gateway.edge import Edge
@@ -27,11 +27,12 @@ from gateway.public.data import DataPages
 from gateway.public.forms import Forms
 from gateway.public.quotes import QuotePages
 from gateway.public.visits import Visits, publisher
+from gateway.recording_audio import Playing
 from gateway.routes import Binding, Table
 from gateway.schemas import Schemas
 from gateway.sessions import Sessions
 from gateway.settings import Settings
-from gateway.views import board, card, day, explain, move, open_deal, orders, search
+from gateway.views import board, card, day, explain, move, open_deal, orders, popup, search
 
 
 class ViewingNotHere(errors.PermissionDenied):
@@ -97,6 +98,7 @@ def assemble(runtime: Runtime) -> Face:
         return page.get("customFields", [])
 
     table.add("GET", card.PATH, card.Card(calls, sessions))
+    table.add("GET", popup.PATH, popup.Popup(calls, sessions))
     table.add("GET", explain.PATH, explain.Explain(calls, sessions))
     table.add("GET", explain.WHO_PATH, explain.Who(calls, sessions))
     table.add("GET", day.MY_PATH, day.MyDay(calls, sessions))
@@ -118,6 +120,8 @@ def assemble(runtime: Runtime) -> Face:
     )
     ProviderSignIn(calls, sessions).bind(table)
     store = LocalBlobStore(runtime.settings.data_dir / "blobs")
+    playing = Playing(store, calls, own_authorization, authenticate)
+    table.add("GET", recording_audio.PATH, playing)
     Files(store, own_authorization, authenticate, table, answer, custom_fields).bind()
     forms = Forms(calls, edge)
     forms.bind(table, app.call)

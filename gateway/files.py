@@ -87,26 +87,7 @@ class Files:
         tenant, user_id = await self._caller(exchange)
         blob = await self._store.get(tenant, variables[0])
         await self._require_right(exchange, blob, user_id)
-        tag = b'"%b"' % blob.sha256.encode()
-        headers: list[Header] = [
-            (b"etag", tag),
-            (b"accept-ranges", b"bytes"),
-            _POLICY,
-            (b"cache-control", b"private, no-cache"),
-            (b"content-disposition", _disposition(blob)),
-        ]
-        if exchange.headers.get(b"if-none-match") == tag:
-            return Response(304, headers=headers)
-        start, end, status = _range(exchange, blob, tag)
-        headers.append((b"content-length", b"%d" % (end - start)))
-        if status == 206:
-            headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, blob.size)))
-        return Response(
-            status,
-            content_type=blob.type.encode("latin-1"),
-            headers=headers,
-            stream=self._store.read(tenant, blob.id, start, end),
-        )
+        return content(self._store, exchange, tenant, blob)
 
     async def delete(self, exchange: Exchange, variables: tuple[str, ...]) -> Response:
         """Removes a file of the caller's own; records that hold it keep a copy of their own or lose it knowingly."""
@@ -153,6 +134,30 @@ class Files:
         option = contracts.resource_option(record)
         fields = await self._custom_fields(exchange, option.plural if option else "", keys)
         return any(field["type"] == _FILE for field in fields)
+
+
+def content(store: BlobStore, exchange: Exchange, tenant: str, blob: Blob) -> Response:
+    """The bytes of a file that the exchange's caller may read, or the range of them that he asks for."""
+    tag = b'"%b"' % blob.sha256.encode()
+    headers: list[Header] = [
+        (b"etag", tag),
+        (b"accept-ranges", b"bytes"),
+        _POLICY,
+        (b"cache-control", b"private, no-cache"),
+        (b"content-disposition", _disposition(blob)),
+    ]
+    if exchange.headers.get(b"if-none-match") == tag:
+        return Response(304, headers=headers)
+    start, end, status = _range(exchange, blob, tag)
+    headers.append((b"content-length", b"%d" % (end - start)))
+    if status == 206:
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, blob.size)))
+    return Response(
+        status,
+        content_type=blob.type.encode("latin-1"),
+        headers=headers,
+        stream=store.read(tenant, blob.id, start, end),
+    )
 
 
 def _check(name: str, type_: str) -> None:

@@ -36,6 +36,14 @@ _BYTES = {
         "schema": {"type": "string", "contentMediaType": "application/octet-stream"}
     }
 }
+_READ = {
+    "200": {"description": "The bytes.", "content": {"*/*": {"schema": {"type": "string"}}}},
+    "206": {
+        "description": "Part of the bytes.",
+        "content": {"*/*": {"schema": {"type": "string"}}},
+    },
+    **DEFAULT,
+}
 _IN = query(
     "in",
     "The record that holds the file, e.g. contacts/<id>; without it only the uploader may read.",
@@ -86,6 +94,29 @@ _DELIVERY_EVENT = {
     },
 }
 
+_PBX_EVENTS = {
+    "type": "object",
+    "required": ["events"],
+    "description": "What each says stands in docs/telephony.md.",
+    "properties": {
+        "events": {
+            "type": "array",
+            "maxItems": 100,
+            "items": {
+                "type": "object",
+                "required": ["type", "call_id", "time"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "type": {"type": "string"},
+                    "call_id": {"type": "string"},
+                    "leg_id": {"type": "string"},
+                    "time": {"type": "string", "format": "date-time"},
+                },
+            },
+        }
+    },
+}
+
 
 def _signed(
     operation: str, summary: str, signer: str, event: dict[str, Any], answer_field: str
@@ -131,6 +162,13 @@ PAGES: dict[str, dict[str, Any]] = {
         "carrier",
         _DELIVERY_EVENT,
         "deliveryId",
+    ),
+    "/v1/public/webhooks/telephony/{key}": _signed(
+        "ExchangeEventsService_TakePbxEvents",
+        "Takes what a telephone exchange tells of its calls",
+        "exchange",
+        _PBX_EVENTS,
+        "taken",
     ),
     "/v1/events": {
         "get": {
@@ -245,6 +283,15 @@ PAGES: dict[str, dict[str, Any]] = {
             },
         }
     },
+    "/v1/recordings/{id}/audio": {
+        "get": {
+            "operationId": "Gateway_PlayRecording",
+            "tags": ["recordings"],
+            "summary": "Plays a recording, or a range of it; who listens is noted",
+            "parameters": [ID, {"name": "Range", "in": "header", "schema": {"type": "string"}}],
+            "responses": _READ,
+        }
+    },
     "/v1/files/{id}": {
         "get": {
             "operationId": "Gateway_ReadFile",
@@ -255,17 +302,7 @@ PAGES: dict[str, dict[str, Any]] = {
                 _IN,
                 {"name": "Range", "in": "header", "schema": {"type": "string"}},
             ],
-            "responses": {
-                "200": {
-                    "description": "The bytes.",
-                    "content": {"*/*": {"schema": {"type": "string"}}},
-                },
-                "206": {
-                    "description": "Part of the bytes.",
-                    "content": {"*/*": {"schema": {"type": "string"}}},
-                },
-                **DEFAULT,
-            },
+            "responses": _READ,
         },
         "delete": {
             "operationId": "Gateway_DeleteFile",

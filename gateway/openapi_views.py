@@ -20,6 +20,33 @@ _CARD = {
         "agreements": LIST,
         "consents": LIST,
         "pipelines": LIST,
+        "calls": LIST,
+        "missedCalls": LIST,
+        "unavailable": UNAVAILABLE,
+    },
+}
+_POPUP = {
+    "type": "object",
+    "properties": {
+        "call": {"$ref": "#/components/schemas/telephony.Call"},
+        "person": {
+            "type": "object",
+            "description": "Who the call names; without ids a stranger.",
+            "properties": {
+                name: {"type": "string"} for name in ("contactId", "companyId", "name", "ownerId")
+            },
+        },
+        "callers": LIST,
+        "contact": OBJECT,
+        "company": OBJECT,
+        "owner": OBJECT,
+        "facts": OBJECT,
+        "openDeals": LIST,
+        "openInvoices": LIST,
+        "timeline": LIST,
+        "openTasks": LIST,
+        "missedCalls": LIST,
+        "pipelines": LIST,
         "unavailable": UNAVAILABLE,
     },
 }
@@ -110,6 +137,15 @@ VIEWS: dict[str, dict[str, Any]] = {
             "summary": "A contact's whole screen in one call",
             "parameters": [ID],
             "responses": answer("The card.", _CARD),
+        }
+    },
+    "/v1/calls/{id}/popup": {
+        "get": {
+            "operationId": "Gateway_CallPopup",
+            "tags": ["calls"],
+            "summary": "What is shown of a call while it rings: the person first",
+            "parameters": [ID],
+            "responses": answer("The popup.", _POPUP),
         }
     },
     "/v1/me/day": {

@@ -1,15 +1,17 @@
-"""Signed calls of payment providers and carriers: the service gets the body byte by byte with its signature, because JSON read
+"""Signed calls of payment providers, carriers and telephone exchanges: the service gets the body byte by byte with its signature, because JSON read
 and written again is other bytes."""
 
 from typing import Any
 
 from crm.deals.v1 import carrier_pb2, payment_provider_pb2
+from crm.telephony.v1 import exchange_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.routes import Handler, Table
 
 PAYMENTS = "/v1/public/webhooks/payments/{key}"
 DELIVERIES = "/v1/public/webhooks/deliveries/{key}"
+TELEPHONY = "/v1/public/webhooks/telephony/{key}"
 
 _METHODS: dict[str, tuple[str, Any]] = {
     PAYMENTS: (
@@ -19,6 +21,10 @@ _METHODS: dict[str, tuple[str, Any]] = {
     DELIVERIES: (
         "/crm.deals.v1.CarriersService/TakeDeliveryEvent",
         carrier_pb2.TakeDeliveryEventRequest,
+    ),
+    TELEPHONY: (
+        "/crm.telephony.v1.ExchangeEventsService/TakePbxEvents",
+        exchange_pb2.TakePbxEventsRequest,
     ),
 }
 _SIGNATURE = b"akrab-signature"

@@ -1,5 +1,5 @@
-"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, what is open (requests, deals, quotes, invoices, tasks),
-and what colleagues noted."""
+"""GET /v1/contacts/{id}/card: a contact with the company, what happened lately, what is open (requests, deals, quotes, invoices, tasks,
+missed calls), the last calls, and what colleagues noted."""
 
 from typing import Any
 
@@ -17,6 +17,7 @@ from crm.contacts.v1 import (
 )
 from crm.deals.v1 import deal_pb2, invoice_pb2, pipeline_pb2, quote_pb2
 from crm.tasks.v1 import task_pb2
+from crm.telephony.v1 import call_messages_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions
@@ -32,6 +33,7 @@ _TASKS = "/crm.tasks.v1.TasksService/"
 _DEALS = "/crm.deals.v1.DealsService/"
 _INVOICES = "/crm.deals.v1.InvoicesService/ListInvoices"
 _QUOTES = "/crm.deals.v1.QuotesService/ListQuotes"
+_CALLS = "/crm.telephony.v1.CallsService/ListCalls"
 _EACH = 20
 _OF_PERSON = 'contact_id = "{id}" AND '
 _REQUESTS = _OF_PERSON + "state != CLOSED AND state != LINKED"
@@ -39,6 +41,8 @@ _PINNED = _OF_PERSON + "pinned = true"
 _OPEN = _OF_PERSON + "state = OPEN"
 _TAKES_PART = 'party_ids:"{id}" AND state = OPEN'
 _OWED = _OF_PERSON + "(state = ISSUED OR state = PARTLY_PAID)"
+_CALLED = 'contact_id = "{id}"'
+_MISSED = _OF_PERSON + "missed_state = OPEN"
 _OFFERED = _OF_PERSON + "state = SENT"
 
 
@@ -79,6 +83,8 @@ class Card:
             "openTasks": (_TASKS + "ListTasks", some(task_pb2.ListTasksRequest, _OPEN, "due_time"), "tasks"),
             "notes": (_NOTES + "ListNotes", some(note_pb2.ListNotesRequest, _PINNED), "notes"),
             "agreements": (_NOTES + "ListAgreements", some(agreement_pb2.ListAgreementsRequest, _OPEN), "agreements"),
+            "calls": (_CALLS, some(call_messages_pb2.ListCallsRequest, _CALLED, "start_time desc"), "calls"),
+            "missedCalls": (_CALLS, some(call_messages_pb2.ListCallsRequest, _MISSED, "start_time"), "calls"),
             "consents": (_CONSENTS + "BatchGetConsentStates", consents, "contacts"),
         }  # fmt: skip
         (contact, company), facts, *found = await together(

@@ -18,16 +18,21 @@ _DOWN = (errors.Unavailable, errors.DeadlineExceeded)
 class Parts:
     """The calls of one screen."""
 
-    def __init__(self, calls: Calls, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, calls: Calls, metadata: Mapping[str, str], *, within_s: float | None = None
+    ) -> None:
+        """With `within_s` whoever does not answer so soon counts as down."""
         self._calls = calls
         self._metadata = metadata
+        self._within_s = within_s
         self.unavailable: set[str] = set()
 
     async def one(self, method: str, request: Message) -> bytes | None:
         """The answer's JSON; None if its owner is down or the caller may not see it, or it is not there."""
         try:
-            return await self._calls.ask(method, request, self._metadata)
-        except _DOWN:
+            async with asyncio.timeout(self._within_s):
+                return await self._calls.ask(method, request, self._metadata)
+        except (TimeoutError, *_DOWN):
             self.unavailable.add(service_of(method[1:]))
         except (errors.PermissionDenied, errors.NotFound, errors.FailedPrecondition):
             pass  # the role has no right to this part, or it is switched off or not installed: the screen stands without it

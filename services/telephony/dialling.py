@@ -54,7 +54,10 @@ async def dial(tx: Tx, request: call_pb2.DialCallRequest) -> Call:
     await tx.set_timer(
         UNHEARD, call.id, tx.now + 2 * WAITS, {"connection_id": connection.id, "call_id": call.id}
     )
-    await ask(tx, call, Order.DIAL, endpoint=endpoint(connection, extension), number=number, line=line.number if line else "")  # fmt: skip
+    await ask(
+        tx, call, Order.DIAL, endpoint=endpoint(connection, extension), number=number,
+        line=line.number if line else "", record=line is not None and line.record,
+    )  # fmt: skip
     return call
 
 

@@ -3,6 +3,7 @@
     hold     every two seconds: renews the leases of this process, takes over what others have lost (store/leases.py)
     serve    one task for each exchange: an adapter's session; its facts become calls (taking.py)
     command  four times a second: what people asked is handed to the sessions
+    fetch    the sound of recordings, through the sessions (fetching.py)
 
 One exchange's failure disturbs no other's. Facts that cannot be kept (the database is away) are tried again in their order.
 """
@@ -21,9 +22,9 @@ from chassis.keys import uuid7
 from chassis.tx import Tx
 from chassis.waits import first_of
 from crm.telephony.v1 import connection_pb2
-from services.telephony import connection_secrets, dialling, store, taking
+from services.telephony import connection_secrets, dialling, fetching, routing, store, taking
 from services.telephony.pbx import ADAPTERS
-from services.telephony.pbx.adapter import Adapter, Cut, Impossible, Living, Site
+from services.telephony.pbx.adapter import Adapter, Cut, Impossible, Living, Route, Site
 from services.telephony.pbx.facts import Fact, Kind, Order
 from services.telephony.rules import legs as leg_rules
 from services.telephony.store.leases import Post
@@ -46,21 +47,27 @@ async def run(runtime: "Runtime", stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(desk.hold(group, stop))
         group.create_task(desk.hand_out(group, stop))
+        group.create_task(fetching.run(runtime, desk.owner, desk.adapter_of, stop))
 
 
 class _Desk:
     """The exchanges of this process."""
 
     def __init__(self, runtime: "Runtime") -> None:
-        self._runtime, self._owner = runtime, uuid7()
+        self._runtime, self.owner = runtime, uuid7()
         self._sessions: dict[tuple[str, str], _Session] = {}
+
+    def adapter_of(self, tenant: str, connection_id: str) -> Adapter | None:
+        """The session that stands with an exchange, if this process has it."""
+        session = self._sessions.get((tenant, connection_id))
+        return session.adapter if session is not None else None
 
     async def hold(self, group: asyncio.TaskGroup, stop: asyncio.Event) -> None:
         """Begins and ends sessions as the leases say."""
         failures = 0
         while not stop.is_set():
             try:
-                posts = await store.leases.hold(self._runtime, self._owner)
+                posts = await store.leases.hold(self._runtime, self.owner)
                 self._follow(group, posts)
                 failures = 0
             except _UNREACHABLE as error:
@@ -71,7 +78,7 @@ class _Desk:
             await first_of(stop, timeout_s=_HOLD_S)
         self._follow(group, [])
         try:
-            await store.leases.release(self._runtime, self._owner)
+            await store.leases.release(self._runtime, self.owner)
         except _UNREACHABLE:
             return  # they end by themselves
 
@@ -92,7 +99,7 @@ class _Desk:
         while not stop.is_set():
             try:
                 asked = (
-                    await store.leases.take_commands(self._runtime, self._owner)
+                    await store.leases.take_commands(self._runtime, self.owner)
                     if self._sessions
                     else []
                 )
@@ -118,6 +125,11 @@ class _Session:
         self._ready = asyncio.Event()
         """A session stands."""
         self._anew, self._renew, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The session that stands at the moment."""
+        return self._adapter if self._ready.is_set() else None
 
     def end(self) -> None:
         """Speaks with the exchange no more."""
@@ -166,7 +178,7 @@ class _Session:
                 await _first_of(session, self._over, self._anew, self._renew)
                 if self._renew.is_set():
                     self._renew.clear()
-                    site.extensions = await self._system(self._extensions)
+                    site.extensions, site.mobiles = await self._system(self._phones)
         finally:
             self._adapter = None
             self._ready.clear()
@@ -198,18 +210,33 @@ class _Session:
             connection = await store.connections.find(tx, self._id)
             if connection is None or connection.retired:
                 return None
-            password = await connection_secrets.password_of(tx, self._id)
+            signs = connection.kind == connection_pb2.Connection.KIND_WEBHOOK
+            secret = connection_secrets.current if signs else connection_secrets.password_of
+            password = await secret(tx, self._id)
             self._connection = connection
-            extensions = await self._extensions(tx)
-            return Site(connection, password, self._hear, self._living, self._connected, extensions)
+            phones = await self._phones(tx)
+            return Site(
+                connection,
+                password,
+                self._hear,
+                self._living,
+                self._connected,
+                *phones,
+                self._route,
+            )
 
         site: Site | None = await self._system(look)
         return site
 
-    async def _extensions(self, tx: Tx) -> dict[str, str]:
-        """How the exchange dials each -> its number."""
+    async def _phones(self, tx: Tx) -> tuple[dict[str, str], dict[str, str]]:
+        """How the exchange dials each extension -> its number; the mobile number that rings with it -> its number."""
         each = await store.extensions_at(tx, self._id)
-        return {dialling.endpoint(self._connection, one): one.number for one in each}
+        endpoints = {dialling.endpoint(self._connection, one): one.number for one in each}
+        return endpoints, {one.mobile_number: one.number for one in each if one.mobile_number}
+
+    async def _route(self, key: str) -> Route:
+        route: Route = await self._system(lambda tx: routing.route(tx, self._connection, key))
+        return route
 
     async def _hear(self, facts: Sequence[Fact]) -> None:
         """Keeps the facts, however long the database is away."""

@@ -59,8 +59,15 @@ async def act(tx: Tx, request: exchange_pb2.ActSimulatedCallRequest) -> Call:
     await dialling.ask(tx, call, Order.PLAY, script=scripts.to_text([]))
     key = (await store.calls.keys_of(tx, call.id))[0]
     facts = [Fact(call=key, leg=leg, kind=kind, time=tx.now, room=room, cause=cause) for leg, kind, room, cause in facts]  # fmt: skip
+    if request.act in (Act.ACT_ANSWER, Act.ACT_CUSTOMER_ANSWERS) and await _is_recorded(tx, call):
+        facts.append(scripts.recording(key, Kind.RECORDING, tx.now))
     (changed,) = await taking.take(tx, connection, facts)
     return changed
+
+
+async def _is_recorded(tx: Tx, call: Call) -> bool:
+    line = await store.lines.find(tx, call.line_id) if call.line_id else None
+    return line is not None and line.record
 
 
 async def _number(tx: Tx, connection: Connection, user_id: str) -> str:
@@ -139,6 +146,7 @@ async def _scene(
     return Scene(
         f"sim-{tx.new_id()}", request.number, line.number if line else "", [each.number for each in extensions],
         request.ring_seconds or scripts.RING_S, request.talk_seconds or scripts.TALK_S,
+        record=line is not None and line.record,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2, connection_pb2, line_pb2, parts_pb2
 from crm.telephony.v1 import events_pb2 as events
-from services.telephony import linking, missed, people, presence, screens, store
+from services.telephony import linking, missed, people, presence, recordings, screens, store
 from services.telephony.pbx.facts import Fact
 from services.telephony.rules import calls as rules
 from services.telephony.rules import legs as leg_rules
@@ -26,7 +26,7 @@ _RINGING = (Call.STATE_RINGING, Call.STATE_QUEUED)
 async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Call]:
     """The calls that these facts of an exchange tell of, as they are now."""
     keys = sorted({fact.call for fact in facts})
-    await tx.lock(*(f"call {connection.id} {key}" for key in keys))
+    await tx.lock(*locks(connection, keys))
     users = {
         extension.number: extension.user_id
         for extension in await store.extensions_at(tx, connection.id)
@@ -41,8 +41,13 @@ async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Ca
     return found
 
 
+def locks(connection: Connection, keys: Iterable[str]) -> list[str]:
+    """What is locked while facts of the calls with these keys are taken."""
+    return [f"call {connection.id} {key}" for key in keys]
+
+
 async def _take(
-    tx: Tx, connection: Connection, key: str, facts: Iterable[Fact], users: Mapping[str, str]
+    tx: Tx, connection: Connection, key: str, facts: Sequence[Fact], users: Mapping[str, str]
 ) -> Call | None:
     id = await store.calls.call_of_key(tx, connection.id, key)
     old = await store.calls.calls.find(tx, id) if id else None
@@ -59,6 +64,7 @@ async def _take(
     derived = rules.derive(legs, dialled=asked, out_of_hours=_out_of_hours(tx, call))
     await _fill(tx, call, old, derived, connection, users)
     await _follow(tx, call, old, _users(derived.speaking, users))
+    await recordings.on_call_change(tx, old, call, facts)
     return call
 
 

@@ -182,8 +182,8 @@ class Company:
         return message
 
     def fill(self, message: Any, depth: int = 0) -> None:
-        new = f"new{next(_NUMBERS)}x"
-        for name, value in VALUES.get(message.DESCRIPTOR.name, {}).items():
+        new, kind = f"new{next(_NUMBERS)}x", message.DESCRIPTOR
+        for name, value in (VALUES.get(kind.full_name) or VALUES.get(kind.name, {})).items():
             self._set(message, name, value, new)
         for each in message.DESCRIPTOR.fields:
             rules = each.GetOptions().Extensions[options_pb2.rules]
@@ -218,7 +218,10 @@ class Company:
         elif isinstance(value, str) and value.startswith("@"):
             setattr(message, name, self.records[value[1:]])
         else:
-            setattr(message, name, value.replace("#", new) if isinstance(value, str) else value)
+            made = value
+            if isinstance(value, str):
+                made = value.replace("#", new).replace("%", new[-8:-1])
+            setattr(message, name, made)
 
     def _text(self, each: FieldDescriptor, rules: options_pb2.FieldRules, new: str) -> str:
         made = {
@@ -280,6 +283,7 @@ def _any_path(resource: Descriptor) -> str:
 async def populate(company: Company) -> None:
     """Creates records of each resource by its Create RPC, and what has none: a file, a session, operations."""
     company.records["file"] = await _uploaded(company)
+    await _called(company)
     every = (method for service in contracts.services() for method in service.methods)
     for method in sorted(every, key=lambda method: method.name in ABOUT_OTHERS):
         if method.name.startswith("Create") and not contracts.method_of(method).public:
@@ -292,6 +296,26 @@ async def populate(company: Company) -> None:
             answer = await company.call(method, company.build(method.input_type))
             company.records[key_of("operation", method)] = answer.name.rpartition("/")[2]
     company.records["tenant"] = company.id
+
+
+async def _called(company: Company) -> None:
+    """A call at the simulated exchange that every company has after a moment."""
+    async with asyncio.timeout(20):
+        while not await company.crm.rows(
+            "telephony", "SELECT 1 FROM connections WHERE tenant_id = $1", company.id
+        ):
+            await first_of(asyncio.Event(), timeout_s=0.02)
+    simulating = _method("SimulateCall")
+    request = company.build(simulating.input_type)
+    request.number, request.at_once = "600100200", True
+    request.user_ids.append(company.user_id)
+    call: Any = await company.call(simulating, request)
+    company.records["call"] = call.id
+
+
+def _method(name: str) -> MethodDescriptor:
+    every = (method for service in contracts.services() for method in service.methods)
+    return next(method for method in every if method.name == name)
 
 
 async def _uploaded(company: Company) -> str:
@@ -348,12 +372,7 @@ def _suit(request: Any, method: MethodDescriptor) -> None:
 
 
 async def _new_user(company: Company) -> str:
-    creating = next(
-        method
-        for service in contracts.services()
-        for method in service.methods
-        if method.name == "CreateUser"
-    )
+    creating = _method("CreateUser")
     made: Any = await company.call(creating, company.build(creating.input_type))
     return str(made.id)
 

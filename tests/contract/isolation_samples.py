@@ -11,6 +11,7 @@ KINDS = {
     "family": "product_family", "quantity_task": "task", "supersedes": "price_list", "advance": "invoice",
     "paid_stage": "stage", "next_stage": "stage", "proof_file": "file",
     "after_task": "task", "except_meeting": "meeting",
+    "connection": "telephone_connection", "inquiry": "request",
 }  # fmt: skip
 """What a reference names, where its field is not called after it."""
 
@@ -41,7 +42,9 @@ VALUES: dict[str, dict[str, Any]] = {
     "Product": {"sku": "S#", "name": "N #"}, "ProductFamily": {"name": "F #"}, "TaxRate": {"percent": "23"},
     "TaxClass": {"key": "k#", "name": "T #"},
     "PriceList": {"name": "L #", "prices": [{"product_id": "@product", "unit_price": "1"}]},
-    "Line": {"quantity": "1", "unit_price": "1"},
+    "crm.deals.v1.Line": {"quantity": "1", "unit_price": "1"},
+    "crm.telephony.v1.Line": {"number": "+4822%"}, "Extension": {"number": "%"}, "Connection": {"name": "C #", "kind": 1, "retired": True},
+    "Disposition": {"key": "k#", "name": "D #"}, "DialCallRequest": {"number": "+48512345678"}, "LookUpCallerRequest": {"number": "+48512345678"},
     "Contract": {"contact_id": "@contact"}, "Payment": {"amount": "100"}, "Allocation": {"amount": "1"}, "RefundPaymentRequest": {"amount": "1"},
     "PaymentProvider": {"name": "P #"}, "Carrier": {"name": "C #"},
     "CommissionPlan": {"name": "C #"}, "CommissionTerms": {"percent": "5"}, "SalesPlan": {"name": "S #", "target": "100", "period": 1},
@@ -49,7 +52,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "DataLink": {"fields": [{"field": "phones", "mode": 3}]},
     "Instalment": {"percent": "100"}, "NumberSeries": {"type": 1, "pattern": "F/{year}/{number}"},
 }  # fmt: skip
-"""A valid message of each type beyond its declared rules; # becomes something new each time, @contact the caller's own contact."""
+"""A valid message of each type beyond its declared rules; # becomes something new each time, % seven digits of it, @contact the caller's own contact."""
 
 IN_EACH_SERVICE = ("operation", "custom_field", "saved_view", "import")
 """Kinds of records that several services keep, each its own."""
@@ -59,6 +62,7 @@ HAS_CUSTOM_FIELDS = {
     "DealsService": "deals",
     "TasksService": "tasks",
     "TaskImportsService": "tasks",
+    "CallImportsService": "calls",
 }
 """Whose custom fields, views and imports a service keeps, where they are not those of contacts."""
 
@@ -68,7 +72,7 @@ NOT_IDS = {
 }  # fmt: skip
 """Texts that end like ids and are keys made up elsewhere."""
 
-ONE_IN_EACH_SERVICE = ("RepublishContacts", "RepublishTasks", "RepublishUsers", "RepublishNoticeRules", "RepublishDeals")  # fmt: skip
+ONE_IN_EACH_SERVICE = ("RepublishContacts", "RepublishTasks", "RepublishUsers", "RepublishNoticeRules", "RepublishDeals", "RepublishCalls")  # fmt: skip
 """By which each service has an operation."""
 
 PARTS = {"Stage": "stage", "Line": "line", "Instalment": "instalment", "CommissionTerms": "commission_terms"}  # fmt: skip

@@ -10,7 +10,11 @@ from tools.contracts.walk import uncommented
 
 _DEALS = "crm.deals.v1.DealsService"
 _LADDERS = "crm.tasks.v1.LaddersService"
-_IMPORTS = ("crm.tasks.v1.TaskImportsService", "crm.deals.v1.DealImportsService")
+_IMPORTS = (
+    "crm.tasks.v1.TaskImportsService", "crm.deals.v1.DealImportsService", "crm.telephony.v1.CallImportsService",
+)  # fmt: skip
+_CALLS = "crm.telephony.v1.CallsService"
+_LINES = "crm.telephony.v1.LinesService"
 _NOTICES = "crm.notifications.v1.NoticesService"
 _IDENTITY = "crm.identity.v1.IdentityService"
 _STATES_ITSELF = "repeating it changes nothing more, and its answer is kept nowhere: it holds or ends credentials"
@@ -159,7 +163,8 @@ def test_a_tenant_in_a_request_is_found(bad: list[MethodDescriptor]) -> None:
 
 def test_every_list_is_paged() -> None:
     excuses = {
-        f"{_IDENTITY}.ListFeatures": "the features of the program itself, a handful that no tenant adds to"
+        f"{_IDENTITY}.ListFeatures": "the features of the program itself, a handful that no tenant adds to",
+        f"{_CALLS}.ListCallLegs": "the phones of one call",
     }
 
     assert unexcused(rpcs.lists(methods()), excuses) == []
@@ -211,12 +216,15 @@ def test_standard_methods_look_alike() -> None:
         f"{_IDENTITY}.CreateApiToken": "the answer carries the secret, which is shown this once and never stored",
         "crm.deals.v1.CarriersService.CreateCarrier": "the answer carries the secret, which is shown this once",
         "crm.deals.v1.PaymentProvidersService.CreatePaymentProvider": "the answer carries the secret, which is shown this once",
+        "crm.telephony.v1.ConnectionsService.CreateConnection": "the answer carries the secret, which is shown this once",
         f"{_IDENTITY}.GetTenant": "there is one, the caller's",
         f"{_IDENTITY}.UpdateTenant": "there is one, the caller's",
         f"{_DEALS}.GetDealSettings": "there is one, the caller's",
         f"{_DEALS}.UpdateDealSettings": "there is one, the caller's",
         f"{_LADDERS}.GetTaskSettings": "there is one, the caller's",
         f"{_LADDERS}.UpdateTaskSettings": "there is one, the caller's",
+        f"{_LINES}.GetTelephonySettings": "there is one, the caller's",
+        f"{_LINES}.UpdateTelephonySettings": "there is one, the caller's",
         **{
             f"{service}.{name}": "/v1/imports is that of contacts"
             for service in _IMPORTS

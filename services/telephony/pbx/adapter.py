@@ -12,6 +12,7 @@ from typing import Protocol
 
 from crm.telephony.v1 import connection_pb2
 from services.telephony.pbx.facts import Command, Fact
+from services.telephony.pbx.phones import Phones
 
 Hear = Callable[[Sequence[Fact]], Awaitable[None]]
 """Takes facts; returns when they are kept."""
@@ -35,18 +36,39 @@ class Living:
     """When something of it was told last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What happens with an inbound call that we lead ourselves."""
+
+    endpoints: Sequence[str] = ()
+    """How the exchange dials everybody whose phone is to ring, all at once."""
+    ring_s: int = 20
+    """How long they ring before the caller is let go."""
+    record: bool = False
+    """True to record what is said."""
+
+
 @dataclass(slots=True)
 class Site:
     """What an adapter is given for a session."""
 
     connection: connection_pb2.Connection
     password: str
+    """With which we sign in; a provider's secret where calls are signed."""
     hear: Hear
     living: Callable[[], Awaitable[list[Living]]]
     connected: Callable[[], Awaitable[None]]
     """Say that the session stands and what was lost is reconciled."""
     extensions: Mapping[str, str] = field(default_factory=dict)
     """How the exchange dials it (without its last, changing part) -> the extension's number; renewed while a session lasts."""
+    mobiles: Mapping[str, str] = field(default_factory=dict)
+    """The mobile number that rings with an extension -> the extension's number; renewed as well."""
+    route: Callable[[str], Awaitable[Route]] | None = None
+    """Where a new call goes, by its key, once its first fact was heard."""
+
+    def phones(self) -> Phones:
+        """Whose phones are known."""
+        return Phones(self.extensions, self.mobiles)
 
 
 class Adapter(Protocol):
@@ -59,3 +81,9 @@ class Adapter(Protocol):
 
     async def carry_out(self, command: Command) -> None:
         """Does it; Impossible if the exchange refuses. What comes of it is told by facts."""
+
+    async def fetch(self, name: str) -> bytes:
+        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it.
+
+        The name is what somebody outside told: it must not lead to anything else than a recording of this exchange.
+        """

@@ -45,7 +45,8 @@ class AmiReader:
 
     def __init__(self, phones: Phones, known: Mapping[str, str] | None = None) -> None:
         """`known` are the calls of the legs that lived when somebody listened last, by leg."""
-        self._phones = phones
+        self.phones = phones
+        """Whose phones are known; may be replaced at any time."""
         self._legs = Tracking(known or {})
         self._monitored: dict[str, set[str]] = {}
         self._readers: Mapping[str, Callable[[Event, datetime], list[Fact]]] = {
@@ -82,6 +83,14 @@ class AmiReader:
             facts += self._linked(channel, "", at) + self._found(channel, at)
         return facts + self._legs.lost({channel["Uniqueid"] for channel in channels}, at=at)
 
+    def call_of(self, leg: str) -> str:
+        """The call of a leg; empty if that is not known."""
+        return self._legs.call_of(leg)
+
+    def recorded(self, leg: str) -> bool:
+        """True while what is said at this leg is written to a file."""
+        return bool(self._monitored.get(leg))
+
     def _linked(self, event: Event, prefix: str, at: datetime) -> list[Fact]:
         leg, linked = event.get(prefix + "Uniqueid", ""), event.get(prefix + "Linkedid", "")
         if not leg or not linked:
@@ -98,11 +107,11 @@ class AmiReader:
         name, leg = event["Channel"], event["Uniqueid"]
         if comes_in is None:
             comes_in = event["ChannelStateDesc"] == "Ring"  # what the exchange makes begins Down
-        side = self._phones.side(name)
+        side = self.phones.side(name)
         number = line = dialled = ""
         if side is Side.COLLEAGUE:
-            number = self._phones.extension(name)
-            dialled = self._phones.outside(event["Exten"]) if comes_in else ""
+            number = self.phones.extension(name)
+            dialled = self.phones.outside(event["Exten"]) if comes_in else ""
         elif side is Side.OUTSIDE and comes_in:
             number, line = names.spelled(event["CallerIDNum"]), names.spelled(event["Exten"])
         began = Fact(
@@ -145,11 +154,11 @@ class AmiReader:
         """Who is called outside, and what he sees; or that it is a colleague's mobile phone."""
         leg, name = event["DestUniqueid"], event["DestChannel"]
         number = names.called(event["DialString"], name)
-        if self._phones.side(name) is not Side.OUTSIDE or not number:
+        if self.phones.side(name) is not Side.OUTSIDE or not number:
             return []
         shown = names.spelled(event["DestCallerIDNum"])
         line = shown if shown != number else ""
-        side, number = self._phones.whose(number)
+        side, number = self.phones.whose(number)
         began = Fact(call="", leg=leg, kind=Kind.BEGAN, time=time, side=side, number=number, line=line)  # fmt: skip
         return self._legs.tell(leg, began)
 
@@ -159,8 +168,8 @@ class AmiReader:
 
     def _shows(self, event: Event, time: datetime) -> list[Fact]:
         """Whom a colleague's phone shows: where it was made for a call outside, who is called."""
-        leg, number = event["Uniqueid"], self._phones.outside(event["CallerIDNum"])
-        if self._phones.side(event["Channel"]) is not Side.COLLEAGUE or not number:
+        leg, number = event["Uniqueid"], self.phones.outside(event["CallerIDNum"])
+        if self.phones.side(event["Channel"]) is not Side.COLLEAGUE or not number:
             return []
         return self._legs.tell(leg, Fact(call="", leg=leg, kind=Kind.BEGAN, time=time, dialled=number))  # fmt: skip
 

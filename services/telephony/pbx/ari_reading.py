@@ -28,7 +28,8 @@ class AriReader:
 
     def __init__(self, phones: Phones, known: Mapping[str, str] | None = None) -> None:
         """`known` are the calls of the legs that lived when somebody listened last, by leg."""
-        self._phones = phones
+        self.phones = phones
+        """Whose phones are known; may be replaced at any time."""
         self._legs = Tracking(known or {})
         self._readers: Mapping[str, Callable[[Event, datetime], list[Fact]]] = {
             "ChannelCreated": self._created,
@@ -73,6 +74,10 @@ class AriReader:
         living = {channel["id"] for channel in channels} | {_tie(b["id"]) for b in bridges}
         return facts + self._legs.lost(living, at=at)
 
+    def call_of(self, leg: str) -> str:
+        """The call of a leg; empty if that is not known."""
+        return self._legs.call_of(leg)
+
     def _told(self, leg: str, kind: Kind, time: datetime, **more: Any) -> list[Fact]:
         return self._legs.tell(leg, Fact(call="", leg=leg, kind=kind, time=time, **more))
 
@@ -82,11 +87,11 @@ class AriReader:
 
     def _began(self, channel: Event, *, comes_in: bool) -> list[Fact]:
         name, leg = channel["name"], channel["id"]
-        side, path = self._phones.side(name), names.path(name)
+        side, path = self.phones.side(name), names.path(name)
         number = line = dialled = ""
         if side is Side.COLLEAGUE:
-            number = self._phones.extension(name)
-            dialled = self._phones.outside(channel["dialplan"]["exten"]) if comes_in else ""
+            number = self.phones.extension(name)
+            dialled = self.phones.outside(channel["dialplan"]["exten"]) if comes_in else ""
         elif side is Side.OUTSIDE and comes_in:
             number = names.spelled(channel["caller"]["number"])
             line = names.spelled(channel["dialplan"]["exten"])
@@ -130,8 +135,8 @@ class AriReader:
     def _shows(self, event: Event, time: datetime) -> list[Fact]:
         """Whom a colleague's phone shows: where it was made for a call outside, who is called."""
         channel = event["channel"]
-        number = self._phones.outside(channel["caller"]["number"])
-        if self._phones.side(channel["name"]) is not Side.COLLEAGUE or not number:
+        number = self.phones.outside(channel["caller"]["number"])
+        if self.phones.side(channel["name"]) is not Side.COLLEAGUE or not number:
             return []
         return self._told(channel["id"], Kind.BEGAN, time, dialled=number)
 
@@ -144,10 +149,10 @@ class AriReader:
         elif not event["dialstatus"]:
             facts += self._legs.place(leg, leg)
         number = names.called(event["dialstring"], peer["name"])
-        if number and self._phones.side(peer["name"]) is Side.OUTSIDE:
+        if number and self.phones.side(peer["name"]) is Side.OUTSIDE:
             shown = names.spelled(peer["caller"]["number"])
             line = shown if shown != number else ""
-            side, number = self._phones.whose(number)
+            side, number = self.phones.whose(number)
             facts += self._told(leg, Kind.BEGAN, time, side=side, number=number, line=line)
         if kind := _DIALS.get(event["dialstatus"]):
             facts += self._told(leg, kind, time)

@@ -105,6 +105,8 @@ class Command:
     """Of DIAL: the number outside, in international form."""
     line: str = ""
     """Of DIAL: the number of ours that the customer sees; empty: the exchange's own choice."""
+    record: bool = False
+    """Of DIAL: whether what is said is to be recorded, as far as the exchange can."""
     script: str = ""
     """Of PLAY: what pbx/scripts.py wrote."""
 

@@ -27,6 +27,8 @@ class Scene:
     extensions: Sequence[str]
     ring_s: float = RING_S
     talk_s: float = TALK_S
+    record: bool = False
+    """Whether what is said is recorded."""
 
 
 Step = tuple[float, Fact]
@@ -37,7 +39,23 @@ _SOME = datetime.min.replace(tzinfo=UTC)
 
 def play(script: "Script.ValueType", scene: Scene) -> list[Step]:
     """Everything that happens, in its order."""
-    return list(_SCRIPTS.get(script, _answered)(scene))
+    return recorded(scene, list(_SCRIPTS.get(script, _answered)(scene)))
+
+
+def recorded(scene: Scene, steps: list[Step]) -> list[Step]:
+    """The same; where the scene is recorded, from the moment they hear each other until everything is over."""
+    joined = [at for at, (_, fact) in enumerate(steps) if fact.kind is Kind.JOINED]
+    if not scene.record or not joined:
+        return steps
+    begins_at = joined[0] + 1
+    ends = [(0.0, recording(scene.call, Kind.RECORDED))] if steps[-1][1].kind is Kind.ENDED else []
+    begun = (0.0, recording(scene.call, Kind.RECORDING))
+    return [*steps[:begins_at], begun, *steps[begins_at:], *ends]
+
+
+def recording(call: str, kind: Kind, time: datetime = _SOME) -> Fact:
+    """The call is recorded, or its recording is complete."""
+    return Fact(call=call, leg="", kind=kind, time=time, recording=f"{call}.wav")
 
 
 def at_once(steps: Sequence[Step], start: datetime) -> list[Fact]:
@@ -227,7 +245,7 @@ _SCRIPTS: "dict[Script.ValueType, Callable[[Scene], Iterator[Step]]]" = {
 def dialled(scene: Scene) -> list[Step]:
     """A colleague calls the customer: his own phone rings, he picks up, the customer's phone rings and is picked up."""
     own = {"dialled": scene.number}
-    return [
+    steps = [
         colleague(scene, 0, Kind.BEGAN, **own),
         colleague(scene, 0, Kind.RANG),
         colleague(scene, 0, Kind.ANSWERED, after=1),
@@ -237,3 +255,4 @@ def dialled(scene: Scene) -> list[Step]:
         outside(scene, Kind.JOINED, room=_ROOM),
         colleague(scene, 0, Kind.JOINED, room=_ROOM),
     ]
+    return recorded(scene, steps)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from services.telephony.pbx import scripts
+from services.telephony.pbx import scripts, tones
 from services.telephony.pbx.adapter import Impossible, Site
 from services.telephony.pbx.facts import Command, Fact, Kind, Order
 from services.telephony.pbx.scripts import Scene, Step
@@ -53,13 +53,19 @@ class Simulator:
             extension = self._site.extensions.get(command.endpoint)
             if extension is None:
                 raise Impossible("there is no such extension")
-            scene = Scene(command.call, command.number, command.line, [extension])
+            scene = Scene(
+                command.call, command.number, command.line, [extension], record=command.record
+            )
             self._play(command.call, scripts.dialled(scene))
         elif command.order is Order.PLAY:
             self._play(command.call, scripts.from_text(command.script))
         elif command.order is Order.HANG_UP:
             await self._hang_up(command.call)
-        # Recordings are not made here, so there is nothing to pause.
+        # Nothing is said here that a pause could leave out.
+
+    async def fetch(self, name: str) -> bytes:
+        """A tone, the same whenever it is asked for."""
+        return await asyncio.to_thread(tones.wav, name)
 
     def _play(self, call: str, steps: Sequence[Step]) -> None:
         self._stop(call)
@@ -79,7 +85,8 @@ class Simulator:
             at += len(together)
             facts = [replace(fact, time=_now()) for fact in together]
             for fact in facts:
-                legs[fact.leg] = fact
+                if fact.leg:
+                    legs[fact.leg] = fact
             await self._site.hear(facts)
 
     async def _hang_up(self, call: str) -> None:

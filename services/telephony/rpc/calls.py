@@ -9,14 +9,19 @@ from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2 as pb
 from crm.telephony.v1 import disposition_pb2
 from crm.telephony.v1 import events_pb2 as events
-from services.telephony import errors, missed, presence, statistics, store
+from services.telephony import errors, missed, presence, recordings, statistics, store
 from services.telephony.pbx.facts import Side
 from services.telephony.rules import legs as leg_rules
 
 Call = pb.Call
 
 
-class Calls(standard(store.calls.calls), Servicer):  # type: ignore[misc]
+async def check_call(tx: Tx, new: Call, old: Call | None) -> None:
+    """Whom its recordings are of changes with it."""
+    await recordings.on_call_change(tx, old, new)
+
+
+class Calls(standard(store.calls.calls, on_save=check_call), Servicer):  # type: ignore[misc]
     """`/v1/calls`."""
 
     @reads

@@ -51,6 +51,8 @@ class Connections(StandardConnection, Servicer):  # type: ignore[misc, valid-typ
         self, request: pb.RenewConnectionSecretRequest, tx: Tx
     ) -> pb.ConnectionWithSecret:
         connection = await store.connections.get(tx, request.id)
+        if not connection.retired:
+            await store.leases.put_in_use(tx, connection.id)  # what we ask is signed with it too
         return _shown(_told(tx, connection), await connection_secrets.renew(tx, connection.id))
 
     @writes

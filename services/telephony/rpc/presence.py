@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
+from chassis.errors import InvalidArgument, Violation
 from chassis.handlers import Servicer, reads, writes
+from chassis.kit.page_token import PageTokenError
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.telephony.v1 import presence_pb2 as pb
@@ -28,13 +30,26 @@ class PhonePresences(Servicer):
     async def ListPhonePresences(
         self, request: pb.ListPhonePresencesRequest, tx: Tx
     ) -> pb.ListPhonePresencesResponse:
-        ids = await store.users_with_extensions(tx)
+        size, identity = request.page_size or 50, f"{tx.tenant}|presences|{request.department_id}"
+        after = _place(tx, request.page_token, identity) if request.page_token else ""
         wanted = [
-            id for id in ids
-            if people.is_active(tx, id) and request.department_id in ("", people.home_of(tx, id))
+            id for id in await store.users_with_extensions(tx)
+            if id > after and people.is_active(tx, id)
+            and request.department_id in ("", people.home_of(tx, id))
         ]  # fmt: skip
-        known = await store.presences.presences_of(tx, wanted)
-        return pb.ListPhonePresencesResponse(presences=[_shown(known[id], tx) for id in wanted])
+        page = wanted[:size]
+        known = await store.presences.presences_of(tx, page)
+        answer = pb.ListPhonePresencesResponse(presences=[_shown(known[id], tx) for id in page])
+        if len(wanted) > size:
+            answer.next_page_token = tx.runtime.page_tokens.make([page[-1]], False, identity)
+        return answer
+
+
+def _place(tx: Tx, token: str, identity: str) -> str:
+    try:
+        return str(tx.runtime.page_tokens.read(token, shape=identity).values[0])
+    except PageTokenError as error:
+        raise InvalidArgument(str(error), [Violation("page_token", str(error))]) from None
 
 
 def _shown(presence: Presence, tx: Tx) -> pb.PhonePresence:

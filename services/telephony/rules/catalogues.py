@@ -8,6 +8,26 @@ from services.telephony import errors
 Connection = connection_pb2.Connection
 _HOSTS = {Connection.KIND_ARI: ("http://", "https://"), Connection.KIND_WEBHOOK: ("https://",)}
 
+_FIRST = (
+    ("interested", "Interested"),
+    ("agreed", "Agreed on the next step"),
+    ("call_back", "Asked to be called back"),
+    ("not_now", "Not now"),
+    ("not_interested", "Not interested"),
+    ("solved", "Question solved"),
+    ("wrong_number", "Wrong number"),
+)
+
+
+def first_dispositions() -> list[disposition_pb2.Disposition]:
+    """What a company begins with."""
+    return [
+        disposition_pb2.Disposition(
+            key=key, name=name, position=at, next_step_required=key in ("agreed", "call_back")
+        )
+        for at, (key, name) in enumerate(_FIRST)
+    ]
+
 
 def normal_number(field: str, text: str, country: str) -> str:
     """The number in international form; NotANumber if no telephone can have it."""

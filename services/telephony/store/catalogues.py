@@ -29,7 +29,7 @@ lines = Resource(
     columns=[
         Column("name_key", Text, nullable=False), Column("name_search", Text, nullable=False),
         Column("number", Text, nullable=False), Column("connection_id", Uuid), Column("department_id", Uuid),
-        Column("retired", Boolean, nullable=False),
+        Column("user_ids", ARRAY(Uuid), nullable=False), Column("retired", Boolean, nullable=False),
     ],
     values=lambda line: {
         "name_key": sort_key(line.name),
@@ -37,6 +37,7 @@ lines = Resource(
         "number": line.number,
         "connection_id": reference(line.connection_id),
         "department_id": reference(line.department_id),
+        "user_ids": list(line.user_ids),
         "retired": line.retired,
     },
     items=[Index("uq_lines_number", "tenant_id", "number", unique=True, postgresql_where=_LIVING)],
@@ -59,13 +60,15 @@ extensions = Resource(
     table="extensions",
     columns=[
         Column("number", Text, nullable=False), Column("connection_id", Uuid, nullable=False), Column("user_id", Uuid),
-        Column("search", Text, nullable=False), Column("retired", Boolean, nullable=False),
+        Column("search", Text, nullable=False), Column("from_profile", Boolean, nullable=False),
+        Column("retired", Boolean, nullable=False),
     ],
     values=lambda extension: {
         "number": extension.number,
         "search": f"{extension.number} {extension.mobile_number}",
         "connection_id": extension.connection_id,
         "user_id": reference(extension.user_id),
+        "from_profile": extension.from_profile,
         "retired": extension.retired,
     },
     items=[
@@ -121,7 +124,7 @@ _L, _E = lines.view.c, extensions.view.c
 _LINE_NUMBERED = lines.select(_L.number == bindparam("of_number", type_=Text))
 _LIVING_LINES = lines.select( _L.retired.is_(False), order=(_L.name_key, _L.id))  # fmt: skip
 _EXTENSIONS_OF = extensions.select(
-    _E.user_id == bindparam("of_users", type_=ARRAY(Uuid)).any_(), _E.retired.is_(False), order=(_E.number, _E.id),
+    _E.user_id == bindparam("of_users", type_=ARRAY(Uuid)).any_(), _E.retired.is_(False), order=(_E.from_profile.desc(), _E.number, _E.id),
 )  # fmt: skip
 _USERS = Statement(
     select(_E.user_id)
@@ -136,6 +139,13 @@ _EXTENSIONS_AT = extensions.select(
     _E.connection_id == bindparam("of_connection", type_=Uuid), order=(_E.number, _E.id),
 )  # fmt: skip
 
+_ANY_DISPOSITION = dispositions.select(order=(dispositions.view.c.id,), limit=1)
+
+
+async def has_dispositions(tx: Tx) -> bool:
+    """True if the company has said how calls end."""
+    return bool(await dispositions.find_where(tx, _ANY_DISPOSITION))
+
 
 async def line_numbered(tx: Tx, number: str) -> Line | None:
     """The living line with this number, retired or not."""
@@ -149,7 +159,7 @@ async def living_lines(tx: Tx) -> list[Line]:
 
 
 async def extensions_of(tx: Tx, user_ids: list[str]) -> list[Extension]:
-    """The extensions of these users that ring."""
+    """The extensions of these users that ring, those of which their profiles tell first."""
     return await extensions.find_where(tx, _EXTENSIONS_OF, of_users=user_ids)
 
 

@@ -103,6 +103,13 @@ _PUT_STATUS = Statement(
     )
 )  # fmt: skip
 
+_ANY = connections.select(order=(_V.id,), limit=1)
+
+
+async def has_connections(tx: Tx) -> bool:
+    """True if the company has an exchange, retired or not."""
+    return bool(await connections.find_where(tx, _ANY))
+
 
 async def connection_with_key(tx: Tx, key: str) -> Connection | None:
     """The living exchange with this key, retired or not."""

@@ -15,7 +15,7 @@ parties = Table(
     "number_parties",
     metadata,
     Column("tenant_id", Uuid, primary_key=True),
-    Column("kind", Text, primary_key=True),  # contact or company
+    Column("kind", Text, primary_key=True),  # contact or company; user: his version alone
     Column("id", Uuid, primary_key=True),
     Column("version", BigInteger, nullable=False),  # of the record: what is older changes nothing
     Column("name", Text, nullable=False),
@@ -112,6 +112,15 @@ async def put_party(tx: Tx, party: Party, version: int, numbers: Sequence[str]) 
 async def lock(tx: Tx, numbers: Sequence[str]) -> None:
     """Who writes down whose these are, and whoever makes a call of one of them, see each other."""
     await tx.lock(*(f"number {number}" for number in numbers))
+
+
+async def is_newer(tx: Tx, kind: str, id: str, version: int) -> bool:
+    """Notes the version of a record that has no number outside, such as a user; False if it is kept already, or a later one."""
+    await tx.begin()
+    noted = await tx.fetchval(
+        _PUT, kind=kind, id=id, version=version, name="", owner_id=None, department_id=None, follower_ids=[],
+    )  # fmt: skip
+    return bool(noted)
 
 
 async def whose(tx: Tx, number: str) -> list[Party]:

@@ -1,6 +1,7 @@
-"""Recordings, what is to be fetched from exchanges, and who listened."""
+"""Recordings, what is to be done with their sound, and who listened."""
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
@@ -11,16 +12,28 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
     text,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from chassis.db.statement import Statement
 from chassis.kit.columns import Moment, choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.times import to_datetime
+from chassis.tx import Tx
 from crm.telephony.v1 import recording_pb2
 from services.telephony.store.schema import metadata
+
+if TYPE_CHECKING:
+    from chassis.runtime import Runtime
 
 Recording = recording_pb2.Recording
 
@@ -79,9 +92,8 @@ fetches = Table(
     Column("tenant_id", Uuid, primary_key=True),
     Column("recording_id", Uuid, primary_key=True),
     Column("connection_id", Uuid, nullable=False),
-    Column(
-        "name", Text, nullable=False
-    ),  # how the exchange calls it: a name there, or a provider's address
+    # How the exchange calls it: a name there, or a provider's address; of no meaning where the sound is to be removed.
+    Column("name", Text, nullable=False),
     Column("due_time", Moment, nullable=False),
     Column("attempts", Integer, nullable=False),
     Index("ix_recording_fetches_due", "due_time"),
@@ -97,3 +109,108 @@ listenings = Table(
     Column("user_id", Uuid, nullable=False),
     Column("time", Moment, nullable=False),
 )
+
+_TENANT, _RECORDING = bindparam("tenant_id", type_=Uuid), bindparam("recording_id", type_=Uuid)
+_F, _L, _V = fetches.c, listenings.c, recordings.view.c
+_ONE = (_F.tenant_id == _TENANT, _F.recording_id == _RECORDING)
+_DUE = bindparam("due_time", type_=Moment)
+_OF_CALL = recordings.select(_V.call_id == bindparam("of_call", type_=Uuid), order=(_V.start_time, _V.id))  # fmt: skip
+# What waits already is left alone: somebody may be at it, and will see what the recording has become.
+_PUT = Statement(
+    upsert(fetches)
+    .values(
+        tenant_id=_TENANT, recording_id=_RECORDING, connection_id=bindparam("connection_id", type_=Uuid),
+        name=bindparam("name", type_=Text), due_time=_DUE, attempts=0,
+    )
+    .on_conflict_do_nothing()
+)  # fmt: skip
+_SOONER = Statement(
+    update(fetches).where(*_ONE, _F.attempts == 0).values(due_time=func.least(_F.due_time, _DUE))
+)
+_LATER = Statement(update(fetches).where(*_ONE).values(due_time=_DUE))
+_DROP = Statement(delete(fetches).where(*_ONE))
+_LISTEN = Statement(insert(listenings).values({c.name: bindparam(c.name, type_=c.type) for c in listenings.columns}))  # fmt: skip
+_OF_RECORDING = (_L.tenant_id == _TENANT, _L.recording_id == _RECORDING)
+_LAST = Statement(
+    select(func.max(_L.time)).where(*_OF_RECORDING, _L.user_id == bindparam("user_id", type_=Uuid))
+)
+_LISTENED = Statement(
+    select(_L.id, _L.user_id, _L.time)
+    .where(*_OF_RECORDING, _L.id < bindparam("before", type_=Uuid))
+    .order_by(_L.id.desc())
+    .limit(bindparam("many", type_=Integer))
+)
+
+# Claimed by moving it into the future: a process that dies in between gives it back by time. Only whoever speaks with an exchange
+# can fetch from it; what nobody speaks with any more is anybody's.
+_CLAIM = """
+WITH due AS (
+    SELECT tenant_id, recording_id FROM recording_fetches f
+    WHERE due_time <= $1 AND NOT EXISTS (
+        SELECT FROM exchange_leases l WHERE l.tenant_id = f.tenant_id AND l.connection_id = f.connection_id
+        AND l.owner <> $4 AND l.lease_until >= clock_timestamp()
+    ) ORDER BY due_time LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+UPDATE recording_fetches f SET due_time = $2, attempts = attempts + 1 FROM due
+WHERE (f.tenant_id, f.recording_id) = (due.tenant_id, due.recording_id)
+RETURNING f.tenant_id, f.recording_id, f.connection_id, f.name, f.attempts
+"""
+
+
+async def claim(
+    runtime: "Runtime", owner: str, now: datetime, again_at: datetime, many: int
+) -> list[Any]:
+    """Takes what is due and no other process's, of all tenants; what is not settled until `again_at` is claimed again."""
+    return await runtime.fetch_in_background(_CLAIM, now, again_at, many, owner)
+
+
+async def of_call(tx: Tx, call_id: str) -> list[Recording]:
+    """The recordings of a call, the oldest first."""
+    return await recordings.find_where(tx, _OF_CALL, of_call=call_id)
+
+
+async def put_fetch(
+    tx: Tx, recording_id: str, connection_id: str, name: str, due_time: datetime
+) -> None:
+    """Something is to be done with the recording's sound, as its state says; nothing happens if that waits already."""
+    await tx.begin()
+    await tx.execute(
+        _PUT, recording_id=recording_id, connection_id=connection_id, name=name, due_time=due_time
+    )
+
+
+async def fetch_sooner(tx: Tx, recording_id: str, due_time: datetime) -> None:
+    """It is due at this time at the latest; what was tried already keeps its time."""
+    await tx.begin()
+    await tx.execute(_SOONER, recording_id=recording_id, due_time=due_time)
+
+
+async def fetch_later(tx: Tx, recording_id: str, due_time: datetime) -> None:
+    """It is tried again then."""
+    await tx.begin()
+    await tx.execute(_LATER, recording_id=recording_id, due_time=due_time)
+
+
+async def drop_fetch(tx: Tx, recording_id: str) -> None:
+    """Nothing more is to be done."""
+    await tx.begin()
+    await tx.execute(_DROP, recording_id=recording_id)
+
+
+async def add_listening(tx: Tx, recording_id: str, user_id: str) -> None:
+    """Somebody listens."""
+    await tx.begin()
+    await tx.execute(
+        _LISTEN, recording_id=recording_id, id=tx.new_id(), user_id=user_id, time=tx.now
+    )
+
+
+async def last_listening(tx: Tx, recording_id: str, user_id: str) -> datetime | None:
+    """When he listened to it last; None if he never did."""
+    found: datetime | None = await tx.fetchval(_LAST, recording_id=recording_id, user_id=user_id)
+    return found
+
+
+async def listenings_before(tx: Tx, recording_id: str, before: str, many: int) -> list[Any]:
+    """id, user_id and time of who listened, latest first, from before this id."""
+    return await tx.fetch(_LISTENED, recording_id=recording_id, before=before, many=many)

@@ -1,11 +1,21 @@
 """What the tests of telephony share: a tenant with an exchange, a line and colleagues with extensions."""
 
+import asyncio
 from typing import Any
 
 from chassis.call import Cause
 from chassis.events.reading import read as read_stream
 from chassis.testing.installation import Person
-from crm.telephony.v1 import connection_pb2, disposition_pb2, extension_pb2, line_pb2
+from chassis.waits import first_of
+from crm.telephony.v1 import (
+    call_messages_pb2,
+    call_pb2,
+    connection_pb2,
+    disposition_pb2,
+    extension_pb2,
+    line_pb2,
+)
+from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
 from crm.telephony.v1.connections_service_pb2_grpc import ConnectionsServiceStub
 from crm.telephony.v1.lines_service_pb2_grpc import LinesServiceStub
 from services.telephony import store
@@ -75,6 +85,21 @@ class World(BaseWorld):
     async def call(self, id: str) -> Any:
         """The call as it is."""
         return await self.system(lambda tx: store.calls.calls.find(tx, id))
+
+    async def set_password(self, connection: Connection, password: str) -> None:
+        request = connection_pb2.SetConnectionPasswordRequest(id=connection.id, password=password)
+        await self.exchanges.SetConnectionPassword(request)
+
+    async def ended_call(self) -> Any:
+        """The tenant's only call, once it is over."""
+        calls = self.tenant.admin.stub(CallsServiceStub)
+        async with asyncio.timeout(20):
+            while True:
+                found = (await calls.ListCalls(call_messages_pb2.ListCallsRequest())).calls
+                if found and found[0].state == call_pb2.Call.STATE_ENDED:
+                    (call,) = found
+                    return call
+                await first_of(asyncio.Event(), timeout_s=0.05)
 
     async def told(self) -> list[str]:
         """The names of everything that telephony has published for this tenant, in its order."""

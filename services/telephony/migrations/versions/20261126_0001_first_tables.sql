@@ -318,6 +318,7 @@ CREATE TABLE extensions (
     connection_id UUID NOT NULL,
     user_id UUID,
     search TEXT NOT NULL,
+    from_profile BOOLEAN NOT NULL,
     retired BOOLEAN NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
@@ -350,6 +351,38 @@ CREATE INDEX ix_extensions_history_valid ON extensions_history (tenant_id, valid
 GRANT SELECT, INSERT, UPDATE, DELETE ON extensions_history TO {role};
 ALTER TABLE extensions_history ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON extensions_history USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE TABLE handover_moves (
+    tenant_id UUID NOT NULL,
+    handover_id UUID NOT NULL,
+    object TEXT NOT NULL,
+    record_id UUID NOT NULL,
+    field TEXT NOT NULL,
+    from_user_id UUID NOT NULL,
+    to_user_id UUID,
+    position INTEGER NOT NULL,
+    version BIGINT NOT NULL,
+    state SMALLINT NOT NULL,
+    reason SMALLINT NOT NULL,
+    PRIMARY KEY (tenant_id, handover_id, object, record_id, field)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON handover_moves TO {role};
+ALTER TABLE handover_moves ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON handover_moves USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW handover_moves_of_tenant AS SELECT * FROM handover_moves WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON handover_moves_of_tenant TO {role};
+CREATE TABLE handover_stages (
+    tenant_id UUID NOT NULL,
+    handover_id UUID NOT NULL,
+    stage TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    place JSONB NOT NULL,
+    PRIMARY KEY (tenant_id, handover_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON handover_stages TO {role};
+ALTER TABLE handover_stages ENABLE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON handover_stages USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid) WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE VIEW handover_stages_of_tenant AS SELECT * FROM handover_stages WHERE tenant_id = nullif(current_setting('app.tenant', true), '')::uuid;
+GRANT SELECT ON handover_stages_of_tenant TO {role};
 CREATE TABLE lines (
     tenant_id UUID NOT NULL,
     id UUID NOT NULL,
@@ -364,6 +397,7 @@ CREATE TABLE lines (
     number TEXT NOT NULL,
     connection_id UUID,
     department_id UUID,
+    user_ids UUID[] NOT NULL,
     retired BOOLEAN NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );

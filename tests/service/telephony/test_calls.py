@@ -36,10 +36,12 @@ def calls(person: Person, **metadata: Any) -> Any:
 
 
 async def answered(scene: Scene, key: str = "1") -> Any:
-    one = Scene(scene.world, scene.connection, key=key)
+    one = Scene(scene.world, scene.connection, key=key, at=scene.at)
     await one.rings("101")
     await one.answers("101")
-    return await one.ends("101")
+    call = await one.ends("101")
+    scene.at = one.at  # what comes next begins after it
+    return call
 
 
 async def test_a_result_ends_the_time_after_the_call(scene: Scene, anna: Person) -> None:
@@ -78,7 +80,7 @@ async def test_only_missed_calls_are_written_off(scene: Scene, anna: Person) -> 
     request = call_pb2.WriteOffCallRequest(id=spoken.id, reason="Wrong number")
     async with Refused(scene.world, errors.FailedPrecondition, "CALL_WRONG_STATE"):
         await calls(anna).WriteOffCall(request)
-    missed = Scene(scene.world, scene.connection, key="2")
+    missed = Scene(scene.world, scene.connection, key="2", at=scene.at)
     await missed.rings("101")
     request.id = (await missed.ends("101")).id
     said = await calls(anna).WriteOffCall(request)
@@ -94,7 +96,7 @@ async def test_the_phones_of_a_call_are_listed(scene: Scene, anna: Person) -> No
 
 async def test_calls_are_counted_by_person_and_day(scene: Scene, anna: Person) -> None:
     call = await answered(scene)
-    missed = Scene(scene.world, scene.connection, key="2")
+    missed = Scene(scene.world, scene.connection, key="2", at=scene.at)
     await missed.rings("101")
     await missed.ends("101")
     today = call.start_time.ToDatetime(UTC)

@@ -108,6 +108,8 @@ class Stage:
     def __init__(self, driver: Driver, connection: connection_pb2.Connection) -> None:
         self.driver, self.kept, self._connection = driver, Kept(), connection
         driver.stage = self
+        self.route = Route(["PJSIP/agent1"], 20)
+        """Where calls go that the adapter leads itself."""
         self.adapter: Adapter
         self.session: asyncio.Task[None]
 
@@ -127,7 +129,7 @@ class Stage:
             self.session.result()
 
     async def _route(self, call: str) -> Route:
-        return Route(["PJSIP/agent1"], 20)
+        return self.route
 
     async def end(self) -> None:
         self.session.cancel()

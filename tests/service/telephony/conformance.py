@@ -4,7 +4,7 @@ A driver plays an exchange over the adapter's own wires. What the adapter tells 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -108,6 +108,8 @@ class Stage:
     def __init__(self, driver: Driver, connection: connection_pb2.Connection) -> None:
         self.driver, self.kept, self._connection = driver, Kept(), connection
         driver.stage = self
+        self.route = Route(["PJSIP/agent1"], 20)
+        """Where calls go that the adapter leads itself."""
         self.adapter: Adapter
         self.session: asyncio.Task[None]
 
@@ -127,7 +129,7 @@ class Stage:
             self.session.result()
 
     async def _route(self, call: str) -> Route:
-        return Route(["PJSIP/agent1"], 20)
+        return self.route
 
     async def end(self) -> None:
         self.session.cancel()
@@ -175,6 +177,13 @@ class Conformance:
     """The kit."""
 
     driver: ClassVar[Callable[[], Driver]]
+    not_told: ClassVar[Collection[str]] = ()
+    """Stories of which such exchanges say too little."""
+
+    def told(self, name: str) -> tuple[list[Fact], Result]:
+        if name in self.not_told:
+            pytest.skip(f"such an exchange says nothing of it: {name}")
+        return told(name)
 
     @asynccontextmanager
     async def stage(self) -> AsyncIterator[Stage]:
@@ -188,21 +197,21 @@ class Conformance:
 
     @pytest.mark.parametrize("name", STORIES)
     async def test_call_comes_out_as_it_was(self, name: str) -> None:
-        facts, result = told(name)
+        facts, result = self.told(name)
         async with self.stage() as stage:
             await stage.say(facts)
             await stage.expect(result)
 
     @pytest.mark.parametrize("name", STORIES)
     async def test_what_is_said_twice_changes_nothing(self, name: str) -> None:
-        facts, result = told(name)
+        facts, result = self.told(name)
         async with self.stage() as stage:
             await stage.say([fact for fact in facts for _ in range(2)])
             await stage.expect(result)
 
     @pytest.mark.parametrize("name", STORIES)
     async def test_whose_end_is_said_first_does_not_matter(self, name: str) -> None:
-        facts, result = told(name)
+        facts, result = self.told(name)
         async with self.stage() as stage:
             await stage.say(swapped(facts))
             await stage.expect(result)

@@ -13,7 +13,9 @@ import uvicorn
 async def serving(app: Callable[..., Any]) -> AsyncIterator[str]:
     """Its address, while it serves the ASGI application."""
     listener = socket.create_server(("127.0.0.1", 0))  # callers queue here until it serves
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", lifespan="off", ws="websockets-sansio")
+    )
     running = asyncio.create_task(server._serve([listener]))  # serve() would take over signals
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

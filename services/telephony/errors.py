@@ -166,3 +166,13 @@ class AddressRefused(errors.InvalidArgument):
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"this address is not called: {why}", [Violation(field, why)])
+
+
+class NoCards(errors.InvalidArgument):
+    reason = "NO_CARDS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "calls cannot be written as vCards, which hold people; ask for CSV or XLSX",
+            [Violation("format", "must be FILE_FORMAT_CSV or FILE_FORMAT_XLSX")],
+        )

@@ -17,6 +17,7 @@ from services.telephony import (
 from services.telephony.rpc.all_calls import CallsRpcs
 from services.telephony.rpc.connections import ConnectionsRpcs
 from services.telephony.rpc.exchange_events import ExchangeEventsRpcs
+from services.telephony.rpc.imports import IMPORT_OPERATIONS, ImportsRpcs, forget_imports
 from services.telephony.rpc.lines import LinesRpcs
 from services.telephony.rpc.recordings import RecordingsRpcs
 from services.telephony.rpc.simulator import SimulatorRpcs
@@ -27,6 +28,7 @@ service = Service(
         CallsRpcs,
         ConnectionsRpcs,
         ExchangeEventsRpcs,
+        ImportsRpcs,
         LinesRpcs,
         RecordingsRpcs,
         SimulatorRpcs,
@@ -49,10 +51,12 @@ service = Service(
         *following.parties.timers,
     ],
     operations=[
+        *IMPORT_OPERATIONS,
         *erasing.erased.operations,
         *handovers.parts.operations,
         *personal_data.handed_out.operations,
     ],
     metadata=store.metadata,
     background=[exchanges.run],
+    nightly=[forget_imports],
 )

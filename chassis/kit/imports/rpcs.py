@@ -160,7 +160,10 @@ def _check_mapping(tx: Tx, adapter: Adapter, new: pb.Import) -> None:
     wrong, used = [], set[str]()
     for at, column in enumerate(new.columns):
         where, path = f"columns[{at}].field", column.field
-        if column.make_custom_field:
+        if column.make_custom_field and not adapter.resource.has_custom:
+            what = f"{adapter.plural} have no fields of their own; leave the column out"
+            wrong.append(Violation(where, what))
+        elif column.make_custom_field:
             wrong += _wrong_new_field(at, column, custom)
         elif path and path not in targets:
             wrong.append(

@@ -40,7 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "TaxClass": {"key": "k#", "name": "T #"},
     "PriceList": {"name": "L #", "prices": [{"product_id": "@product", "unit_price": "1"}]},
     "crm.deals.v1.Line": {"quantity": "1", "unit_price": "1"},
-    "crm.telephony.v1.Line": {"number": "+4822%"}, "Extension": {"number": "%"}, "Connection": {"name": "C #", "kind": 1, "retired": True},
+    "crm.telephony.v1.Line": {"number": "+4822%"}, "Extension": {"number": "%", "connection_id": "@telephone_connection"}, "Connection": {"name": "C #", "kind": 1, "retired": True},
     "Disposition": {"key": "k#", "name": "D #"}, "DialCallRequest": {"number": "+48512345678"}, "LookUpCallerRequest": {"number": "+48512345678"},
     "Contract": {"contact_id": "@contact"}, "Payment": {"amount": "100"}, "Allocation": {"amount": "1"}, "RefundPaymentRequest": {"amount": "1"},
     "PaymentProvider": {"name": "P #"},
@@ -71,5 +71,5 @@ NOT_IDS = {
 ONE_IN_EACH_SERVICE = ("RepublishContacts", "RepublishTasks", "RepublishUsers", "RepublishNoticeRules", "RepublishDeals", "RepublishCalls")  # fmt: skip
 """By which each service has an operation."""
 
-ABOUT_OTHERS = ("CreateComment", "CreateContract", "CreateDelivery")
-"""Made last: a comment is about a contact, contracts and deliveries are a deal's."""
+ABOUT_OTHERS = ("CreateComment", "CreateContract", "CreateDelivery", "CreateExtension")
+"""Made last: a comment is about a contact, contracts and deliveries are a deal's, an extension is of an exchange."""

@@ -61,9 +61,10 @@ async def test_foreign_id_answers_exactly_like_a_random_one(world: World, name: 
 
 _ANSWER_NOTHING = (
     "SegmentContains", "ListImportRows", "ListProjectTasks", "ListSalesFacts", "GetForecast", "GetQuoteLink", "GetQuoteProof",
+    "GetConnectionStatus",
 )  # fmt: skip
 """One asks of a contact or company too, the other's import has not been planned, the new project has no task, nothing was sold
-yet, no deal is in the new pipeline, and the quote is a draft, which has no page and no answer."""
+yet, no deal is in the new pipeline, the quote is a draft, which has no page and no answer, and nobody speaks with an exchange out of use."""
 
 
 async def test_own_ids_do_answer(world: World) -> None:

@@ -47,7 +47,9 @@ _MASKS = (
     (re.compile(r"new\d+x"), "<new>"),
     (re.compile(r"[\w-]{40,}"), "<secret>"),
     (re.compile(r'"etag": "\d+"'), "<etag>"),
-    (re.compile(r"\b[A-Z]+-\d{4}-\d{4,}"), "<number>"),  # what a company counts
+    # What a company counts grows from call to call.
+    (re.compile(r"\b[A-Z]+-\d{4}-\d{4,}"), "<number>"),
+    (re.compile(r'"number": "[^"]*"'), "<number>"),
     (re.compile(r'"hint": "[^"]*"'), "<hint>"),
     (re.compile(r'"year": \d+'), "<year>"),
     (re.compile(r'("<id>",?\s*)+'), "<ids> "),  # lists of references grow from call to call
@@ -266,18 +268,17 @@ class Company:
 
 
 def _any_path(resource: Descriptor) -> str:
-    """A text field that an update may name."""
-    for each in resource.fields:
-        options = each.GetOptions()
-        set_by_server = options.Extensions[options_pb2.output_only] or each.name in (
-            "id",
-            "key",
-            "resource",
-            "can",
-        )
-        if each.type == FieldDescriptor.TYPE_STRING and not each.is_repeated and not set_by_server:
-            return each.name
-    raise LookupError(resource.full_name)
+    """A field that an update may name; a text if there is one."""
+    writable = [
+        each
+        for each in resource.fields
+        if not each.GetOptions().Extensions[options_pb2.output_only]
+        and each.name not in ("id", "key", "resource", "can")
+        and not each.is_repeated
+        and each.message_type is None
+    ]
+    texts = [each for each in writable if each.type == FieldDescriptor.TYPE_STRING]
+    return str((texts or writable)[0].name)
 
 
 async def populate(company: Company) -> None:

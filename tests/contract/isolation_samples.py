@@ -43,7 +43,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "TaxClass": {"key": "k#", "name": "T #"},
     "PriceList": {"name": "L #", "prices": [{"product_id": "@product", "unit_price": "1"}]},
     "crm.deals.v1.Line": {"quantity": "1", "unit_price": "1"},
-    "crm.telephony.v1.Line": {"number": "+4822%"}, "Extension": {"number": "%"}, "Connection": {"name": "C #", "kind": 1, "retired": True},
+    "crm.telephony.v1.Line": {"number": "+4822%"}, "Extension": {"number": "%", "connection_id": "@telephone_connection"}, "Connection": {"name": "C #", "kind": 1, "retired": True},
     "Disposition": {"key": "k#", "name": "D #"}, "DialCallRequest": {"number": "+48512345678"}, "LookUpCallerRequest": {"number": "+48512345678"},
     "Contract": {"contact_id": "@contact"}, "Payment": {"amount": "100"}, "Allocation": {"amount": "1"}, "RefundPaymentRequest": {"amount": "1"},
     "PaymentProvider": {"name": "P #"}, "Carrier": {"name": "C #"},
@@ -82,7 +82,6 @@ TAKEN_BACK_BY = {"MatchBankStatementLine": "UndoBankStatementLine"}
 """Verbs that do something to the caller's own record once: what takes it back before the next call."""
 
 NO_RECORDS = {
-    "call": "no service keeps calls",
     "case": "no service keeps cases",
     "event": "what happened; nobody looks it up",
     "batch": "the operation that merged many; compared as an id that nobody has",
@@ -91,5 +90,5 @@ NO_RECORDS = {
 }
 """What a reference names of which the other company has no record, and why."""
 
-ABOUT_OTHERS = ("CreateComment", "CreateContract", "CreateDelivery")
-"""Made last: a comment is about a contact, contracts and deliveries are a deal's."""
+ABOUT_OTHERS = ("CreateComment", "CreateContract", "CreateDelivery", "CreateExtension")
+"""Made last: a comment is about a contact, contracts and deliveries are a deal's, an extension is of an exchange."""

@@ -88,10 +88,11 @@ async def test_another_company_s_order_answers_exactly_like_one_that_nobody_sent
 
 _ANSWER_NOTHING = (
     "SegmentContains", "ListImportRows", "ListProjectTasks", "ListSalesFacts", "GetForecast", "GetQuoteLink", "GetQuoteProof",
-    "GetRecordAccess",
+    "GetRecordAccess", "GetConnectionStatus",
 )  # fmt: skip
 """One asks of a contact or company too, the other's import has not been planned, the new project has no task, nothing was sold
-yet, no deal is in the new pipeline, the quote is a draft, which has no page and no answer, and identity keeps no contacts."""
+yet, no deal is in the new pipeline, the quote is a draft, which has no page and no answer, identity keeps no contacts, and nobody
+speaks with an exchange out of use."""
 
 
 async def test_own_ids_do_answer(world: World) -> None:

@@ -3,10 +3,7 @@
 Rows of what is over stay: they hold the version that was told last, and something older changes nothing.
 """
 
-from collections.abc import Sequence
-
-from sqlalchemy import BigInteger, Column, Index, Table, Text, Uuid, bindparam, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Column, Index, Table, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
@@ -41,14 +38,6 @@ _PUT = Statement(
         where=matters.c.version < _put.excluded.version,
     )
 )
-_FORGET = Statement(
-    update(matters)
-    .where(
-        matters.c.tenant_id == bindparam("tenant_id", type_=Uuid),
-        matters.c.contact_id == bindparam("ids", type_=ARRAY(Uuid)).any_(),  # type: ignore[attr-defined]
-    )
-    .values(contact_id=None)
-)
 
 
 def _of(party: str) -> Statement:
@@ -81,8 +70,3 @@ async def of_party(tx: Tx, party: str, id: str) -> dict[tuple[str, str], list[st
     for row in await tx.fetch(_OF[party], party_id=id):
         found.setdefault((row["kind"], row["state"]), []).append(str(row["id"]))
     return found
-
-
-async def forget(tx: Tx, contact_ids: Sequence[str]) -> None:
-    """The matters stay and name these people no more."""
-    await tx.execute(_FORGET, ids=list(contact_ids))

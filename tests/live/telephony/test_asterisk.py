@@ -70,19 +70,6 @@ async def test_call_is_led_and_recorded(real: Asterisk, watched: Stage) -> None:
             await until(lambda: False, 0.2)
 
 
-async def test_call_is_led_on_after_a_cut(real: Asterisk, watched: Stage) -> None:
-    await calls_in(real)
-    kept = watched.kept
-    assert await until(lambda: any(f.leg.endswith("~1") for f in kept.facts), 20)
-    watched.session.cancel()
-    await asyncio.wait({watched.session})
-    await watched.begin()
-    assert await until(lambda: any(f.kind is Kind.RECORDED for f in kept.facts), 30)
-    async with asyncio.timeout(20):
-        while await left(real, "channels") or await left(real, "bridges"):
-            await until(lambda: False, 0.2)
-
-
 async def test_manager_interface_dials_and_hangs_up(real: Asterisk) -> None:
     connection = Connection(kind=Connection.KIND_AMI, address=real.ami, username="crm", context="outside")  # fmt: skip
     stage = Stage(Real(ami.Ami), connection)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 # CRM_POSTGRES_URL, CRM_NATS_URL, DEMO=0, DEMO_TRAFFIC=0, PYTHON=python3.12.
 .DEFAULT_GOAL := help
 .PHONY: help setup gen fmt lint test unit service contract e2e chaos bench run migrate demo backup restore status k8s-check
-.PHONY: runtime contracts large
+.PHONY: runtime contracts large live-telephony
 MAKEFLAGS += --no-print-directory
 
 python := .venv/bin/python
@@ -63,6 +63,9 @@ e2e: setup gen ## Run the journeys through the gateway and the runtime
 
 chaos: setup gen ## Kill, stop and restart things, then count effects
 	@$(pytest) tests/chaos $(ARGS)
+
+live-telephony: setup gen ## Speak with a real Asterisk, which it installs (needs mmdebstrap and root)
+	@$(pytest) tests/live/telephony $(ARGS)
 
 bench: setup gen ## Measure against the budgets (ONLY=B1,B2 for some, SHORT=1 for CI, WRITE=1 for docs/performance.md)
 	@$(python) -m tests.bench $(if $(ONLY),--only=$(ONLY)) $(if $(filter 1,$(SHORT)),--short) $(if $(filter 1,$(WRITE)),--write)

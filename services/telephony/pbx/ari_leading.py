@@ -116,6 +116,8 @@ class Leading:
                 led = self._caller(channel)
                 for phone in (p for p in living if p not in self._led and call_of(p) == led.call):
                     self._put(led, phone)
+                    if living[phone]["dialplan"]["app_name"] == "Stasis":  # picked up meanwhile
+                        led.inside.add(phone)
                 self._group.create_task(self._lead(led, self._inbound))
 
     def _caller(self, channel: Event) -> _Led:

@@ -55,6 +55,7 @@ HAS_CUSTOM_FIELDS = {
     "DealsService": "deals",
     "TasksService": "tasks",
     "TaskImportsService": "tasks",
+    "CallImportsService": "calls",
 }
 """Whose custom fields, views and imports a service keeps, where they are not those of contacts."""
 

@@ -10,7 +10,11 @@ from tools.contracts.walk import uncommented
 
 _DEALS = "crm.deals.v1.DealsService"
 _LADDERS = "crm.tasks.v1.LaddersService"
-_IMPORTS = ("crm.tasks.v1.TaskImportsService", "crm.deals.v1.DealImportsService")
+_IMPORTS = (
+    "crm.tasks.v1.TaskImportsService",
+    "crm.deals.v1.DealImportsService",
+    "crm.telephony.v1.CallImportsService",
+)
 _NOTICES = "crm.notifications.v1.NoticesService"
 _IDENTITY = "crm.identity.v1.IdentityService"
 _STATES_ITSELF = "repeating it changes nothing more, and its answer is kept nowhere: it holds or ends credentials"

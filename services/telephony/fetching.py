@@ -80,8 +80,8 @@ async def _do(runtime: "Runtime", row: Any, adapter_of: AdapterOf) -> None:
     if row["attempts"] > 1:
         await _remove_lost(runtime, tenant, id, recording)
     if recording is None or recording.state != Recording.STATE_PENDING:
-        if recording is not None and recording.file_id:
-            await runtime.blobs.delete(tenant, recording.file_id)
+        if recording is not None and recording.sound_id:
+            await runtime.blobs.delete(tenant, recording.sound_id)
         await write(lambda tx: recordings.removed(tx, id))
         return
     try:
@@ -149,7 +149,7 @@ async def _remove_lost(
 ) -> None:
     """Removes what an earlier try kept without living to say so."""
     names = {_file_name(id, type) for type in sounds.ENDINGS}
-    kept = recording.file_id if recording is not None else ""
+    kept = recording.sound_id if recording is not None else ""
     async for blob in runtime.blobs.list(tenant):
         if blob.name in names and not blob.owner_id and blob.id != kept:
             await runtime.blobs.delete(tenant, blob.id)

@@ -122,7 +122,7 @@ _PUT: dict[str, Put] = {
     "agent": _put_known("owner_id", "agents", "user or extension"),
     "note": _put_text("note"),
     "line": _put_known("line_id", "lines", "line"),
-    "external_id": _put_text("external_id"),
+    "external_id": _put_text("external_key"),
 }
 
 
@@ -141,7 +141,7 @@ def cells(call: Call, names: Mapping[str, Mapping[str, str]]) -> dict[str, list[
         "agent": names["users"].get(call.owner_id, ""),
         "note": call.note,
         "line": names["lines"].get(call.line_id, ""),
-        "external_id": call.external_id,
+        "external_id": call.external_key,
     }
     return {target: [text] if text else [] for target, text in found.items()}
 

@@ -23,5 +23,6 @@ CALL = [
             " ulasan"),
     _target("line", "line, our number, did, trunk, tracking number, linia, nasz numer, numer firmowy, saluran, nomor kami, talian,"
             " nombor kami", hides="line_id"),
-    _target("external_id", "id, external id, call id, old id, uniqueid, id połączenia, id rozmowy, nr rozmowy, id panggilan"),
+    _target("external_id", "id, external id, call id, old id, uniqueid, id połączenia, id rozmowy, nr rozmowy, id panggilan",
+            hides="external_key"),
 ]  # fmt: skip

@@ -140,7 +140,7 @@ class Calls:
         here = [call for call, _ in changes if not call.HasField("delete_time")]
         if gone:
             await keys.release(tx, gone)
-        if named := {call.external_id: call.id for call in here if call.external_id}:
+        if named := {call.external_key: call.id for call in here if call.external_key}:
             await keys.claim(tx, named)
 
     async def undone(self, tx: Tx) -> None:
@@ -188,7 +188,7 @@ ADAPTERS = {"calls": Calls()}
 def _keys(call: Call) -> list[str]:
     start = to_datetime(call.start_time).astimezone(UTC).isoformat(timespec="seconds")
     begun = f"{_AT}{call.number}/{start}"
-    return [f"{_ID}{call.external_id}", begun] if call.external_id else [begun]
+    return [f"{_ID}{call.external_key}", begun] if call.external_key else [begun]
 
 
 def _complete(terms: Terms, draft: Draft, wrong: list[str]) -> None:
@@ -239,7 +239,7 @@ def _change(terms: Terms, call: Call, wish: Call) -> None:
     call.note = wish.note if terms.overwrites and wish.note else call.note or wish.note
     if not call.imported:
         return
-    for name in ("external_id", "line_id", "company_id"):
+    for name in ("external_key", "line_id", "company_id"):
         if terms.overwrites or not getattr(call, name):
             setattr(call, name, getattr(wish, name) or getattr(call, name))
     if terms.overwrites:

@@ -116,7 +116,7 @@ async def fetched(tx: Tx, id: str, *, file_id: str, size: int, type: str, second
     if recording is None or recording.state != Recording.STATE_PENDING:
         return False
     recording.state, recording.problem = Recording.STATE_READY, ""
-    recording.file_id, recording.size, recording.content_type = file_id, size, type
+    recording.sound_id, recording.size, recording.content_type = file_id, size, type
     if seconds is not None:
         recording.seconds = seconds
     days = (await store.settings_of(tx)).recording_days
@@ -140,7 +140,7 @@ async def removed(tx: Tx, id: str) -> None:
     recording = await store.recordings.recordings.find(tx, id)
     await store.recordings.drop_fetch(tx, id)
     if recording is not None and recording.state == Recording.STATE_DELETED:
-        recording.file_id = ""
+        recording.sound_id = ""
         recording.sound_delete_time.FromDatetime(tx.now)
         store.recordings.recordings.save(tx, recording)
 

@@ -26,7 +26,7 @@ class RecordingsRpcs(standard(store.recordings.recordings, on_save=recordings.ch
         recording = await store.recordings.recordings.get(tx, request.id)
         await recordings.played(tx, recording)
         return pb.PlayRecordingResponse(
-            file_id=recording.file_id, content_type=recording.content_type, size=recording.size
+            file_id=recording.sound_id, content_type=recording.content_type, size=recording.size
         )
 
     @writes

@@ -54,7 +54,7 @@ async def recorded(world: World) -> Any:
 
 async def sound_of(world: World, recording: Any) -> bytes:
     blobs = world.running.process.runtimes["telephony"].blobs
-    return b"".join([chunk async for chunk in blobs.read(world.tenant.id, recording.file_id)])
+    return b"".join([chunk async for chunk in blobs.read(world.tenant.id, recording.sound_id)])
 
 
 async def test_a_player_hears_the_whole_or_a_part(web: World, http: httpx.AsyncClient) -> None:
@@ -90,7 +90,7 @@ async def test_whoever_may_not_listen_learns_nothing(
         async with crm.client(peer.token) as client:
             answers = [await client.get(each) for each in (path, nowhere)]
             assert _without_trace(answers[0]) == _without_trace(answers[1])
-            file = f"/v1/files/{recording.file_id}"
+            file = f"/v1/files/{recording.sound_id}"
             for query in ({}, {"in": f"recordings/{recording.id}"}):
                 assert (await client.get(file, params=query)).status_code in (403, 404)
     async with crm.client() as stranger:

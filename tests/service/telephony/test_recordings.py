@@ -153,7 +153,7 @@ async def test_a_recording_whose_end_nobody_tells_is_fetched_after_its_call(scen
 async def test_a_name_that_leads_elsewhere_is_never_asked_for(scene: Scene) -> None:
     call = await recorded(scene, "../../../../etc/passwd")
     failed = await once(scene.world, call.id, Recording.STATE_FAILED)
-    assert (failed.problem, failed.file_id) == (recordings.NAME_REFUSED, "")
+    assert (failed.problem, failed.sound_id) == (recordings.NAME_REFUSED, "")
     assert await scene.world.count("recording_fetches") == 0
 
 
@@ -199,7 +199,7 @@ async def test_bytes_that_a_dead_process_left_are_removed(scene: Scene) -> None:
 
     async def again(tx: Any) -> None:
         recording = await store.recordings.recordings.get(tx, ready.id)
-        recording.state, recording.file_id = Recording.STATE_PENDING, ""
+        recording.state, recording.sound_id = Recording.STATE_PENDING, ""
         store.recordings.recordings.save(tx, recording)
 
     await world.system(again)
@@ -222,7 +222,7 @@ async def test_every_listening_is_noted(scene: Scene, anna: Person) -> None:
     played = await stub(listener).PlayRecording(request)
     await stub(listener).PlayRecording(request)
 
-    assert (played.file_id, played.content_type) == (ready.file_id, "audio/wav")
+    assert (played.file_id, played.content_type) == (ready.sound_id, "audio/wav")
     asked = recording_pb2.ListListeningsRequest(recording_id=ready.id)
     said = await stub(world.tenant.admin).ListListenings(asked)
     assert [each.user_id for each in said.listenings] == [listener.id]
@@ -271,7 +271,7 @@ async def test_a_deleted_sound_is_gone_and_its_record_stays(scene: Scene) -> Non
     async with asyncio.timeout(20):
         while not (gone := await once(world, call.id, Recording.STATE_DELETED)).HasField("sound_delete_time"):  # fmt: skip
             await first_of(asyncio.Event(), timeout_s=0.05)
-    assert (gone.file_id, gone.seconds) == ("", tones.SECONDS)
+    assert (gone.sound_id, gone.seconds) == ("", tones.SECONDS)
     again = await admin.EraseRecording(by(ready.id))
     assert again.etag == gone.etag
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "held"):
@@ -289,7 +289,7 @@ async def test_the_same_sound_in_two_recordings_survives_the_end_of_one(scene: S
     await stub(world.tenant.admin).EraseRecording(by(ready.id))
     await until_files(world, 1)
     blobs = world.running.process.runtimes["telephony"].blobs
-    left = b"".join([chunk async for chunk in blobs.read(world.tenant.id, kept.file_id)])
+    left = b"".join([chunk async for chunk in blobs.read(world.tenant.id, kept.sound_id)])
     assert left == tones.wav(NAME)
 
 

@@ -59,7 +59,7 @@ def create(
     for at, (script, customer) in enumerate(_BEGINNING):
         body = _call(script, _number(contacts[customer]), str(_LINES[0]["number"]), sellers[:2])
         # So long ago that whoever calls again is after it: all of them end when they are played.
-        body |= {"ringSeconds": 60 * (len(_BEGINNING) - at), "atOnce": True}
+        body |= {"ringSeconds": 45 * (len(_BEGINNING) - at), "atOnce": True}
         admin.post("/v1/telephony/simulator/calls", body, f"demo-call-{at}")
     stranger = _call("SCRIPT_NO_ANSWER", _STRANGER, str(_LINES[1]["number"]), sellers[:2])
     admin.post("/v1/telephony/simulator/calls", {**stranger, "atOnce": True}, "demo-call-stranger")

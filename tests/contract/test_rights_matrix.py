@@ -28,9 +28,14 @@ from crm.deals.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from crm.deals.v1.quotes_service_pb2_grpc import QuotesServiceStub
 from crm.tasks.v1 import task_pb2
 from crm.tasks.v1.tasks_service_pb2_grpc import TasksServiceStub
+from crm.telephony.v1 import call_messages_pb2, call_pb2, recording_pb2
+from crm.telephony.v1 import events_pb2 as call_events
+from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
+from crm.telephony.v1.recordings_service_pb2_grpc import RecordingsServiceStub
 from services.contacts import store
 from services.deals import store as deals_store
 from services.tasks import store as tasks_store
+from services.telephony import store as telephony_store
 
 SCOPES = (None, "own", "team", "subtree", "all")
 
@@ -49,6 +54,8 @@ class Kind:
     """A field that an update may name."""
     removable: bool = True
     """Whether there is a Delete."""
+    erasable: bool = False
+    """Whether something else needs the right to delete."""
     needs: tuple[str, ...] = ()
     """Texts without which no row is kept, or no second one."""
 
@@ -75,10 +82,13 @@ KINDS = {
     "quote": Kind("quote", quote_pb2.Quote, deals_store.quotes, quote_pb2, "quotes", "deals", "intro", removable=False, needs=("deal_id", "number")),
     "invoice": Kind("invoice", invoice_pb2.Invoice, deals_store.invoices, invoice_pb2, "invoices", "deals"),
     "payment": Kind("payment", payment_pb2.Payment, deals_store.payments, payment_pb2, "payments", "deals", "note"),
+    "call": Kind("call", call_pb2.Call, telephony_store.calls.calls, call_messages_pb2, "calls", "telephony", "note", removable=False),
+    "recording": Kind("recording", recording_pb2.Recording, telephony_store.recordings.recordings, recording_pb2, "recordings", "telephony", "hold_reason", removable=False, erasable=True),
 }  # fmt: skip
 
 STUBS = (
     grpc.ContactsServiceStub, TasksServiceStub, DealsServiceStub, QuotesServiceStub, InvoicesServiceStub, PaymentsServiceStub,
+    CallsServiceStub, RecordingsServiceStub,
 )  # fmt: skip
 SERVICES = sorted({kind.service for kind in KINDS.values()})
 
@@ -190,6 +200,8 @@ async def company(crm: Installation) -> Company:
                 kind.resource.save(tx, message)
                 if name == "request":
                     tx.emit(events_pb2.RequestReceived(request=message))
+                elif name == "call":
+                    tx.emit(call_events.CallRinging(call=message))
 
     for service in SERVICES:
         await crm.process.runtimes[service].run_system(tenant.id, Cause("setup"), seed)
@@ -307,7 +319,11 @@ async def test_can_says_what_would_be_permitted(
 
     can = {each.id: set(each.can) for each in getattr(listed, kind.plural)}
     for record in company.records[name]:
-        scopes = {"read": "all", "update": write, "delete": "own" if kind.removable else None}
+        scopes = {
+            "read": "all",
+            "update": write,
+            "delete": "own" if kind.removable or kind.erasable else None,
+        }
         expected = {action for action, scope in scopes.items() if company.reaches(scope, record)}
         assert can[record.id] == expected, record
         got = await call(stub, kind.request("Get", id=record.id))

@@ -43,9 +43,13 @@ from crm.deals.v1.quotes_service_pb2_grpc import QuotesServiceStub
 from crm.tasks.v1 import project_pb2, task_pb2
 from crm.tasks.v1.projects_service_pb2_grpc import ProjectsServiceStub
 from crm.tasks.v1.tasks_service_pb2_grpc import TasksServiceStub
+from crm.telephony.v1 import call_messages_pb2, call_pb2, recording_pb2
+from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
+from crm.telephony.v1.recordings_service_pb2_grpc import RecordingsServiceStub
 from services.contacts import store
 from services.deals import store as deals_store
 from services.tasks import store as tasks_store
+from services.telephony import store as telephony_store
 
 SCOPES = (None, "own", "team", "subtree", "all")
 
@@ -68,6 +72,8 @@ class Kind:
     """Values without which no row is kept."""
     told: str = ""
     """The event that tells of a new one, where it is not called Created."""
+    erasable: bool = False
+    """Whether something else than a Delete needs the right to delete."""
 
     def made(self, tx: Tx, record: "Record") -> None:
         """Saves a message with the record's scope."""
@@ -132,6 +138,9 @@ KINDS = {
                        {"from_date": _DAY, "until_date": _DAY, "target": "1"}),
     "commission": Kind("commission", commission_pb2.Commission, deals_store.commissions, commission_pb2, "commissions", "deals", needs=("fact_id",),
                        has={"fact_date": _DAY, "fact_time": Timestamp(seconds=1), "amount": "1"}, told="CommissionEarned"),
+    "call": Kind("call", call_pb2.Call, telephony_store.calls.calls, call_messages_pb2, "calls", "telephony", "note", told="CallRinging"),
+    "recording": Kind("recording", recording_pb2.Recording, telephony_store.recordings.recordings, recording_pb2, "recordings", "telephony", "hold_reason",
+                      erasable=True),
 }  # fmt: skip
 
 ELSEWHERE = {
@@ -147,6 +156,7 @@ ELSEWHERE = {
 STUBS = (
     grpc.ContactsServiceStub, NotesServiceStub, DataLinksServiceStub, TasksServiceStub, ProjectsServiceStub, DealsServiceStub, QuotesServiceStub,
     InvoicesServiceStub, PaymentsServiceStub, ContractsServiceStub, DeliveriesServiceStub, PlansServiceStub, CommissionsServiceStub,
+    CallsServiceStub, RecordingsServiceStub,
 )  # fmt: skip
 SERVICES = sorted({kind.service for kind in KINDS.values()})
 

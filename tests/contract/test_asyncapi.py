@@ -276,7 +276,8 @@ def test_the_page_names_publishers_and_listeners() -> None:
     assert line == (
         "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`),"
         " deals (`deals-first-pipeline`), deals (`deals-first-taxes`),"
-        " notifications (`notifications-first-rules`), tasks (`tasks-first-ladder`), tasks (`tasks-first-types`) |"
+        " notifications (`notifications-first-rules`), tasks (`tasks-first-ladder`), tasks (`tasks-first-types`),"
+        " telephony (`telephony-first-exchange`) |"
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.local.demo import company, visitors
+from deploy.local.demo import company, telephony, visitors
 from deploy.local.demo.client import Refused
 
 
@@ -24,7 +24,10 @@ def main(arguments: list[str]) -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        ringing = threading.Thread(target=telephony.keep_ringing, args=(url, data_dir, stop))
+        ringing.start()
         visitors.keep_coming(url, data_dir, stop)
+        ringing.join()
         return 0
     print("usage: python -m deploy.local.demo create | traffic", file=sys.stderr)
     return 2

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from deploy.local.demo import deals, people, tasks
+from deploy.local.demo import deals, people, tasks, telephony
 from deploy.local.demo.client import Client, Refused
 
 CONTACTS, COMPANIES = 200, 60
@@ -26,6 +26,7 @@ def create(url: str, setup_token: str, data_dir: Path) -> None:
     contacts = _customers(admin, colleagues, catalogue)
     tasks.create(admin, colleagues, contacts)
     deals.create(admin, contacts)
+    telephony.create(admin, colleagues, contacts, catalogue["sources"])
     tries = [
         f"open the form a customer sees:   {url}/forms/{form['key']}",
         f"post it with curl:               curl -X POST {url}/v1/public/forms/{form['key']} -H 'content-type: application/json'"

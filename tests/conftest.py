@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import uvloop
+from hypothesis import HealthCheck, settings
 
 # How long one case takes on a busy machine says nothing about it.
 hypothesis.settings.register_profile(
@@ -22,6 +23,10 @@ hypothesis.settings.load_profile("akrab")
 
 # Some tests start programs from a process in which gRPC runs; its fork handlers would write into their output.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+# A machine that is busy with other things is slow: that says nothing about a test.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 class Loop(uvloop.Loop):

@@ -10,16 +10,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
-
-# How long one case takes on a busy machine says nothing about it.
-hypothesis.settings.register_profile(
-    "akrab", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("akrab")
 
 # Some tests start programs from a process in which gRPC runs; its fork handlers would write into their output.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

@@ -16,6 +16,8 @@ from chassis.process import serve
 from chassis.settings import SettingError, Settings
 
 NEWER_DATABASE = 3  # exit code of migrate
+# By default 5 ms: so long would each answer to the event loop wait for a thread that is busy (an import's, a document's).
+_SWITCH_S = 0.0005
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(
                 f"unknown target {', '.join(unknown)}; known are {', '.join(services.names())}"
             )
+        sys.setswitchinterval(_SWITCH_S)
         uvloop.run(serve(settings, _loaded(names)))
     except (SettingError, OSError) as error:
         return _refused(error)

@@ -3,20 +3,70 @@
 import asyncio
 import gc
 import os
+import socket
 import sys
 import threading
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
+from hypothesis import HealthCheck, settings
 
 # Some tests start programs from a process in which gRPC runs; its fork handlers would write into their output.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
+# A machine that is busy with other things is slow: that says nothing about a test.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
-def pytest_collection_finish() -> None:
-    """Modules and tests live until the end: the collector need not walk through them again and again."""
-    gc.collect()
-    gc.freeze()
+
+class Loop(uvloop.Loop):
+    """The loop on which the program runs, but names are looked up by Python, where a test can answer."""
+
+    async def getaddrinfo(
+        self,
+        host: str,
+        port: int | str,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[Any]:
+        arguments = host, port, family, type, proto, flags
+        return await self.run_in_executor(None, socket.getaddrinfo, *arguments)
+
+
+class Policy(uvloop.EventLoopPolicy):
+    def _loop_factory(self) -> Loop:
+        return Loop()
+
+
+asyncio.set_event_loop_policy(Policy())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests live until the end: the collector need not walk through them again and again, nor while they are made."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+class Folder(pytest.Package):
+    """A folder of tests: what its conftest.py has for the "package" ends with it. Our folders need no __init__.py for that."""
+
+    def setup(self) -> None:
+        pass
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> Folder:
+    return Folder.from_parent(parent, path=path)
 
 
 @pytest.hookimpl(wrapper=True)

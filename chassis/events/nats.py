@@ -19,7 +19,23 @@ EVENTS_KEPT_S = 30 * 86_400.0
 DEAD_LETTERS_KEPT_S = 90 * 86_400.0  # longer: they wait for a person
 DUPLICATE_WINDOW_S = 120.0  # how long JetStream remembers a Nats-Msg-Id
 _REQUEST_S = 5.0
+_BLANKS = " \t\n\r\x0b\f"  # those of ASCII: others belong to the value
 _ALREADY_EXISTS = 10058  # JetStream's error: the name is in use with another configuration
+
+
+class _Client(Client):
+    """The library's client, reading headers in a third of the time: each event of an import has ten of them, for each consumer."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """As the library's own, which decodes and looks through each header by itself."""
+        found = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            name = name.strip(_BLANKS)
+            if colon and name.isascii() and "".join(name.split()) == name:
+                found[name] = value.strip(_BLANKS)
+        return found
 
 
 class Nats:
@@ -30,7 +46,7 @@ class Nats:
     """
 
     def __init__(self, url: str, name: str = "akrab", *, replicas: int = 1) -> None:
-        self.client = Client()
+        self.client: Client = _Client()
         self.js: JetStreamContext = self.client.jetstream(timeout=_REQUEST_S)
         self._url, self._name, self._replicas = url, name, replicas
         self._reconnected: list[Callable[[], None]] = []

@@ -90,7 +90,7 @@ class _Prepared:
     action: str
     changed: tuple[str, ...]
     doc: bytes
-    json: bytes
+    json: str
     fact: Message | None
 
 
@@ -189,7 +189,7 @@ def _prepare(
         message.etag = str(old + 1)
         message.update_time.CopyFrom(now)
         action = one.action or ("updated" if old else "created")
-        doc, json = message.SerializeToString(), codec.to_json(message)
+        doc, json = message.SerializeToString(), codec.to_json(message).decode()
         prepared.append(_Prepared(message, old, action, changed, doc, json, one.fact))
     prepared.sort(key=lambda p: p.message.id)  # one order for all writers: no deadlocks among them
     return prepared
@@ -210,7 +210,7 @@ def _row_columns(resource: "Resource[Any]", rows: list[_Prepared]) -> list[list[
         [p.old for p in rows],
         deleted,
         [p.doc for p in rows],
-        [p.json.decode() for p in rows],
+        [p.json for p in rows],
         [p.action for p in rows],
         [array_text(p.changed) for p in rows],
     ]
@@ -241,7 +241,7 @@ def _event_columns(
         told, event_id = kinds[key], stamp.new_id()
         headers = told.headers.replace(told.event_id, event_id).replace(told.id, p.message.id)
         more = codec.to_json(p.fact)[1:-1].decode() if p.fact is not None else ""
-        body = told.head + p.json.decode() + ("," + more if more else "") + told.tail
+        body = told.head + p.json + ("," + more if more else "") + told.tail
         check_size(body)
         for column, value in zip(columns, (told.subject, headers, body), strict=True):
             column.append(value)

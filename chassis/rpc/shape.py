@@ -225,6 +225,9 @@ def _text_check(rules: options_pb2.FieldRules) -> Check:
     shortest, longest = rules.min_length, rules.max_length or _LONGEST_TEXT
     pattern = re.compile(rules.pattern) if rules.pattern else None
     form = _FORMATS.get(rules.format)
+    # Asked for each text of each record: reading them out of the rules every time would cost more than the checks.
+    is_zone = rules.format == options_pb2.FORMAT_TIME_ZONE
+    is_decimal = rules.format == options_pb2.FORMAT_DECIMAL
 
     def check_text(value: str, path: str, found: list[Violation]) -> None:
         if len(value) > longest:
@@ -241,22 +244,25 @@ def _text_check(rules: options_pb2.FieldRules) -> Check:
             found.append(Violation(path, f"{_shown(value)} does not match {rules.pattern}"))
         elif form and not form[0].fullmatch(value):
             found.append(Violation(path, f"{_shown(value)} is not {form[1]}"))
-        elif rules.format == options_pb2.FORMAT_TIME_ZONE and value not in _zones():
+        elif is_zone and value not in _zones():
             found.append(
                 Violation(path, f"{_shown(value)} is not a time zone such as Europe/Warsaw")
             )
-        elif rules.format == options_pb2.FORMAT_DECIMAL and not _is_decimal(value):
+        elif is_decimal and not _is_decimal(value):
             found.append(Violation(path, f"{_shown(value)} is not a decimal number such as 12.50"))
 
     return check_text
 
 
 def _number_check(rules: options_pb2.FieldRules) -> Check:
+    least = rules.min if rules.HasField("min") else -math.inf
+    most = rules.max if rules.HasField("max") else math.inf
+
     def check_number(value: float, path: str, found: list[Violation]) -> None:
-        if rules.HasField("min") and value < rules.min:
-            found.append(Violation(path, f"{value:g} is below the least allowed, {rules.min:g}"))
-        if rules.HasField("max") and value > rules.max:
-            found.append(Violation(path, f"{value:g} is above the most allowed, {rules.max:g}"))
+        if value < least:
+            found.append(Violation(path, f"{value:g} is below the least allowed, {least:g}"))
+        if value > most:
+            found.append(Violation(path, f"{value:g} is above the most allowed, {most:g}"))
 
     return check_number
 

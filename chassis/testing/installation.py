@@ -6,9 +6,9 @@ are put into the directory as identity would, so that any service can be tested 
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import secrets
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,22 +24,23 @@ from nats.js.errors import NotFoundError
 from chassis import contracts
 from chassis import directory as directories
 from chassis import service as services
-from chassis.db import migrate
 from chassis.db.names import database_of
 from chassis.events.nats import Nats, stream_of
 from chassis.keys import uuid7
 from chassis.process import Process
 from chassis.rpc.channel import Channel, RemoteChannel
 from chassis.settings import Settings
-from chassis.testing import run_folder, servers
+from chassis.testing import run_folder, servers, template
 from chassis.testing.looking import Looks
 from chassis.waits import first_of
 
 S = TypeVar("S")
-SECRET = "0" * 64
 _KEY = Ed25519PrivateKey.from_private_bytes(b"akrab tests sign with this key !")
 _KID = "test"
 EVERYTHING = [{"object": "*", "action": "*", "scope": "all"}]
+_migrating, _migrated = threading.Lock(), set[str]()
+_put_here: list[str] = []
+"""Tenants that this worker's tests have put into the directory."""
 
 
 @dataclass(frozen=True)
@@ -102,28 +103,62 @@ class Tenant:
 
     async def put(self, kind: str, id: str, value: Mapping[str, Any]) -> None:
         """Writes a directory entry, as identity would, and waits until the process has it."""
-        directory = self.installation.process.directory
-        await directories.put(self.installation.process.nats, self.id, kind, id, value)
-        await directory.until(lambda: directory.of(self.id).entry(kind, id) == value)
+        await self.put_all({(kind, id): value})
+
+    async def put_all(self, entries: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        """Writes entries by (kind, id), and waits until the process has all."""
+        process = self.installation.process
+        bucket = await process.nats.ensure_bucket(directories.BUCKET)
+        async with asyncio.TaskGroup() as group:
+            for (kind, id), value in entries.items():
+                group.create_task(bucket.put(f"{self.id}.{kind}.{id}", orjson.dumps(value)))
+        view = process.directory.of
+        await process.directory.until(
+            lambda: all(view(self.id).entry(*place) == entries[place] for place in entries)
+        )
 
     async def person(
         self,
         grants: Iterable[Mapping[str, str]] = (),
         *,
         hidden: Sequence[str] = (),
-        department_id: str = "",
         **user: Any,
     ) -> Person:
         """A new active user with a role of these grants and hidden fields; `user` adds to the directory entry."""
+        person, entries = self._person(grants, hidden, user)
+        await self.put_all(entries)
+        return person
+
+    async def begin(self, **entry: Any) -> None:
+        """Make the tenant known, with its administrator."""
+        tenant = {
+            "name": "Test",
+            "state": "active",
+            "language": "en",
+            "time_zone": "Europe/Warsaw",
+            "country": "PL",
+            "currency": "PLN",
+            "features_off": [],
+            "settings": {},
+            **entry,
+        }
+        self.admin, entries = self._person(EVERYTHING, (), {})
+        await self.put_all({("tenant", self.id): tenant, **entries})
+
+    def _person(
+        self,
+        grants: Iterable[Mapping[str, str]],
+        hidden: Sequence[str],
+        user: Mapping[str, Any],
+    ) -> tuple[Person, dict[tuple[str, str], Mapping[str, Any]]]:
+        """Somebody new, and the entries that make him known."""
         user_id, role_id = uuid7(), uuid7()
-        await self.put(
-            "role", role_id, {"name": "role", "grants": list(grants), "hidden": list(hidden)}
-        )
+        role = {"name": "role", "grants": list(grants), "hidden": list(hidden)}
         entry = {
             "name": f"User {user_id[-4:]}",
             "email": f"{user_id}@example.com",
             "state": "active",
-            "department_id": department_id,
+            "department_id": "",
             "role_ids": [role_id],
             "language": "en",
             "time_zone": "UTC",
@@ -131,8 +166,8 @@ class Tenant:
             "tokens_not_before": 0,
             **user,
         }
-        await self.put("user", user_id, entry)
-        return Person(self.installation, self.id, user_id, access_token(self.id, user_id))
+        person = Person(self.installation, self.id, user_id, access_token(self.id, user_id))
+        return person, {("role", role_id): role, ("user", user_id): entry}
 
     async def department(self, parent_id: str = "", head_id: str = "", deputy_id: str = "") -> str:
         """A new department; returns its id."""
@@ -173,24 +208,9 @@ class Installation:
     async def tenant(self, **entry: Any) -> Tenant:
         """A new tenant with an administrator."""
         await self.settled()
-        id = uuid7()
-        tenant = Tenant(self, id, None)  # type: ignore[arg-type]
-        await tenant.put(
-            "tenant",
-            id,
-            {
-                "name": "Test",
-                "state": "active",
-                "language": "en",
-                "time_zone": "Europe/Warsaw",
-                "country": "PL",
-                "currency": "PLN",
-                "features_off": [],
-                "settings": {},
-                **entry,
-            },
-        )
-        tenant.admin = await tenant.person(EVERYTHING)
+        tenant = Tenant(self, uuid7(), None)  # type: ignore[arg-type]
+        _put_here.append(tenant.id)
+        await tenant.begin(**entry)
         return tenant
 
     async def rows(self, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
@@ -254,18 +274,12 @@ def access_token(tenant_id: str, user_id: str, session_id: str = "", *, life_s: 
 
 
 def migrate_once(names: Sequence[str]) -> None:
-    """Migrates the databases of these services, once per worker of a test run."""
-    settings = test_settings()
-    for name in names:
-        if services.load(name).metadata is None:
-            continue
-        done = run_folder.folder() / f"{servers.worker()}-{name}.migrated"
-        with open(f"{done}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not done.exists():
-                asyncio.run(migrate.provision(settings, name))
-                migrate.upgrade(settings, services.load(name))
-                done.touch()
+    """Migrates the databases of these services, once per test run; workers of a parallel one begin with all of them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    with _migrating:
+        template.migrate_all(test_settings(), [name for name in names if name not in _migrated])
+        _migrated.update(names)
 
 
 def test_settings(**changes: Any) -> Settings:
@@ -278,7 +292,7 @@ def test_settings(**changes: Any) -> Settings:
         postgres_url=servers.postgres_url(),
         nats_url=servers.nats_url(),
         nats_callout_seed=servers.ISSUER_SEED,
-        secret=SECRET,
+        secret=template.SECRET,
         grpc_port=-1,
         connections=16,
         data_dir=run_folder.folder() / f"data-{servers.worker()}",
@@ -293,13 +307,17 @@ test_settings.__test__ = False  # type: ignore[attr-defined]
 
 
 async def _purge() -> None:
-    """Removes the events of this worker's earlier tests."""
+    """Removes the events of this worker's earlier tests, and from the directory their tenants, which services care for at a start."""
     nats = Nats(servers.nats_url(), "test")
     await nats.connect()
     try:
         for service in services.names():
             with contextlib.suppress(NotFoundError):
                 await nats.js.purge_stream(stream_of(service))
+        while _put_here:
+            with contextlib.suppress(NotFoundError):
+                subject = f"$KV.{directories.BUCKET}.{_put_here.pop()}.>"
+                await nats.js.purge_stream(f"KV_{directories.BUCKET}", subject=subject)
     finally:
         await nats.close()
 

@@ -1,4 +1,4 @@
-"""The folder of one test run: the servers' data, the processes' data, and notes of what was migrated. It goes with the run.
+"""The folder of one test run: the servers' data, the processes' data, and migrated databases to copy. It goes with the run.
 
 A guardian process (servers.py) removes it when the run's process has ended, however that ended. Where no server was started,
 or the guardian was killed too, the next run removes it: the name says whose it is, by pid and start time.

@@ -1,8 +1,8 @@
 """Real PostgreSQL and NATS servers for tests, from the wheels, on 127.0.0.1.
 
-One PostgreSQL and one NATS per xdist worker: who leads a database's relay lives in one worker's event loop, and stands still
-while that worker runs a test that blocks. A small guardian process holds the servers and ends them with the test run. Tests
-that stop, kill or freeze a server make their own.
+One PostgreSQL (with every service's database, template.py) and one NATS per xdist worker: who leads a database's relay lives in
+one worker's event loop, and stands still while that worker runs a test that blocks. A small guardian process holds the servers
+and ends them with the test run. Tests that stop, kill or freeze a server make their own.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class PostgresServer(_Server):
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        if not self.data.exists():
+        if not self.data.exists():  # the caller may have put one there (template.py)
             self._initialise()
         super().start()
 
@@ -344,6 +344,12 @@ def _shared(kind: str) -> int:
     with (directory / f"{kind}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not answer.exists():
+            place = directory / kind
+            place.mkdir(mode=0o755)
+            if kind.startswith("postgres") and "PYTEST_XDIST_WORKER" in os.environ:
+                from chassis.testing import template  # which is made by a server
+
+                template.copy(place / "data")
             log = (directory / f"{kind}.guardian.log").open("wb")
             arguments = [kind, str(directory), str(run_folder.owner())]
             guardian = subprocess.Popen(
@@ -368,7 +374,6 @@ def _guard(kind: str, run_directory: Path, owner: int) -> None:
     """Hold one server until the owner ends, then remove everything."""
     owner_handle = os.pidfd_open(owner)
     directory = run_directory / kind
-    directory.mkdir(mode=0o755)
     server: _Server = (
         PostgresServer(directory)
         if kind.startswith("postgres")

@@ -29,6 +29,7 @@ from services.contacts.store.imports import former_holders
 
 Contact, Company = contact_pb2.Contact, company_pb2.Company
 _BY = pb.ImportOptions
+_MATCH_BY = [_BY.MATCH_BY_PHONE, _BY.MATCH_BY_EMAIL]
 _OF_COMPANY = "company."
 _NAMES = ("given_name", "family_name", "display_name")
 # Identity of the items of lists: a list gains what it lacks by this, and an equal item keeps what it has.
@@ -62,6 +63,7 @@ class Parties:
         found["users"] |= {search_key(u["email"]): id for id, u in users.items()}
         found["country"] = tx.directory.tenant().get("country", "")
         found["names"] = await self._linked_names(tx)
+        found["match_by"] = list(imported.options.match_by) or _MATCH_BY
         return found
 
     async def _linked_names(self, tx: Tx) -> dict[str, dict[str, str]]:
@@ -77,10 +79,13 @@ class Parties:
 
     def parts(self, terms: Terms, values: Sequence[tuple[int, str, str]]) -> list[Part]:
         wrong: list[str] = []
-        own = [(c, t, v) for c, t, v in values if not t.startswith(_OF_COMPANY)]
-        of_company = [
-            (c, t.removeprefix(_OF_COMPANY), v) for c, t, v in values if t.startswith(_OF_COMPANY)
-        ]
+        own: list[tuple[int, str, str]] = []
+        of_company: list[tuple[int, str, str]] = []
+        for column, target, cell in values:
+            if target.startswith(_OF_COMPANY):
+                of_company.append((column, target.removeprefix(_OF_COMPANY), cell))
+            else:
+                own.append((column, target, cell))
         parts = []
         if of_company:
             company = self._filled(terms, Company(), of_company, wrong)
@@ -282,10 +287,9 @@ ADAPTERS = {"contacts": Contacts(), "companies": Companies()}
 def _own_keys(terms: Terms, message: Any) -> list[str]:
     """Ids of other systems always: one of them names one record (I2). Then what the options name, in their order."""
     keys = [f"ext:{e.system}/{e.id}" for e in message.external_ids]
-    chosen = list(terms.imported.options.match_by) or [_BY.MATCH_BY_PHONE, _BY.MATCH_BY_EMAIL]
     if isinstance(message, Company):
         keys += [f"tax:{t.country}/{t.kind}/{t.number}" for t in message.tax_numbers]
-    for kind in chosen:
+    for kind in terms.facts["match_by"]:
         if kind == _BY.MATCH_BY_PHONE:
             keys += [f"phone:{phone.number}" for phone in message.phones]
         elif kind == _BY.MATCH_BY_EMAIL:

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from chassis.hours import path_up
-from chassis.rights import Rights
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.tasks.v1 import deadline_events_pb2 as events
 from crm.tasks.v1 import events_pb2, ladder_pb2, task_pb2
-from services.tasks import store
+from services.tasks import people, store
 from services.tasks.rules import deadlines as rules
 from services.tasks.rules import ending, ladders, promises
 
@@ -213,7 +212,7 @@ def _let_read(tx: Tx, task: Task, user_ids: list[str]) -> None:
         id
         for id in user_ids
         if id not in (task.owner_id, *task.follower_ids)
-        and not Rights.of_user(tx.directory, id).reaches("task", "read", *scope)
+        and not people.rights_of(tx, id).reaches("task", "read", *scope)
     ]
     if shut_out:
         task.follower_ids.extend(shut_out)

@@ -1,6 +1,7 @@
 """What tasks asks the directory about people."""
 
 from chassis.call import Actor
+from chassis.rights import Rights
 from chassis.tx import Tx
 from services.tasks import errors
 
@@ -8,6 +9,12 @@ from services.tasks import errors
 def user_of(actor: Actor) -> str:
     """The user who acts, himself or through a token; empty for the system."""
     return actor.user_id or (actor.id if actor.kind == "user" else "")
+
+
+def rights_of(tx: Tx, user_id: str) -> Rights:
+    """The present rights of a user of the tenant, with those over the records of the people he stands in for."""
+    assert tx.tenant is not None
+    return tx.runtime.authentication.rights_of_user(tx.tenant, user_id)
 
 
 def is_active(tx: Tx, user_id: str) -> bool:

@@ -14,11 +14,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import board, card, days, document, events, life, machine, pages, rates
+from tests.bench import (
+    board,
+    card,
+    days,
+    document,
+    events,
+    imports,
+    life,
+    machine,
+    pages,
+    rates,
+    search,
+)
 from tests.bench.data import Kept
 from tests.bench.report import Result, table, write_json
 
-OFFERED = ("B1", "B2", "B3", "B5", "B6", "B7", "B8", "B9", "B11", "B12", "B13", "B14")
+OFFERED = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "B13", "B14")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class Scale:
     rounds: int = 5
     seconds: float = 5.0
     page_rounds: int = 100
+    searches: int = 400
     event_seconds: float = 20.0
     backlog: int = 100_000
     idle_s: float = 15.0
@@ -39,12 +52,13 @@ class Scale:
     day_rounds: int = 10
     deals: int = 200_000
     board_rounds: int = 100
+    import_rows: int = 200_000
     demo: bool = True
 
 
 SHORT = Scale(
-    contacts=4_000, few=4_000, many=4_000, rounds=1, seconds=1.0, page_rounds=3, event_seconds=2.0, backlog=2_000, idle_s=1.0,
-    readers=300, tasks=20_000, day_rounds=1, deals=4_000, board_rounds=5, demo=False,
+    contacts=4_000, few=4_000, many=4_000, rounds=1, seconds=1.0, page_rounds=3, searches=20, event_seconds=2.0, backlog=2_000, idle_s=1.0,
+    readers=300, tasks=20_000, day_rounds=1, deals=4_000, board_rounds=5, import_rows=3_000, demo=False,
 )  # fmt: skip
 
 
@@ -83,12 +97,13 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
     if wanted & {"B11", "B12"}:
         _say("start, start again, idle memory")
         yield from life.starts(folder / "starts" / "data", wanted, scale.idle_s, demo=scale.demo)
-    if wanted & {"B1", "B2", "B3", "B6", "B7", "B8", "B9", "B13", "B14"}:
+    if wanted & {"B1", "B2", "B3", "B6", "B7", "B8", "B9", "B10", "B13", "B14"}:
         yield from _on_a_copy(wanted, scale, folder / "main" / "data")
-    if "B5" in wanted:
-        _say(f"pages of {scale.many:,} and {scale.few:,} contacts")
+    if wanted & {"B4", "B5"}:
+        _say(f"searches and pages of {scale.many:,} contacts")
         # The short bench has one size only, which is then compared to itself.
-        kept = [Kept(count) for count in sorted({scale.many, scale.few}, reverse=True)]
+        sizes = {scale.many, scale.few} if "B5" in wanted else {scale.many}
+        kept = [Kept(count) for count in sorted(sizes, reverse=True)]
         for one in kept:
             one.make()
         with ExitStack() as stack:
@@ -96,7 +111,10 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
                 (stack.enter_context(one.installation().running()), one.company(), one.count)
                 for one in kept
             ]
-            yield from pages.measure(sides, scale.page_rounds)
+            if "B4" in wanted:
+                yield from search.measure(*sides[0], scale.searches)
+            if "B5" in wanted:
+                yield from pages.measure(sides, scale.page_rounds)
 
 
 def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
@@ -119,6 +137,9 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
         if "B9" in wanted:
             _say("a backlog of events")
             yield from events.backlog(installation, company, scale.backlog)
+        if "B10" in wanted:
+            _say(f"an import of {scale.import_rows:,} lines")
+            yield from imports.measure(installation, company, scale.import_rows)
         if "B14" in wanted:
             _say(f"days among {scale.tasks:,} tasks")
             yield from days.measure(installation, company, scale.tasks, scale.day_rounds)

@@ -1,13 +1,11 @@
 """B7: the board of 200,000 open deals over HTTP, with the names of the customers and colleagues whom it names."""
 
 import asyncio
-import http.client
-import json
-import time
 from types import SimpleNamespace
 
 import asyncpg
 
+from tests.bench import asking
 from tests.bench.company import Company
 from tests.bench.installation import Installation
 from tests.bench.report import Result, at_most, told
@@ -27,8 +25,11 @@ def measure(installation: Installation, company: Company, deals: int, rounds: in
     found = []
     for order, path in (("", ""), (" by amount", "?orderBy=amount%20desc")):
         path = f"/v1/pipelines/{pipeline['id']}/board{path}"
-        times = _times(installation, admin.token, path, rounds, deals)
-        p50, p95 = (times[len(times) * share // 100] for share in (50, 95))
+        times = asking.times(
+            installation, admin.token, [path], rounds, warm=4 * len(installation.app_pids),
+            right=lambda board: sum(c.get("count", 0) for c in board["columns"]) >= deals,
+        )  # fmt: skip
+        p50, p95 = (asking.percentile(times, share) for share in (50, 95))
         what = f"board{order} of {deals:,} open deals"
         found.append(at_most("B7", f"{what}, p95", p95, "ms", _BUDGET_MS))
         found.append(told("B7", f"{what}, p50", p50, "ms"))
@@ -45,26 +46,3 @@ async def _fill(
         await crowd.fill(raw, tenant_id, deals, shaped, owners, contacts)  # type: ignore[arg-type]
     finally:
         await raw.close()
-
-
-def _times(
-    installation: Installation, token: str, path: str, rounds: int, deals: int
-) -> list[float]:
-    """Milliseconds from the request to the last byte of the answer, in order; statements are prepared before."""
-    connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
-    times, warm = [], 4 * len(installation.app_pids)
-    try:
-        for _ in range(rounds + warm):
-            began = time.perf_counter()
-            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-            answer = connection.getresponse()
-            body = answer.read()
-            times.append((time.perf_counter() - began) * 1e3)
-            if answer.status != 200:
-                raise RuntimeError(f"{path}: {answer.status} {body[:300]!r}")
-        count = sum(column.get("count", 0) for column in json.loads(body)["columns"])
-        if count < deals:
-            raise RuntimeError(f"{path}: {count} deals instead of {deals}")
-    finally:
-        connection.close()
-    return sorted(times[warm:])

@@ -7,7 +7,8 @@ import asyncio
 import hashlib
 import os
 import random
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,13 +17,14 @@ import asyncpg
 
 import chassis  # noqa: F401 - puts gen/ on the path
 from chassis import codec, keys
+from chassis.kit.resource import Resource
 from chassis.times import to_timestamp
-from crm.contacts.v1 import contact_pb2, party_pb2
+from crm.contacts.v1 import company_pb2, contact_pb2, party_pb2
 from deploy.local.settings import CHECKOUT
 from services.contacts import store as contacts_store
 from tests.bench.company import Company
 
-_MADE = 1
+_MADE = 2
 """Raised when this module makes other contacts."""
 _CHUNK = 10_000
 _TEAM_SHARE = 0.6
@@ -42,6 +44,9 @@ _ENDINGS = [
     "wski", "wicz", "ska", "toso", "jaya", "hayu", "awan", "suma", "ayat", "tari", "dullah", "mail", "man",
     "san", "nor", "th", "lor", "wn", "son", "ns", "bert", "ker", "ght",
 ]  # fmt: skip
+_TRADES = ["Meble", "Transport", "Bengkel", "Katering", "Plumbing", "Optics", "Kuchnie", "Logistik"]
+_STAFF = 5
+"""Every fifth contact works for a company, and ten for each."""
 _CITIES = [
     ("Warszawa", "PL"),
     ("Łódź", "PL"),
@@ -78,45 +83,69 @@ def contact(number: int, of: int, company: Company) -> contact_pb2.Contact:
     return made
 
 
-def _records(numbers: Sequence[int], of: int, company: Company) -> Iterator[tuple[Any, ...]]:
-    resource = contacts_store.contacts
+def employers(of: int) -> int:
+    """How many companies so many contacts work for."""
+    return max(1, of // _STAFF // 10)
+
+
+def employer(number: int, company: Company) -> company_pb2.Company:
+    """The company of this number; the same every time."""
+    chance = random.Random(number)
+    name_ = f"{name(chance)[1]} {chance.choice(_TRADES)}"
+    made = company_pb2.Company(
+        id=_employer_id(number, company), etag="1", name=name_, owner_id=chance.choice(company.team)
+    )
+    made.create_time.CopyFrom(to_timestamp(_FIRST))
+    made.update_time.CopyFrom(to_timestamp(_FIRST))
+    return made  # fmt: skip
+
+
+def _employer_id(number: int, company: Company) -> str:
+    return str(uuid.uuid5(uuid.UUID(company.tenant_id), str(number)))
+
+
+def _staff(numbers: Sequence[int], of: int, company: Company) -> Iterator[contact_pb2.Contact]:
     for number in numbers:
         made = contact(number, of, company)
-        values = resource.column_values(made)
+        if number % _STAFF == 0:
+            made.company_id = _employer_id(number // _STAFF % employers(of), company)
+        yield made
+
+
+def _records(
+    resource: Resource[Any], made: Iterable[Any], company: Company
+) -> Iterator[tuple[Any, ...]]:
+    for one in made:
+        values = resource.column_values(one)
         values["custom"] = "{}"
         yield (
-            company.tenant_id, made.id, 1, made.create_time.ToDatetime(UTC), made.update_time.ToDatetime(UTC), None,
-            made.SerializeToString(), codec.to_json(made).decode(), *(values[column] for column in resource.extra),
+            company.tenant_id, one.id, 1, one.create_time.ToDatetime(UTC), one.update_time.ToDatetime(UTC), None,
+            one.SerializeToString(), codec.to_json(one).decode(), *(values[column] for column in resource.extra),
         )  # fmt: skip
 
 
-def _copy(url: str, numbers: Sequence[int], of: int, company: Company) -> None:
-    async def work() -> None:
-        connection = await asyncpg.connect(url)
-        columns = [
-            "tenant_id",
-            "id",
-            "version",
-            "create_time",
-            "update_time",
-            "delete_time",
-            "doc",
-            "json",
-        ]
-        try:
-            await connection.copy_records_to_table(
-                "contacts",
-                records=_records(numbers, of, company),
-                columns=[*columns, *contacts_store.contacts.extra],
-            )
-        finally:
-            await connection.close()
+async def _copy(url: str, resource: Resource[Any], made: Iterable[Any], company: Company) -> None:
+    connection = await asyncpg.connect(url)
+    columns = ["tenant_id", "id", "version", "create_time", "update_time", "delete_time", "doc"]
+    try:
+        await connection.copy_records_to_table(
+            resource.name,
+            records=_records(resource, made, company),
+            columns=[*columns, "json", *resource.extra],
+        )
+    finally:
+        await connection.close()
 
-    asyncio.run(work())
+
+def _copy_staff(url: str, numbers: Sequence[int], of: int, company: Company) -> None:
+    asyncio.run(_copy(url, contacts_store.contacts, _staff(numbers, of, company), company))
 
 
 async def load(url: str, company: Company, count: int) -> None:
-    """Puts `count` contacts into the database at `url` (its administrator's), then vacuums and analyses the table."""
+    """Puts `count` contacts and their companies into the database at `url` (its administrator's), then vacuums and analyses."""
+    firms = (employer(number, company) for number in range(employers(count)))
+    # First, because a trigger writes the company's name into its people's search line.
+    await _copy(url, contacts_store.companies, firms, company)
     connection = await asyncpg.connect(url)
     try:
         # Building an index over all rows costs a fraction of keeping it while they come; the primary key stays.
@@ -129,12 +158,15 @@ async def load(url: str, company: Company, count: int) -> None:
             chunks = [range(at, min(at + _CHUNK, count)) for at in range(0, count, _CHUNK)]
             loop = asyncio.get_running_loop()
             await asyncio.gather(
-                *(loop.run_in_executor(pool, _copy, url, chunk, count, company) for chunk in chunks)
+                *(
+                    loop.run_in_executor(pool, _copy_staff, url, chunk, count, company)
+                    for chunk in chunks
+                )
             )
         await connection.execute("SET maintenance_work_mem = '512MB'")
         for index in indexes:
             await connection.execute(index["indexdef"])
-        await connection.execute("VACUUM (ANALYZE) contacts")
+        await connection.execute("VACUUM (ANALYZE) contacts, companies")
         await connection.execute("CHECKPOINT")
     finally:
         await connection.close()

@@ -4,13 +4,11 @@ Asked for one after the other over HTTP, for each of the team in turn: what some
 """
 
 import asyncio
-import http.client
-import json
-import time
 from collections.abc import Sequence
 
 import asyncpg
 
+from tests.bench import asking
 from tests.bench.company import Company
 from tests.bench.installation import Installation
 from tests.bench.report import Result, at_most, told
@@ -29,8 +27,10 @@ def measure(installation: Installation, company: Company, tasks: int, rounds: in
     days = [f"/v1/days/{user}" for user in company.team]
     found = []
     for what, paths in (("day plan", days), ("department day", [f"/v1/departmentDays/{team}"])):
-        times = _times(installation, admin.token, paths, rounds * len(company.team))
-        p50, p95 = (times[len(times) * share // 100] for share in (50, 95))
+        times = asking.times(
+            installation, admin.token, paths, rounds * len(company.team), warm=2 * len(paths)
+        )
+        p50, p95 = (asking.percentile(times, share) for share in (50, 95))
         found.append(at_most("B14", f"{what} among {tasks:,} tasks, p95", p95, "ms", _BUDGET_MS))
         found.append(told("B14", f"{what} among {tasks:,} tasks, p50", p50, "ms"))
     return found
@@ -44,23 +44,3 @@ async def _fill(
         await crowd.fill(connection, tenant_id, tasks, owners)
     finally:
         await connection.close()
-
-
-def _times(installation: Installation, token: str, paths: Sequence[str], count: int) -> list[float]:
-    """Milliseconds from the request to the last byte of the answer, in order; statements are prepared before."""
-    connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=30)
-    times = []
-    try:
-        for number in range(count + 2 * len(paths)):
-            began = time.perf_counter()
-            connection.request(
-                "GET", paths[number % len(paths)], headers={"Authorization": f"Bearer {token}"}
-            )
-            answer = connection.getresponse()
-            body = answer.read()
-            times.append((time.perf_counter() - began) * 1e3)
-            if answer.status != 200 or not json.loads(body):
-                raise RuntimeError(f"{paths[number % len(paths)]}: {answer.status} {body[:300]!r}")
-    finally:
-        connection.close()
-    return sorted(times[2 * len(paths) :])

@@ -1,127 +1,165 @@
-"""B10: an import of many rows, CSV and XLSX, with normalising, duplicate check, history and events.
+"""B10: an import of many rows, CSV and XLSX, with normalising, duplicate check, history and events, over HTTP.
 
-`python -m tests.bench.imports [rows] [csv|xlsx]` prints one line of JSON: rows per second of plan and run, of both together,
-this process's CPU time for a row (relay and consumers included), and how much the process's memory grew from the first tenth to the end.
+A file of a tenth of the lines comes first, so that what the big one needs more of memory can be told; each brings other people.
+The budget's "import" is the run; plan and run together are told beside it. CPU is that of everything that runs (relay included).
 """
 
-import asyncio
 import csv
 import io
 import json
-import os
 import random
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from chassis.kit.imports.workbook_writer import WorkbookWriter
-from chassis.testing.installation import Installation, Tenant, installation
-from chassis.waits import first_of
-from crm.common.v1 import imports_pb2
-from crm.contacts.v1 import imports_service_pb2 as pb
-from crm.contacts.v1 import operation_pb2
-from crm.contacts.v1.contacts_service_pb2_grpc import ContactsServiceStub
-from crm.contacts.v1.imports_service_pb2_grpc import ImportsServiceStub
-from tests.bench import contacts
+from deploy.local.demo.client import Client
+from tests.bench import contacts, machine
+from tests.bench.company import Company
+from tests.bench.installation import Installation, until
+from tests.bench.report import Result, at_least, at_most, told
 
 HEADERS = ["Imię", "Nazwisko", "Telefon", "E-mail", "Miasto", "Stanowisko", "Firma"]
-ROWS = 200_000
+_LEAST_ROWS_S = 5_000
+_FLAT = 1.1
+"""How much more memory ten times the lines may take: what else happens meanwhile differs by so much."""
+_LONGEST_S = 1_800.0
+_TOKEN_S = 600.0  # an access token lives fifteen minutes
 
 
-def people(count: int) -> Iterator[list[str]]:
+def people(first: int, count: int) -> Iterator[list[str]]:
     """Headers and lines; every fiftieth line has a company of a thousand."""
     yield HEADERS
-    for number in range(count):
+    for number in range(first, first + count):
         chance = random.Random(number)
         given, family = contacts.name(chance)
-        phone = f"{500_000_000 + number * 7 % 400_000_000}"
+        phone = f"{500_000_000 + number * 7 % 100_000_000}"
         phone = phone if number % 2 else f"+48 {phone[:3]} {phone[3:6]} {phone[6:]}"
         company = f"Firma {number % 1000}" if number % 50 == 0 else ""
         yield [given, family, phone, f"b{number}@customers.example", "Łódź", "Kupiec", company]
 
 
-def write(path: Path, count: int, kind: str) -> None:
-    """The file of the bench."""
-    with path.open("wb") as file:
-        if kind == "xlsx":
-            writer = WorkbookWriter(file)
-            writer.write(people(count))
-            writer.close()
-            return
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        csv.writer(text).writerows(people(count))
-        text.flush()
+def csv_file(rows: Iterator[list[str]]) -> bytes:
+    """A file as Excel in Poland writes it."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows(rows)
+    return text.getvalue().encode()
 
 
-def resident_mb() -> int:
-    """What this process holds in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+def xlsx_file(rows: Iterator[list[str]]) -> bytes:
+    """A workbook with one sheet."""
+    file = io.BytesIO()
+    writer = WorkbookWriter(file)
+    writer.write(rows)
+    writer.close()
+    return file.getvalue()
 
 
-class Bench:
-    """One import in a fresh tenant."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a plan or a run took."""
 
-    def __init__(self, crm: Installation, tenant: Tenant) -> None:
-        self.crm, self.tenant = crm, tenant
-        self.stub: Any = tenant.admin.stub(ImportsServiceStub)
-        self.contacts: Any = tenant.admin.stub(ContactsServiceStub)
-        self.memory: list[int] = []
-
-    async def upload(self, path: Path) -> str:
-        async def chunks() -> AsyncIterator[bytes]:
-            with path.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    yield chunk
-
-        blobs = self.crm.process.runtimes["contacts"].blobs
-        blob = await blobs.put(
-            self.tenant.id, chunks(), type="text/csv", name=path.name, owner_id=self.tenant.admin.id,
-            max_bytes=1 << 32,
-        )  # fmt: skip
-        return str(blob.id)
-
-    async def ended(self, name: str) -> None:
-        """Waits for an operation and watches memory meanwhile."""
-        request = operation_pb2.GetOperationRequest(id=name.rpartition("/")[2])
-        while not (operation := await self.contacts.GetOperation(request)).done:
-            self.memory.append(resident_mb())
-            await first_of(asyncio.Event(), timeout_s=0.2)
-        assert not operation.HasField("error"), operation.error
-
-    async def measure(self, path: Path, rows: int) -> dict[str, Any]:
-        made = imports_pb2.Import(resource="contacts", file_id=await self.upload(path))
-        imported = await self.stub.CreateImport(pb.CreateImportRequest(**{"import": made}))
-        await self.ended(imported.operation)
-        self.memory.clear()
-        began, cpu = time.perf_counter(), time.process_time()
-        await self.ended((await self.stub.PlanImport(pb.PlanImportRequest(id=imported.id))).name)
-        planned = time.perf_counter()
-        await self.ended((await self.stub.RunImport(pb.RunImportRequest(id=imported.id))).name)
-        ended = time.perf_counter()
-        done = await self.stub.GetImport(pb.GetImportRequest(id=imported.id))
-        assert done.outcome == done.plan
-        assert done.outcome.created == rows, done.outcome
-        early = self.memory[: max(1, len(self.memory) // 10)]
-        return {
-            "rows": rows, "kind": path.suffix, "plan_rows_s": round(rows / (planned - began)),
-            "run_rows_s": round(rows / (ended - planned)), "both_rows_s": round(rows / (ended - began)),
-            "cpu_us_per_row": round((time.process_time() - cpu) / rows * 1e6),
-            "memory_grew_mb": max(self.memory) - max(early), "memory_mb": max(self.memory),
-        }  # fmt: skip
+    rows_s: float
+    application_us: float
+    postgres_us: float
 
 
-async def main(rows: int, kind: str) -> None:
-    """As the module says."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"people.{kind}"
-        write(path, rows, kind)
-        async with installation(["contacts"]) as crm:
-            print(json.dumps(await Bench(crm, await crm.tenant()).measure(path, rows)))
+def measure(installation: Installation, company: Company, rows: int) -> list[Result]:
+    """B10 on the running installation, which gets the people of three files."""
+    few = rows // 10
+    importing = _Importing(installation, company)
+    from_csv = importing.file("people.csv", csv_file(people(0, few)), few)
+    from_xlsx = importing.file("people.xlsx", xlsx_file(people(few, few)), few)
+    plan, run, peak = importing.file("people.csv", csv_file(people(2 * few, rows)), rows)
+    together = 1 / (1 / plan.rows_s + 1 / run.rows_s)
+    memory = peak / from_csv[2]
+    return [
+        at_least("B10", f"import of {rows:,} lines: the run", run.rows_s, "1/s", _LEAST_ROWS_S),
+        at_most("B10", f"most memory with {rows:,} lines / with {few:,}", memory, "", _FLAT),
+        told("B10", f"import of {rows:,} lines: its plan", plan.rows_s, "1/s"),
+        told("B10", f"import of {rows:,} lines: plan and run together", together, "1/s"),
+        *_cpu("plan", plan),
+        *_cpu("run", run),
+        told("B10", f"plan of {few:,} lines of CSV", from_csv[0].rows_s, "1/s"),
+        told("B10", f"plan of {few:,} lines of XLSX", from_xlsx[0].rows_s, "1/s"),
+        told("B10", f"run of {few:,} lines", from_csv[1].rows_s, "1/s"),
+        told("B10", f"most memory of the application with {rows:,} lines, RSS", peak, "MiB"),
+    ]
 
 
-if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS, (sys.argv[2:] or ["csv"])[0]))
+def _cpu(what: str, step: Step) -> list[Result]:
+    return [
+        told("B10", f"CPU of the {what} per line, application", step.application_us, "us"),
+        told("B10", f"CPU of the {what} per line, PostgreSQL", step.postgres_us, "us"),
+    ]
+
+
+class _Importing:
+    """Imports over HTTP, one after the other."""
+
+    def __init__(self, installation: Installation, company: Company) -> None:
+        self._installation, self._company = installation, company
+        self._signed_in = float("-inf")
+        self._known: Client
+
+    def file(self, name: str, content: bytes, rows: int) -> tuple[Step, Step, float]:
+        """Plans and runs an import of these new people: (plan, run, most RSS of the application in MiB)."""
+        self._published()
+        for pid in self._installation.app_pids:
+            machine.forget_peak(pid)
+        imported = self._client.post("/v1/imports", {"resource": "contacts", "fileId": self._upload(name, content)})  # fmt: skip
+        self._ended(imported["operation"])
+        steps = [self._step(imported["id"], verb, rows) for verb in ("plan", "run")]
+        done = self._client.get(f"/v1/imports/{imported['id']}")
+        if done["outcome"] != done["plan"] or int(done["outcome"].get("created", 0)) != rows:
+            raise RuntimeError(f"not all of {rows} lines were created: {json.dumps(done)[:1000]}")
+        return steps[0], steps[1], sum(map(machine.peak_mib, self._installation.app_pids))
+
+    @property
+    def _client(self) -> Client:
+        if time.monotonic() - self._signed_in > _TOKEN_S:
+            self._known = self._company.sign_in(self._installation)
+            self._signed_in = time.monotonic()
+        return self._known
+
+    def _upload(self, name: str, content: bytes) -> str:
+        headers = {"Authorization": f"Bearer {self._client.token}", "Content-Type": "text/csv"}
+        address = f"{self._installation.url}/v1/files?name={name}"
+        request = urllib.request.Request(address, data=content, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return str(json.load(answer)["id"])
+
+    def _step(self, id: str, verb: str, rows: int) -> Step:
+        postmaster = self._installation.pids()["postgres"]
+        apps = self._installation.app_pids
+        began, before = time.perf_counter(), (machine.cpu_s(apps), machine.cpu_s([], postmaster))
+        self._ended(self._client.post(f"/v1/imports/{id}:{verb}", {})["name"])
+        seconds = time.perf_counter() - began
+        after = machine.cpu_s(apps), machine.cpu_s([], postmaster)
+        used = [(b - a) / rows * 1e6 for a, b in zip(before, after, strict=True)]
+        return Step(rows / seconds, *used)
+
+    def _ended(self, name: str) -> None:
+        """Waits for the end of an operation."""
+
+        def ended() -> Any:
+            found = self._client.get(f"/v1/{name}")
+            return found if found.get("done") else None
+
+        found = until(ended, name, _LONGEST_S, every_s=0.2)
+        if "error" in found:
+            raise RuntimeError(f"{name}: {found['error']}")
+
+    def _published(self) -> None:
+        """Waits until the application has nothing to do: what came before is no part of the next measurement."""
+        apps = self._installation.app_pids
+
+        def idle() -> bool:
+            before = machine.cpu_s(apps)
+            end = time.monotonic() + 1.0
+            until(lambda: time.monotonic() > end, "a second", every_s=0.1)
+            return machine.cpu_s(apps) - before < 0.1
+
+        until(idle, "the application being idle", _LONGEST_S)

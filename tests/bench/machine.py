@@ -44,6 +44,17 @@ def memory_mib(pid: int) -> tuple[float, float]:
     return int(found.get("Pss", 0)) / 1024, int(found.get("Rss", 0)) / 1024
 
 
+def peak_mib(pid: int) -> float:
+    """The most RSS that a process has had since `forget_peak`."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+
+
+def forget_peak(pid: int) -> None:
+    """Lets `peak_mib` begin anew (proc(5), clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def server_of(connection: socket.socket, pids: Iterable[int]) -> int:
     """Which of the processes holds the other end of a loopback connection; 0 if none does (yet)."""
     ours, theirs = connection.getsockname()[1], connection.getpeername()[1]

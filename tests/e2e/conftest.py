@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.large)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def crm() -> AsyncIterator[Crm]:
     """identity, contacts and the gateway with HTTP on a free port."""
     with pytest.MonkeyPatch.context() as environment:

@@ -30,7 +30,7 @@ WARSAW = ZoneInfo("Europe/Warsaw")
 @asynccontextmanager
 async def market() -> AsyncIterator[Crm]:
     """An installation of its own where companies may sign up."""
-    async with bare_servers(SERVICES) as own:
+    async with bare_servers() as own:
         urls: dict[str, Any] = {
             "postgres_url": own.settings.postgres_url,
             "nats_url": own.settings.nats_url,

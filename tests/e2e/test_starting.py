@@ -62,7 +62,7 @@ class Started:
 @pytest.fixture(scope="module")
 async def servers() -> AsyncIterator[BareServers]:
     """Servers that ask for passwords, and do not run unless a test starts them."""
-    async with bare_servers(["identity"]) as made:
+    async with bare_servers() as made:
         passwords = "host all all 127.0.0.1/32 scram-sha-256\n"
         (made.postgres.data / "pg_hba.conf").write_text(passwords)
         yield made

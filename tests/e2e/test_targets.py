@@ -31,7 +31,7 @@ TOPOLOGIES = {
 
 @pytest.fixture(scope="module")
 async def servers() -> AsyncIterator[BareServers]:
-    async with bare_servers(names()[:-1]) as made:  # the gateway owns no database
+    async with bare_servers() as made:
         made.environment |= {"CRM_SETUP_TOKEN": SETUP_TOKEN, "CRM_SIGNUP": "1"}
         with made.postgres, made.nats:
             yield made

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
 T = TypeVar("T")
-BATCH = 500
+BATCH = 1000
 _LONGEST_CELL = 4_001
 """Characters of one cell that are kept: one more than any field takes, so that longer ones are refused, not cut."""
 _LONGEST_REASON = 2_000

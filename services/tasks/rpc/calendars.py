@@ -8,7 +8,6 @@ from chassis import keys
 from chassis.errors import NotFound
 from chassis.handlers import Servicer, reads, writes
 from chassis.kit import showing
-from chassis.rights import Rights
 from chassis.runtime import Runtime
 from chassis.times import to_timestamp
 from chassis.tx import Tx
@@ -73,7 +72,7 @@ class Calendars(Servicer):
         user = tx.directory.user(user_id) if user_id else None
         if user is None or user.get("state") != "active":
             raise _absent()
-        tx.rights = Rights.of_user(tx.directory, user_id)  # it holds what its person may read
+        tx.rights = people.rights_of(tx, user_id)  # it holds what its person may read
         meetings, tasks = await _meetings(tx, user_id), await _tasks(tx, user_id)
         whose = calendars.Whose(
             str(user.get("name") or ""),

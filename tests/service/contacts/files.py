@@ -28,6 +28,8 @@ class Clerk:
 
     world: World
     person: Person
+    patience_s: float = 60
+    """How long an operation may take."""
 
     @property
     def stub(self) -> Any:
@@ -130,7 +132,7 @@ class Clerk:
             operation = await stub.GetOperation(request)
             return operation if operation.done else None
 
-        ended: operations_pb2.Operation = await until(done, timeout_s=60)
+        ended: operations_pb2.Operation = await until(done, timeout_s=self.patience_s)
         return ended
 
     async def done(self, started: Any) -> operations_pb2.Operation:

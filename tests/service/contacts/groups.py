@@ -89,7 +89,7 @@ class Groups:
 
     async def moves(self, count: int) -> list[dict[str, Any]]:
         """All Entered and Left events of the tenant in their order, once there are as many; the short name is `type`."""
-        await self.world._outbox_position()
+        await self.world.published()
         found: list[dict[str, Any]] = []
         stream = self.world.running.process.nats.js
         subject = f"crm.{self.world.tenant.id}.contacts.*"

@@ -116,7 +116,7 @@ async def test_hidden_facts_are_in_no_file(world: World) -> None:
 
 async def told(world: World) -> list[dict[str, Any]]:
     """The bodies of this tenant's RecordsExported, once nothing waits to be told."""
-    await world._outbox_position()
+    await world.published()
     return await Groups(world).stored("RecordsExported")
 
 

@@ -1,17 +1,14 @@
 """What the tests of contacts share: a tenant with its stubs, forms and counts."""
 
-import asyncio
-from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from google.protobuf.struct_pb2 import Value
 
-from chassis import errors
-from chassis.testing.installation import Installation, Person, Tenant
-from chassis.waits import first_of
+from chassis.testing.installation import Person
 from crm.contacts.v1 import contact_pb2, form_pb2, intake_pb2, request_pb2
 from crm.contacts.v1.contacts_service_pb2_grpc import ContactsServiceStub
+from tests.service.worlds import BaseWorld
+from tests.service.worlds import Refused as Refused
 
 FormField, Assignment = form_pb2.FormField, form_pb2.Assignment
 QUESTIONS = [
@@ -22,12 +19,11 @@ QUESTIONS = [
 ]
 
 
-@dataclass
-class World:
+class World(BaseWorld):
     """A tenant of one test."""
 
-    running: Installation
-    tenant: Tenant
+    service = "contacts"
+    tables = ("contacts_history", "companies_history", "requests_history", "forms_history")
 
     @property
     def admin(self) -> Any:
@@ -76,50 +72,3 @@ class World:
             return await self.admin.GetContact(contact_pb2.GetContactRequest(id=id))
         contact = contact_pb2.Contact(**values)
         return await self.admin.CreateContact(contact_pb2.CreateContactRequest(contact=contact))
-
-    async def count(self, table: str) -> int:
-        rows = await self.running.rows(
-            "contacts", f"SELECT count(*) AS n FROM {table} WHERE tenant_id = $1", self.tenant.id
-        )
-        return int(rows[0]["n"])
-
-    async def state(self) -> dict[str, int]:
-        """How much there is of everything that a refusal must leave unchanged."""
-        found = {
-            table: await self.count(f"{table}_history")
-            for table in ("contacts", "companies", "requests", "forms")
-        }
-        return found | {"outbox_sequence": await self._outbox_position()}
-
-    async def _outbox_position(self) -> int:
-        """How many events were published, once nothing waits to be: a row is for a moment in both places."""
-        async with asyncio.timeout(20):
-            while await self.count("outbox"):
-                await first_of(asyncio.Event(), timeout_s=0.02)
-        stream = await self.running.process.nats.js.stream_info(
-            "CONTACTS", subjects_filter=f"crm.{self.tenant.id}.>"
-        )
-        return sum((stream.state.subjects or {}).values())
-
-
-class Refused:
-    """`async with refused(world, errors.NotFound, "REASON")`: asserts class, reason and that nothing changed."""
-
-    def __init__(
-        self, world: World, kind: type[errors.CrmError], reason: str, *fields: str
-    ) -> None:
-        self.world, self.kind, self.reason, self.fields = world, kind, reason, fields
-
-    async def __aenter__(self) -> None:
-        self.before = await self.world.state()
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if error is None:
-            pytest.fail(f"not refused with {self.reason}")
-        if not isinstance(error, errors.CrmError):
-            return False
-        assert (error.code, error.reason) == (self.kind.code, self.reason), error
-        if self.fields:
-            assert [violation.field for violation in error.violations] == list(self.fields)
-        assert await self.world.state() == self.before
-        return True

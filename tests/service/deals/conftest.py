@@ -8,7 +8,7 @@ from chassis.testing.installation import Installation, Tenant, installation
 from tests.service.deals.world import World
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def running() -> AsyncIterator[Installation]:
     async with installation(["deals"], past=False) as made:
         yield made

@@ -41,7 +41,7 @@ async def running(
         yield Crm(made, f"http://127.0.0.1:{port}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def crm() -> AsyncIterator[Crm]:
     async with running() as made:
         yield made

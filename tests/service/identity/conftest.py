@@ -196,7 +196,7 @@ def migrated() -> None:
     migrate_once(["identity"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def crm(migrated: None) -> AsyncIterator[Installation]:
     """identity alone in one process; companies may sign up."""
     with pytest.MonkeyPatch.context() as environment:

@@ -8,7 +8,7 @@ from chassis.testing.installation import Installation, Tenant, installation
 from tests.service.kit.support import Desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def crm() -> AsyncIterator[Installation]:
     async with installation(["contacts"], past=False) as running:
         yield running

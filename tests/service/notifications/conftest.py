@@ -9,7 +9,7 @@ from chassis.testing.installation import Installation, Tenant, installation
 from tests.service.notifications.world import World
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def running() -> AsyncIterator[Installation]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CRM_PUSH_PRIVATE", "1")  # the tests' push service is on 127.0.0.1

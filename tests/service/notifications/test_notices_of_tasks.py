@@ -28,7 +28,7 @@ BOSS = [
 async def both() -> AsyncIterator[Installation]:
     """On servers of their own: an installation of other tests, whose clock stands still, might fire the timers of tasks."""
     names = ["tasks", "notifications"]
-    async with bare_servers(names) as own:
+    async with bare_servers() as own:
         with own.postgres, own.nats:
             urls = {"postgres_url": own.settings.postgres_url, "nats_url": own.settings.nats_url}
             async with installation(names, test_clock=True, **urls) as made:

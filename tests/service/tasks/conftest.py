@@ -8,7 +8,7 @@ from chassis.testing.installation import Installation, Tenant, installation
 from tests.service.tasks.world import World
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def running() -> AsyncIterator[Installation]:
     async with installation(["tasks"], past=False) as made:
         yield made

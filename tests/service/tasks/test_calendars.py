@@ -113,6 +113,20 @@ async def test_a_feed_shows_meetings_with_their_exceptions_visits_and_what_is_du
     assert "ATTENDEE" not in read.to_ical().decode()
 
 
+async def test_a_feed_of_who_stands_in_has_what_he_does_himself(world: MeetingWorld) -> None:
+    ana, jan = await world.colleague(), await world.colleague()
+    user = world.running.process.directory.of(world.tenant.id).user(jan.id) or {}
+    absence = {"id": new_key(world.tenant.id), "from": 0, "until": None, "delegate_id": ana.id}
+    await world.tenant.put("user", jan.id, {**user, "absences": [absence]})
+    await world.make(jan, subject="Jan's", due_time=local(soon(4, 12)))
+    hers = await world.make(ana, subject="Ana's", due_time=local(soon(4, 12)))
+
+    read = await feed(world, await renewed(ana))
+
+    assert [str(e["SUMMARY"]) for e in read.walk("VEVENT")] == [hers.subject]
+    assert len((await world.stub(ana).ListTasks(task_pb2.ListTasksRequest())).tasks) == 2
+
+
 async def test_a_calendar_program_sees_the_clock_of_the_meeting_over_the_change(
     world: MeetingWorld,
 ) -> None:

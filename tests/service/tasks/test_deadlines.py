@@ -136,6 +136,23 @@ async def test_who_is_told_may_read_the_task_from_then_on(world: World) -> None:
     assert event["change"]["changedFields"] == ["follower_ids"]
 
 
+async def test_who_stands_in_opens_the_task_as_such_and_follows_nothing(world: World) -> None:
+    deputy, seller = await world.worker(), await world.worker()
+    user = world.running.process.directory.of(world.tenant.id).user(seller.id) or {}
+    absence = {"id": uuid7(), "from": 0, "until": None, "delegate_id": deputy.id}
+    await world.tenant.put("user", seller.id, {**user, "absences": [absence]})
+    await ladder(world, (0, OWNER), (60, OWNER))
+    task = await world.make(owner_id=seller.id, due_time=to_timestamp(now() + SOON))
+
+    run = await told(world, task, 1)
+
+    assert [each.user_id for each in run.steps[0].told] == [deputy.id]
+    kept = await world.task(task.id, deputy)
+    assert list(kept.follower_ids) == [world.tenant.admin.id]  # who made it
+    (event,) = await world.events("Escalated")
+    assert event["change"].get("changedFields", []) == []
+
+
 async def test_a_moved_deadline_tells_anew_also_after_it_was_told(world: World) -> None:
     await ladder(world, (0, OWNER), (60, HEAD))
     task = await world.make(due_time=to_timestamp(now() + SOON), reminders=[Reminder()])

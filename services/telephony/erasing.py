@@ -16,13 +16,14 @@ from chassis import erasure, erasure_part
 from chassis.call import Cause
 from chassis.erasure_files import files_holding, remove_files
 from chassis.kit import bulk
+from chassis.kit.imports import erased as erased_imports
 from chassis.operation_runs import OperationRun
 from chassis.runtime import Runtime
 from chassis.tx import Tx
 from crm.contacts.v1 import privacy_events_pb2 as asked
 from services.telephony import store
 from services.telephony.rules import privacy as rules
-from services.telephony.store import moves, privacy
+from services.telephony.store import imports, moves, privacy
 
 _AT_ONCE = 500  # records in one statement
 _HELD = (
@@ -51,7 +52,8 @@ async def carry_out(run: OperationRun) -> erasure.Counts:
 async def look(tx: Tx, event: asked.ContactErased) -> dict[str, Any]:
     """His calls and recordings, and their sounds."""
     calls, recordings = await _about(tx, event)
-    files = [each.file_id for each in recordings if each.file_id and not each.held]
+    files = {each.sound_id for each in recordings if each.sound_id and not each.held}
+    files |= await erased_imports.files(tx, _ids(event) | {each.id for each in calls})
     records = {"call": [each.id for each in calls], "recording": [each.id for each in recordings]}
     return {"records": records, "files": sorted(files)}
 
@@ -75,6 +77,7 @@ async def take(
         tx, {*ids, *_all(records)}, keep=keep, operations=found["operations"]
     )
     await erasure.added(counts, emptied)
+    counts["import_rows"] = await _forget_imports(tx, {*ids, *_all(records)})
     _, recordings = await _about(tx, event, records["call"])
     held = sum(each.held for each in recordings)
     return {
@@ -140,13 +143,21 @@ async def _sweep(
     counts: erasure.Counts = dict(found["counts"])
     late = found["late"]  # what read him before he was gone may write about him until it ends
     await erasure.until_over(run, late)
+    made = await run.write(lambda tx: erased_imports.files(tx, ids))
+    counts["import_rows"] += await run.write(lambda tx: _forget_imports(tx, ids))
     left = await run.write(lambda tx: erasure.files_of_operations(tx, set(late)))
     named = {id for each in left.values() for id in each}
     counts["files"] = await remove_files(
-        runtime, run.tenant, {*found["files"], *found["left"], *named}
+        runtime, run.tenant, {*found["files"], *found["left"], *named, *made}
     )
     await erasure.added(counts, erasure.sweep(run, ids, operations=late))
     return counts
+
+
+async def _forget_imports(tx: Tx, ids: set[str]) -> int:
+    """What imports remember of him and of his calls; how many lines went."""
+    await imports.release(tx, sorted(ids))
+    return await erased_imports.scrub(tx, imports.imports, ids)
 
 
 async def _files_naming(

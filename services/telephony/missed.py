@@ -100,10 +100,10 @@ def _state(by: Call) -> Call.MissedState:
 
 
 def _close(tx: Tx, spell: Sequence[Call], state: Call.MissedState, by: str, time: datetime) -> None:
-    for at, each in enumerate(spell):
+    for each in spell:
         _made_good(each, state, by, time)
         store.calls.calls.save(tx, each)
-        tx.emit(events.CallUpdated(call=each) if at else events.CallReturned(call=each))
+        tx.emit(events.CallReturned(call=each))
 
 
 def _made_good(call: Call, state: Call.MissedState, by: str, time: datetime) -> None:

@@ -57,6 +57,9 @@ class Ami:
             for waiting in self._answers.values():
                 waiting.cancel()
 
+    async def fetch(self, name: str) -> bytes:
+        raise Impossible("the manager interface gives no sounds")
+
     async def carry_out(self, command: Command) -> None:
         """Dials, hangs up, or lets what is said go unrecorded for a while."""
         if command.order is Order.DIAL:

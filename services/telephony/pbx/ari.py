@@ -62,6 +62,9 @@ class Ari:
             except (WebSocketException, InvalidURI, EOFError) as error:
                 raise Cut(f"the exchange ended the connection ({type(error).__name__})") from error
 
+    async def fetch(self, name: str) -> bytes:
+        return await sound(self._site, name)
+
     async def carry_out(self, command: Command) -> None:
         """Dials, hangs up, or lets what is said go unrecorded for a while."""
         if command.order is Order.DIAL:

@@ -37,7 +37,7 @@ def anonymised_recording(recording: Recording, *, at: datetime) -> Recording:
         bare.ClearField(field)  # type: ignore[arg-type]
     if recording.held:
         return bare
-    for field in ("file_id", "hold_reason", "expire_time"):
+    for field in ("sound_id", "hold_reason", "expire_time"):
         bare.ClearField(field)  # type: ignore[arg-type]
     if recording.state != Recording.STATE_DELETED:
         bare.state = Recording.STATE_DELETED

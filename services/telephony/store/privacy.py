@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.kit import following
+from chassis.kit.imports import erased
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from services.telephony.store.calls import call_keys, call_legs, calls
@@ -29,12 +30,19 @@ from services.telephony.store.schema import metadata
 
 OF_PERSONS = {
     call_keys.name, call_legs.name, commands.name, fetches.name, following.MERGED, following.MOVES, matters.name,
-    numbers.name, parties.name,
+    numbers.name, parties.name, *erased.TABLES,
 }  # fmt: skip
 NOT_PERSONAL = {
     "connection_secrets", "connection_status", "handover_moves", "handover_stages", leases.name, listenings.name, "phone_presences",
 }  # fmt: skip
-OF_NOBODY = {"line", "extension", "telephone_connection", "disposition", "telephony_settings"}
+OF_NOBODY = {
+    "import",
+    "line",
+    "extension",
+    "telephone_connection",
+    "disposition",
+    "telephony_settings",
+}
 """Records that never name a customer."""
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -3,15 +3,12 @@
 import asyncio
 import gc
 import os
-import socket
 import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvloop
 from hypothesis import HealthCheck, settings
 
 # Some tests start programs from a process in which gRPC runs; its fork handlers would write into their output.
@@ -20,31 +17,6 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # A machine that is busy with other things is slow: that says nothing about a test.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
-
-
-class Loop(uvloop.Loop):
-    """The loop on which the program runs, but names are looked up by Python, where a test can answer."""
-
-    async def getaddrinfo(
-        self,
-        host: str,
-        port: int | str,
-        *,
-        family: int = 0,
-        type: int = 0,
-        proto: int = 0,
-        flags: int = 0,
-    ) -> list[Any]:
-        arguments = host, port, family, type, proto, flags
-        return await self.run_in_executor(None, socket.getaddrinfo, *arguments)
-
-
-class Policy(uvloop.EventLoopPolicy):
-    def _loop_factory(self) -> Loop:
-        return Loop()
-
-
-asyncio.set_event_loop_policy(Policy())
 
 
 @pytest.hookimpl(wrapper=True)

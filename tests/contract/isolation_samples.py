@@ -10,7 +10,7 @@ KINDS = {
     "reason": "deal_reason", "from_request": "request", "mover_role": "role",
     "family": "product_family", "quantity_task": "task", "supersedes": "price_list", "advance": "invoice",
     "paid_stage": "stage", "next_stage": "stage", "proof_file": "file",
-    "after_task": "task", "except_meeting": "meeting",
+    "after_task": "task", "except_meeting": "meeting", "promise_task_type": "task_type",
     "connection": "telephone_connection", "inquiry": "request",
 }  # fmt: skip
 """What a reference names, where its field is not called after it."""

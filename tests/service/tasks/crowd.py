@@ -47,12 +47,14 @@ async def fill(raw: asyncpg.Connection, tenant_id: str, size: int, people: Seque
     await raw.execute(
         "INSERT INTO day_parties SELECT tenant_id, 'contact', contact_id, 1, owner_id, '{}', 101 + (row_number() OVER ()) % 30, 1990,"
         " CASE WHEN random() < 0.1 THEN current_date + (random() * 60)::int - 5 END, now() - random() * interval '90 days'"
-        " FROM tasks WHERE tenant_id = $1 AND state = 1",
+        " FROM tasks WHERE tenant_id = $1 AND state = 1 AND contact_id IS NOT NULL AND due_time IS NOT NULL"
+        " ON CONFLICT DO NOTHING",  # of tasks that were there before
         tenant_id,
     )  # fmt: skip
     await raw.execute(
         "INSERT INTO day_agreements SELECT tenant_id, gen_random_uuid(), 1, contact_id, NULL, owner_id, due_time::date, owner_id,"
-        " NULL, '{}' FROM tasks WHERE tenant_id = $1 AND state = 1 AND random() < 0.2",
+        " NULL, '{}' FROM tasks WHERE tenant_id = $1 AND state = 1 AND contact_id IS NOT NULL AND due_time IS NOT NULL"
+        " AND random() < 0.2",
         tenant_id,
     )  # fmt: skip
     await raw.execute("VACUUM ANALYZE tasks, day_parties, day_agreements")

@@ -46,8 +46,8 @@ def _of_year(year: int, country: str, subdivision: str, language: str) -> Mappin
                 country, subdiv=subdivision or None, years=year, language=language or None
             )
         )
-    except NotImplementedError:
-        return {}  # the package's word for "not known"; what a tenant names is checked where it is saved
+    except NotImplementedError:  # the package's word for a country or region that it does not know
+        return {}  # what a tenant names is checked where it is saved
 
 
 @functools.lru_cache(_YEARS_REMEMBERED)

@@ -5,12 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import DateTime
 
 from chassis.kit.filter import Field
 from chassis.times import to_datetime
-
-Moment = DateTime(timezone=True)
 
 
 def choice(column: str, enum: Any, prefix: str, *, sortable: bool = False) -> Field:

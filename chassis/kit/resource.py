@@ -36,7 +36,7 @@ from chassis.kit.filter import Field, Order
 from chassis.kit.filter_syntax import CUSTOM
 from chassis.kit.history import Statements as HistoryStatements
 from chassis.kit.save import record
-from chassis.kit.tables import Moment, history_table
+from chassis.kit.tables import Moment, history_table, view_of
 from chassis.tx import Constraints, Tx
 
 M = TypeVar("M", bound=Message)
@@ -111,9 +111,7 @@ class Resource(Generic[M]):
         )
         self._add_indexes()
         self.history = history_table(table, metadata)
-        self.view = Table(
-            f"{table}_of_tenant", MetaData(), *(Column(c.name, c.type) for c in self.table.columns)
-        )
+        self.view = view_of(self.table)
         self.scope_columns = tuple(name for name in SCOPE_COLUMNS if name in self.extra)
         self.row_columns = (*self.scope_columns, *((shared_column,) if shared_column else ()))
         self.sql: dict[Any, str] = {}

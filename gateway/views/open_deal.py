@@ -71,9 +71,7 @@ class OpenDeal:
                 unheard = [v.field for v in refusal.violations] == ["from_request_id"]
                 if not unheard or clock.time() >= until:
                     raise
-            await asyncio.sleep(
-                _LOOK_AGAIN_S
-            )  # a pace: nobody tells the gateway what deals has heard
+            await asyncio.sleep(_LOOK_AGAIN_S)  # a pace: no event tells what deals has heard
 
 
 def _wanted(exchange: Exchange, request_id: str, body: Any) -> deal_verbs_pb2.OpenDealRequest:

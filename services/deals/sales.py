@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from chassis.kit.columns import reference
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.deals.v1 import commission_pb2, deal_pb2, invoice_pb2
@@ -14,7 +15,6 @@ from services.deals import converting, earning, people, store
 from services.deals.money import currencies
 from services.deals.rules import sales as rules
 from services.deals.store import sales_facts as facts
-from services.deals.store.schema import reference
 
 Deal = deal_pb2.Deal
 Invoice = invoice_pb2.Invoice

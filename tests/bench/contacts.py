@@ -124,7 +124,8 @@ def _records(
         )  # fmt: skip
 
 
-async def _copy(url: str, resource: Resource[Any], made: Iterable[Any], company: Company) -> None:
+async def copy(url: str, resource: Resource[Any], made: Iterable[Any], company: Company) -> None:
+    """Put records straight into their table."""
     connection = await asyncpg.connect(url)
     columns = ["tenant_id", "id", "version", "create_time", "update_time", "delete_time", "doc"]
     try:
@@ -138,14 +139,14 @@ async def _copy(url: str, resource: Resource[Any], made: Iterable[Any], company:
 
 
 def _copy_staff(url: str, numbers: Sequence[int], of: int, company: Company) -> None:
-    asyncio.run(_copy(url, contacts_store.contacts, _staff(numbers, of, company), company))
+    asyncio.run(copy(url, contacts_store.contacts, _staff(numbers, of, company), company))
 
 
 async def load(url: str, company: Company, count: int) -> None:
     """Puts `count` contacts and their companies into the database at `url` (its administrator's), then vacuums and analyses."""
     firms = (employer(number, company) for number in range(employers(count)))
     # First, because a trigger writes the company's name into its people's search line.
-    await _copy(url, contacts_store.companies, firms, company)
+    await copy(url, contacts_store.companies, firms, company)
     connection = await asyncpg.connect(url)
     try:
         # Building an index over all rows costs a fraction of keeping it while they come; the primary key stays.

@@ -98,7 +98,11 @@ class Machine(Runtime):
     async def gone(self, timeout_s: float = 20.0) -> None:
         """Return when no process of this installation is left and its ports are free."""
         await eventually(lambda: not processes_of(self.data), "nothing is left running", timeout_s)
-        assert [listenable(port) for port in (self.port, self.port + 1)] == [True, True]
+        ports = (
+            self.port,
+            self.port + 1,
+        )  # the kernel closes what a killed process had open after its memory
+        await eventually(lambda: all(map(listenable, ports)), f"{ports} are free", timeout_s)
 
     def kill(self, pid: int) -> None:
         self.send(pid, signal.SIGKILL)

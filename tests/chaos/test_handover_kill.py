@@ -4,8 +4,6 @@ import time
 from collections import Counter
 from typing import Any
 
-import asyncpg
-
 from chassis.testing.events import eventually
 from services.contacts import store
 from tests.bench import contacts as bench
@@ -25,25 +23,11 @@ FROM contacts WHERE tenant_id = $1
 
 async def filled(machine: Machine, company: Company, owner_id: str) -> None:
     """Puts the owner's contacts straight into the table: 20,000 creations are not what is tested."""
-    names = [
-        "tenant_id",
-        "id",
-        "version",
-        "create_time",
-        "update_time",
-        "delete_time",
-        "doc",
-        "json",
-    ]
     many = Many(company.id, "", (owner_id,), (owner_id,))
-    connection = await asyncpg.connect(machine.run_json()["postgres"], database="crm_contacts")
-    try:
-        await connection.copy_records_to_table(
-            "contacts", records=bench._records(range(COUNT), COUNT, many), columns=[*names, *store.contacts.extra]
-        )  # fmt: skip
-        await connection.execute("ANALYZE contacts")
-    finally:
-        await connection.close()
+    made = (bench.contact(number, COUNT, many) for number in range(COUNT))
+    server = machine.run_json()["postgres"].rpartition("/")[0]
+    await bench.copy(f"{server}/crm_contacts", store.contacts, made, many)
+    await machine.sql("ANALYZE contacts")
 
 
 async def people(company: Company) -> tuple[Person, Person, Person]:

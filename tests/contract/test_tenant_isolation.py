@@ -19,7 +19,7 @@ from chassis.testing.installation import Installation, installation
 from chassis.tx import Tx
 from crm.contacts.v1 import label_pb2
 from crm.deals.v1 import deal_pb2, order_pb2
-from tests.contract import isolation, isolation_records
+from tests.contract import isolation, isolation_records, isolation_slots
 from tests.contract.descriptors import compiled, methods
 from tests.contract.isolation_samples import NO_RECORDS
 from tests.service.identity.conftest import sign_up
@@ -28,7 +28,7 @@ SERVICES = [name for name in service.names() if name != "gateway"]
 WITH_IDS = {
     m.full_name: m
     for m in methods()
-    if not contracts.method_of(m).public and any(isolation.slots(m.input_type))
+    if not contracts.method_of(m).public and any(isolation_slots.slots(m.input_type))
 }
 PLUMBING = {"outbox", "inbox", "timers", "operations", "answers"}
 
@@ -99,9 +99,11 @@ async def test_own_ids_do_answer(world: World) -> None:
     """Otherwise the comparison above would compare refusals of something else."""
     compared = 0
     for method, slot in (
-        (m, slot) for m in WITH_IDS.values() for slot in isolation.slots(m.input_type)
+        (m, slot) for m in WITH_IDS.values() for slot in isolation_slots.slots(m.input_type)
     ):
-        own = world.ours.records.get(isolation.key_of(isolation.kind_of(slot, method), method))
+        own = world.ours.records.get(
+            isolation_slots.key_of(isolation_slots.kind_of(slot, method), method)
+        )
         if own is None or contracts.method_of(method).writes or slot.name not in ("id", "ids"):
             continue
         if method.name in _ANSWER_NOTHING:
@@ -123,7 +125,7 @@ async def test_lists_hold_nothing_of_anybody_else(world: World) -> None:
             and not contracts.method_of(method).public
             and method.name.startswith("List")
         ):
-            if any(slot.name == "id" for slot in isolation.slots(method.input_type)):
+            if any(slot.name == "id" for slot in isolation_slots.slots(method.input_type)):
                 continue
             answer = await world.ours.call(method, world.ours.build(method.input_type))
             listed = getattr(answer, answer.DESCRIPTOR.fields[0].name)
@@ -135,9 +137,11 @@ async def test_lists_hold_nothing_of_anybody_else(world: World) -> None:
 async def test_every_reference_was_given_a_record_of_the_other_company(world: World) -> None:
     """Otherwise an id that nobody has is compared with another one."""
     named = {
-        f"{method.full_name}.{slot.name}": isolation.key_of(isolation.kind_of(slot, method), method)
+        f"{method.full_name}.{slot.name}": isolation_slots.key_of(
+            isolation_slots.kind_of(slot, method), method
+        )
         for method in WITH_IDS.values()
-        for slot in isolation.slots(method.input_type)
+        for slot in isolation_slots.slots(method.input_type)
     }
     lacking = {name: kind for name, kind in named.items() if kind not in world.theirs.records}
 
@@ -146,7 +150,7 @@ async def test_every_reference_was_given_a_record_of_the_other_company(world: Wo
 
 
 def test_every_field_that_names_a_record_is_declared_so() -> None:
-    unmarked = [name for m in methods() for name in isolation.unmarked(m.input_type)]
+    unmarked = [name for m in methods() for name in isolation_slots.unmarked(m.input_type)]
 
     assert unmarked == []
 
@@ -199,7 +203,7 @@ def test_rpc_whose_id_is_not_declared_is_found() -> None:
         """,
     )
 
-    assert list(isolation.unmarked(file.message_types_by_name["PeekRequest"])) == [
+    assert list(isolation_slots.unmarked(file.message_types_by_name["PeekRequest"])) == [
         "crm.isolation_sample.v1.PeekRequest.contact_ids", "crm.isolation_sample.v1.Part.company_id",
     ]  # fmt: skip
 
@@ -298,7 +302,7 @@ async def test_service_role_may_not(as_service: asyncpg.Connection, statement: s
 
 
 def test_every_rpc_with_ids_is_compared() -> None:
-    named = {m.full_name for m in methods() if any(isolation.slots(m.input_type))}
+    named = {m.full_name for m in methods() if any(isolation_slots.slots(m.input_type))}
     public = {m.full_name for m in methods() if contracts.method_of(m).public}
 
     assert named - public == set(WITH_IDS)

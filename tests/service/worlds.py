@@ -1,6 +1,5 @@
 """What the tests of every service share: a tenant, how much it holds, and refusals that leave it unchanged."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +8,6 @@ import pytest
 
 from chassis import errors
 from chassis.testing.installation import Installation, Tenant
-from chassis.waits import first_of
 
 
 @dataclass
@@ -40,17 +38,12 @@ class BaseWorld:
 
     async def state(self) -> dict[str, int]:
         """How much there is of everything that a refusal must leave unchanged."""
-        return await self.counts(*self.tables) | {"events": await self.published()}
+        return await self.counts(*self.tables) | {
+            "events": await self.running.told(self.service, self.tenant)
+        }
 
     async def published(self) -> int:
-        """How many events were published, once nothing waits to be: a row is for a moment in both places."""
-        async with asyncio.timeout(20):
-            while await self.count("outbox"):
-                await first_of(asyncio.Event(), timeout_s=0.02)
-        stream = await self.running.process.nats.js.stream_info(
-            self.service.upper(), subjects_filter=f"crm.{self.tenant.id}.>"
-        )
-        return sum((stream.state.subjects or {}).values())
+        return await self.running.told(self.service, self.tenant)
 
 
 class Refused:

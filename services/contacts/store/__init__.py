@@ -35,6 +35,11 @@ from services.contacts.store.data_links import (
     values_of,
     waiting_changes,
 )
+from services.contacts.store.external_ids import (
+    claim_external_ids,
+    claim_many,
+    release_external_ids,
+)
 from services.contacts.store.imports import (
     catalogue,
     holders_of_keys,
@@ -46,13 +51,10 @@ from services.contacts.store.layouts import all_layouts, layouts
 from services.contacts.store.notes import agreements, agreements_standing, notes, notes_standing
 from services.contacts.store.parties import (
     PARTIES,
-    claim_external_ids,
-    claim_many,
     companies,
     contacts,
     missing,
     refresh_company_names,
-    release_external_ids,
 )
 from services.contacts.store.reception import (
     count_submission,

@@ -21,10 +21,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from services.contacts.rules.calls import PartyCall
 from services.contacts.store.erasures import erased_ids
-from services.contacts.store.schema import Moment, metadata, reference, view_of
+from services.contacts.store.schema import metadata
 
 _TOUCHING = text("direction <> ''")
 _OPEN = text("open_missed")

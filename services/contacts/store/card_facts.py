@@ -24,6 +24,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.contacts.v1 import card_facts_pb2 as pb
 from crm.contacts.v1 import request_pb2
@@ -31,7 +33,7 @@ from services.contacts.rules.card_facts import Arrivals, Item
 from services.contacts.store import fact_columns
 from services.contacts.store.parties import PARTIES
 from services.contacts.store.reception import requests
-from services.contacts.store.schema import Moment, holds, metadata, reference, view_of
+from services.contacts.store.schema import holds, metadata
 from services.contacts.store.timeline import entries
 
 items = Table(

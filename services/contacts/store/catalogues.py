@@ -7,12 +7,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.contacts.v1 import form_pb2, label_pb2, need_pb2, source_pb2
 from services.contacts import errors
-from services.contacts.store.schema import metadata, reference
+from services.contacts.store.schema import metadata
 
 _LIVING = text("delete_time IS NULL")
 _KEYED_FIELDS = {

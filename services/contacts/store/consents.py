@@ -25,12 +25,13 @@ from chassis.db import Statement
 from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.contacts.v1 import consent_pb2, consent_purpose_pb2
 from services.contacts import errors
 from services.contacts.store.merges import family
-from services.contacts.store.schema import Moment, metadata, view_of
+from services.contacts.store.schema import metadata
 
 Consent = consent_pb2.Consent
 

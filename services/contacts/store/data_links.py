@@ -17,13 +17,15 @@ from sqlalchemy import (
 )
 
 from chassis.db import Statement
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import data_link_pb2 as pb
 from services.contacts.rules.data_links import Proposal
-from services.contacts.store.schema import Moment, choice, metadata, reference, view_of
+from services.contacts.store.schema import metadata
 from services.contacts.store.subjects import (
     Standing,
     subject_columns,

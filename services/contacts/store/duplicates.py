@@ -31,11 +31,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.contacts.v1 import duplicate_pb2
 from services.contacts.rules.duplicates import EXACT, MOST_SHARING, mask
 from services.contacts.store.parties import PARTIES
-from services.contacts.store.schema import Moment, holds, metadata, view_of
+from services.contacts.store.schema import holds, metadata
 
 State = duplicate_pb2.Duplicate.State
 OPEN, DISMISSED, MERGED = (

@@ -24,8 +24,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
-from services.contacts.store.schema import Moment, metadata, view_of
+from services.contacts.store.schema import metadata
 
 erasures = Table(
     "erasures",

@@ -9,10 +9,10 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, Numeric, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.kit.filter import Field
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from crm.contacts.v1 import card_facts_pb2 as pb
 from services.contacts.rules import card_facts as rules
-from services.contacts.store.schema import Moment
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for nothing yet, so that the ones longest without a contact come first, and before them those without any."""

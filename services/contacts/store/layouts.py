@@ -3,11 +3,12 @@
 from sqlalchemy import Column, SmallInteger, Text, Uuid
 
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.contacts.v1 import layout_pb2, party_pb2
-from services.contacts.store.schema import choice, metadata, reference
+from services.contacts.store.schema import metadata
 
 layouts = Resource(
     layout_pb2.Layout,

@@ -29,9 +29,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.kit.bulk import array_text
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.contacts.v1 import merge_pb2
-from services.contacts.store.schema import Moment, metadata, view_of
+from services.contacts.store.schema import metadata
 
 DONE, UNDONE = merge_pb2.Merge.STATE_DONE, merge_pb2.Merge.STATE_UNDONE
 

@@ -5,11 +5,12 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Date, Index, SmallInteger, Text, Uuid
 
 from chassis.fold import search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from crm.contacts.v1 import agreement_pb2, note_pb2
 from services.contacts.rules import days
-from services.contacts.store.schema import choice, metadata, reference
+from services.contacts.store.schema import metadata
 from services.contacts.store.subjects import (
     Standing,
     subject_columns,

@@ -33,12 +33,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.contacts.store import card_facts, merges, timeline
 from services.contacts.store.erasures import OWN
 from services.contacts.store.parties import contacts
 from services.contacts.store.reception import requests
-from services.contacts.store.schema import Moment, metadata
+from services.contacts.store.schema import metadata
 
 _TENANT, _IDS = bindparam("tenant_id", type_=Uuid), bindparam("ids", type_=ARRAY(Uuid))
 _ALL = bindparam("all_ids", type_=ARRAY(Uuid))

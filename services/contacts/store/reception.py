@@ -25,15 +25,17 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.fold import phone_digits, search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import request_pb2
 from services.contacts.matching import Holder
 from services.contacts.rules.requests import WAITING
 from services.contacts.store.parties import contacts
-from services.contacts.store.schema import Moment, choice, holds, metadata, reference
+from services.contacts.store.schema import holds, metadata
 
 Request = request_pb2.Request
 

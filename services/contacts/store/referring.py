@@ -26,10 +26,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from chassis.db import Statement
 from chassis.kit.bulk import array_text
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from services.contacts.rules.references import Displaced, targets
 from services.contacts.store.parties import PARTIES
-from services.contacts.store.schema import Moment, metadata, view_of
+from services.contacts.store.schema import metadata
 
 displaced_references = Table(
     "displaced_references",

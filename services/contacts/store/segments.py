@@ -30,13 +30,15 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from chassis.db import Statement
 from chassis.fold import search_key, sort_key
 from chassis.kit import counting
+from chassis.kit.columns import reference
 from chassis.kit.filter import Compiled, Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.rights import Rights
 from chassis.tx import Tx
 from crm.contacts.v1 import segment_pb2
 from services.contacts.store.parties import PARTIES
-from services.contacts.store.schema import Moment, metadata, reference, view_of
+from services.contacts.store.schema import metadata
 
 segments = Resource(
     segment_pb2.Segment,

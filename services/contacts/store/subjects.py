@@ -6,12 +6,12 @@ from sqlalchemy import Column, Uuid, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db import Statement
+from chassis.kit.columns import reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from services.contacts.store.parties import PARTIES
 from services.contacts.store.reception import requests
-from services.contacts.store.schema import reference
 
 SUBJECTS: dict[str, Resource[Any]] = {**PARTIES, "request": requests}
 """Object -> the records on which others stand."""

@@ -32,9 +32,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from services.contacts.store.erasures import erased_ids
-from services.contacts.store.schema import Moment, metadata, view_of
+from services.contacts.store.schema import metadata
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 """The party of events that concern no contact and no company: they are read by actor and period only."""

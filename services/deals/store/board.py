@@ -15,7 +15,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     Numeric,
     SmallInteger,
     Table,
@@ -35,6 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from chassis.db.statement import Statement
 from chassis.kit import counting, listing
+from chassis.kit.tables import view_of
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals.rules.board import Group
@@ -60,7 +60,7 @@ sums = Table(
     Column("unconverted", Integer, nullable=False),  # how many of them have no base amount
     Index("ix_deal_sums_stage", "tenant_id", "pipeline_id", "stage_id"),
 )
-_SUMS = Table("deal_sums_of_tenant", MetaData(), *(Column(c.name, c.type) for c in sums.columns)).c
+_SUMS = view_of(sums).c
 _DEALS = deals.view.c
 _TENANT = bindparam("tenant_id", type_=Uuid)
 _PIPELINE = bindparam("of_pipeline", type_=Uuid)

@@ -6,11 +6,12 @@ from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, Text, text
 from sqlalchemy.schema import SchemaItem
 
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from crm.deals.v1 import deal_reason_pb2, sales_method_pb2
 from services.deals import errors
-from services.deals.store.schema import choice, metadata
+from services.deals.store.schema import metadata
 
 DealReason = deal_reason_pb2.DealReason
 SalesMethod = sales_method_pb2.SalesMethod

@@ -22,12 +22,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import deal_change_pb2, deal_pb2
 from services.deals.store.deals import deals
-from services.deals.store.schema import Moment, choice, metadata, moment, reference
+from services.deals.store.schema import metadata
 
 Deal = deal_pb2.Deal
 DealChange = deal_change_pb2.DealChange

@@ -23,12 +23,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import commission_pb2, commission_plan_pb2
 from services.deals import errors
-from services.deals.store.schema import Moment, choice, day, metadata, moment, reference
+from services.deals.store.schema import day, metadata
 
 Commission = commission_pb2.Commission
 CommissionPlan = commission_plan_pb2.CommissionPlan

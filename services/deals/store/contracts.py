@@ -7,10 +7,11 @@ from sqlalchemy import Boolean, Column, Date, Index, Numeric, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.fold import search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from crm.deals.v1 import contract_pb2
-from services.deals.store.schema import amount, choice, day, metadata, reference
+from services.deals.store.schema import amount, day, metadata
 
 Contract = contract_pb2.Contract
 

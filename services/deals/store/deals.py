@@ -23,13 +23,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals import errors
 from services.deals.rules.board import is_unconverted
-from services.deals.store.schema import Moment, amount, choice, day, metadata, moment, reference
+from services.deals.store.schema import amount, day, metadata
 
 Deal = deal_pb2.Deal
 

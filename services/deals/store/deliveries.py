@@ -6,11 +6,13 @@ from sqlalchemy import Column, Index, SmallInteger, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.fold import search_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import delivery_pb2
-from services.deals.store.schema import Moment, choice, metadata, moment, reference
+from services.deals.store.schema import metadata
 
 Delivery = delivery_pb2.Delivery
 

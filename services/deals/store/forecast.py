@@ -8,10 +8,10 @@ from sqlalchemy import Date, Numeric, Select, Uuid, bindparam, case, cast, func,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals.store.deals import deals
-from services.deals.store.schema import reference
 
 _d = deals.view.c
 _owner, _pipeline = (bindparam(name, type_=Uuid) for name in ("of_owner", "of_pipeline"))

@@ -12,6 +12,7 @@ from chassis.db import Statement
 from chassis.kit.imports import named
 from chassis.kit.imports.store import declare
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.deals.store import moves
 from services.deals.store.catalogues import deal_reasons
@@ -19,7 +20,7 @@ from services.deals.store.deals import deals
 from services.deals.store.payments import payments
 from services.deals.store.prices import price_lists, prices
 from services.deals.store.products import product_families, products, tax_classes
-from services.deals.store.schema import Moment, metadata
+from services.deals.store.schema import metadata
 
 imports = declare(metadata)
 named.declare(metadata)

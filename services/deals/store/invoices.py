@@ -21,12 +21,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.deals.v1 import invoice_party_pb2, invoice_pb2
 from services.deals import errors
-from services.deals.store.schema import amount, choice, day, metadata, reference
+from services.deals.store.schema import amount, day, metadata
 
 Invoice = invoice_pb2.Invoice
 InvoiceType = invoice_party_pb2.InvoiceType

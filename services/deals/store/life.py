@@ -28,10 +28,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis import codec
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals.store.deals import deals
-from services.deals.store.schema import Moment, metadata, reference
+from services.deals.store.schema import metadata
 
 Deal = deal_pb2.Deal
 

@@ -20,13 +20,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import payment_pb2
 from services.deals import errors
 from services.deals.store.deals import NEVER, deals
-from services.deals.store.schema import Moment, amount, choice, metadata, moment, reference
+from services.deals.store.schema import amount, metadata
 
 Payment = payment_pb2.Payment
 

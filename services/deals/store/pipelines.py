@@ -3,12 +3,13 @@
 from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, Text, bindparam, text
 
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.deals.v1 import pipeline_pb2
 from services.deals import errors
-from services.deals.store.schema import choice, metadata
+from services.deals.store.schema import metadata
 
 Pipeline = pipeline_pb2.Pipeline
 

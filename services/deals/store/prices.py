@@ -25,11 +25,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, moment
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import price_list_pb2
-from services.deals.store.schema import Moment, amount, choice, day, metadata, moment
+from services.deals.store.schema import amount, day, metadata
 
 PriceList = price_list_pb2.PriceList
 

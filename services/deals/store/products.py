@@ -8,13 +8,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.deals.v1 import product_family_pb2, product_pb2, tax_class_pb2
 from services.deals import errors
 from services.deals.store.catalogues import FIELDS, entry_columns, entry_values
-from services.deals.store.schema import metadata, reference
+from services.deals.store.schema import metadata
 
 Product = product_pb2.Product
 ProductFamily = product_family_pb2.ProductFamily

@@ -22,14 +22,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db import Statement
 from chassis.fold import search_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import quote_pb2
 from services.deals import errors
 from services.deals.rules.quotes import OPEN
 from services.deals.store.deals import NEVER, NO_DAY
-from services.deals.store.schema import Moment, amount, choice, day, metadata, moment, reference
+from services.deals.store.schema import amount, day, metadata
 
 Quote = quote_pb2.Quote
 

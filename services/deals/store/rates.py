@@ -7,10 +7,11 @@ from sqlalchemy import Column, Date, Index, Numeric, Text, bindparam, text
 
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import currency_rate_pb2
 from services.deals import errors
-from services.deals.store.schema import Moment, day, metadata
+from services.deals.store.schema import day, metadata
 
 CurrencyRate = currency_rate_pb2.CurrencyRate
 

@@ -4,10 +4,11 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Uuid, bind
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals.store.deals import deals
-from services.deals.store.schema import metadata, reference
+from services.deals.store.schema import metadata
 
 Deal = deal_pb2.Deal
 

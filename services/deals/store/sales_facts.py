@@ -31,8 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db.statement import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.deals.store.schema import Moment, metadata
+from services.deals.store.schema import metadata
 
 Fact: TypeAlias = Record
 """A row of this table, by the names of its columns."""

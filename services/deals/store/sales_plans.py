@@ -26,13 +26,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.deals.v1 import sales_plan_pb2
 from services.deals import errors
 from services.deals.store import sales_facts as facts
-from services.deals.store.schema import Moment, choice, day, metadata, reference
+from services.deals.store.schema import day, metadata
 
 SalesPlan = sales_plan_pb2.SalesPlan
 

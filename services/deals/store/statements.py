@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
@@ -33,7 +34,7 @@ from crm.deals.v1 import bank_statement_line_pb2, bank_statement_pb2, payment_pb
 from services.deals import errors
 from services.deals.store.invoices import invoices
 from services.deals.store.payments import payments
-from services.deals.store.schema import amount, choice, day, metadata, reference
+from services.deals.store.schema import amount, day, metadata
 
 BankStatement = bank_statement_pb2.BankStatement
 BankStatementLine = bank_statement_line_pb2.BankStatementLine

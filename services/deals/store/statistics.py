@@ -6,12 +6,9 @@ from typing import Any
 from asyncpg import Record
 from sqlalchemy import (
     BigInteger,
-    Column,
     Date,
-    MetaData,
     Select,
     SmallInteger,
-    Table,
     Text,
     and_,
     bindparam,
@@ -26,22 +23,17 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from chassis.db.statement import Statement
 from chassis.kit import counting, listing
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from services.deals.store.deals import NO_DAY, deals
 from services.deals.store.sales_facts import sales_facts
-from services.deals.store.schema import Moment
 from services.deals.store.stays import stays
 
 Deal = deal_pb2.Deal
 
 
-def _view(table: Table) -> Table:
-    """The tenant's view of a table, which lists read."""
-    return Table(f"{table.name}_of_tenant", MetaData(), *(Column(c.name, c.type) for c in table.columns))  # fmt: skip
-
-
-_D, _STAYS, _FACTS = deals.view, _view(stays), _view(sales_facts)
+_D, _STAYS, _FACTS = deals.view, view_of(stays), view_of(sales_facts)
 _SINCE, _UNTIL = bindparam("the_since", type_=Moment), bindparam("the_until", type_=Moment)
 _COUNT = func.count().label("count")
 _VALUE = func.sum(_D.c.amount).label("amount")

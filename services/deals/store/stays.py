@@ -6,8 +6,10 @@ from asyncpg import Record
 from sqlalchemy import Column, Index, Integer, Table, Text, Uuid, bindparam, select, text, update
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.deals.store.schema import Moment, metadata, reference
+from services.deals.store.schema import metadata
 
 stays = Table(
     "deal_stays",

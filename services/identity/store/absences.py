@@ -8,10 +8,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.identity.v1 import absence_pb2
-from services.identity.store.schema import Moment, metadata
+from services.identity.store.schema import metadata
 
 __all__ = ["absences", "absences_not_over", "delegations_to", "overlapping_absence"]
 

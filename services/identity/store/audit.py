@@ -29,8 +29,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
-from services.identity.store.schema import Moment, metadata, view_of
+from services.identity.store.schema import metadata
 from services.identity.store.secrets import sessions
 
 __all__ = [

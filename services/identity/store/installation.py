@@ -23,10 +23,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.identity import errors
 from services.identity.signing import SigningKey
-from services.identity.store.schema import Moment, metadata
+from services.identity.store.schema import metadata
 
 __all__ = [
     "add_company",

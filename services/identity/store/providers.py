@@ -23,9 +23,10 @@ from chassis.db import Statement
 from chassis.fold import search_key, sort_key
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.identity.v1 import oidc_pb2
-from services.identity.store.schema import Moment, metadata, view_of
+from services.identity.store.schema import metadata
 from services.identity.store.secrets import LAST
 
 __all__ = [

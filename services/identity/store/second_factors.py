@@ -21,8 +21,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.identity.store.schema import Moment, metadata
+from services.identity.store.schema import metadata
 
 __all__ = [
     "SecondFactor",

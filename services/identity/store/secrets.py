@@ -22,8 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.identity.store.schema import Moment, metadata
+from services.identity.store.schema import metadata
 
 __all__ = [
     "add_link",

@@ -22,12 +22,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
 from chassis.fold import search_key
+from chassis.kit.columns import reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.notifications.v1 import comment_pb2
 from services.notifications.rules.comments import Record
-from services.notifications.store.schema import metadata, reference
+from services.notifications.store.schema import metadata
 
 Comment = comment_pb2.Comment
 

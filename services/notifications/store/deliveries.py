@@ -25,8 +25,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.notifications.store.schema import Moment, metadata
+from services.notifications.store.schema import metadata
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime

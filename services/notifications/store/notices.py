@@ -25,11 +25,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.columns import reference
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.notifications.v1 import notice_pb2, notice_rule_pb2
-from services.notifications.store.schema import Moment, metadata, reference
+from services.notifications.store.schema import metadata
 
 Notice = notice_pb2.Notice
 NoticeItem = notice_pb2.NoticeItem

@@ -2,10 +2,11 @@
 
 from sqlalchemy import Column, Uuid
 
+from chassis.kit.columns import reference
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.notifications.v1 import notice_preferences_pb2
-from services.notifications.store.schema import metadata, reference
+from services.notifications.store.schema import metadata
 
 NoticePreferences = notice_preferences_pb2.NoticePreferences
 

@@ -22,12 +22,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db import Statement
+from chassis.kit.columns import reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.notifications.v1 import push_pb2
 from services.notifications.rules.push import Browser
-from services.notifications.store.schema import Moment, metadata, reference
+from services.notifications.store.schema import metadata
 
 push_subscriptions: Resource[push_pb2.PushSubscription] = Resource(
     push_pb2.PushSubscription,

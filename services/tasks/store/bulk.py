@@ -22,11 +22,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.tasks.v1 import bulk_pb2, task_pb2
-from services.tasks.store.schema import Moment, choice, metadata, moment, reference
+from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 Task = task_pb2.Task

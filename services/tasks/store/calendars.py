@@ -20,9 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.db import Statement
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.tasks.v1 import task_pb2
-from services.tasks.store.schema import Moment, metadata
+from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 Task = task_pb2.Task

@@ -7,7 +7,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
 from chassis.tx import Tx
-from services.tasks.store.schema import metadata, reference
+from chassis.kit.columns import reference
+from services.tasks.store.schema import metadata
 
 spells = Table(
     "call_spells",

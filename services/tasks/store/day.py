@@ -26,10 +26,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from crm.tasks.v1 import ladder_pb2, task_pb2
-from services.tasks.store.facts import agreements, parties, view_of
-from services.tasks.store.schema import NEVER, Moment, metadata
+from services.tasks.store.facts import agreements, parties
+from services.tasks.store.schema import NEVER, metadata
 from services.tasks.store.tasks import tasks
 
 Task = task_pb2.Task

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Column,
     Date,
     Index,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -31,8 +30,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.tasks.store.schema import Moment, metadata, reference
+from services.tasks.store.schema import metadata
 
 _ERASED = 2**62
 """The version of what was erased: nothing comes after it."""
@@ -77,13 +78,6 @@ agreements = Table(
     Index("ix_day_agreements_contact", "tenant_id", "contact_id", postgresql_where=text("contact_id IS NOT NULL")),
     Index("ix_day_agreements_company", "tenant_id", "company_id", postgresql_where=text("company_id IS NOT NULL")),
 )  # fmt: skip
-
-
-def view_of(table: Table) -> Table:
-    """The tenant view of a plain table: what the day reads goes through it, as lists do."""
-    return Table(
-        f"{table.name}_of_tenant", MetaData(), *(Column(c.name, c.type) for c in table.columns)
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.tasks.v1 import ladder_pb2
-from services.tasks.store.schema import choice, metadata
+from services.tasks.store.schema import metadata
 
 Ladder = ladder_pb2.Ladder
 LadderRun = ladder_pb2.LadderRun

@@ -28,11 +28,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment, view_of
 from chassis.tx import Tx
 from services.tasks.rules.matters import REASONS, Matter
 from services.tasks.store.day import MOST_OTHERS
-from services.tasks.store.facts import parties, view_of
-from services.tasks.store.schema import Moment, metadata, reference
+from services.tasks.store.facts import parties
+from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import Task, tasks
 
 matters = Table(

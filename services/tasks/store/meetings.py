@@ -8,13 +8,15 @@ from sqlalchemy import Column, Index, SmallInteger, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.fold import search_key
+from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.tasks.v1 import meeting_pb2
 from services.tasks.rules import occurrences
-from services.tasks.store.schema import Moment, choice, metadata, reference
+from services.tasks.store.schema import metadata
 
 Meeting = meeting_pb2.Meeting
 MOST_FOUND = 5_000

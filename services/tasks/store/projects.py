@@ -8,11 +8,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.tasks.v1 import project_pb2, task_pb2
-from services.tasks.store.schema import Moment, choice, metadata, moment, reference
+from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 Project = project_pb2.Project

@@ -7,8 +7,10 @@ from sqlalchemy import BigInteger, Column, Table, Uuid, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
-from services.tasks.store.schema import Moment, metadata, reference
+from services.tasks.store.schema import metadata
 
 _watches = Table(
     "task_promises",

@@ -6,9 +6,10 @@ from sqlalchemy import Boolean, Column, Index, Table, Uuid, bindparam, func, sel
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
+from chassis.kit.columns import reference
 from chassis.tx import Tx
 from crm.tasks.v1 import task_pb2
-from services.tasks.store.schema import metadata, reference
+from services.tasks.store.schema import metadata
 from services.tasks.store.tasks import tasks
 
 task_requests = Table(

@@ -3,12 +3,13 @@
 from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, Text, bindparam, text
 
 from chassis.fold import search_key, sort_key
+from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
 from crm.tasks.v1 import task_type_pb2
 from services.tasks import errors
-from services.tasks.store.schema import choice, metadata
+from services.tasks.store.schema import metadata
 
 TaskType = task_type_pb2.TaskType
 

@@ -9,11 +9,13 @@ from sqlalchemy import Column, Index, Integer, SmallInteger, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.fold import search_key
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.tasks.v1 import task_pb2
-from services.tasks.store.schema import NEVER, Moment, choice, metadata, moment, reference
+from services.tasks.store.schema import NEVER, metadata
 
 Task = task_pb2.Task
 

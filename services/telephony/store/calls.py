@@ -20,9 +20,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
-from chassis.kit.columns import Moment, choice, moment, reference
+from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2, parts_pb2

@@ -17,9 +17,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
 from chassis.fold import search_key, sort_key
-from chassis.kit.columns import Moment, choice
+from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.telephony.v1 import connection_pb2
 from services.telephony import errors

@@ -8,8 +8,8 @@ from sqlalchemy import Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
-from chassis.kit.columns import Moment
 from chassis.kit.imports.store import declare
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.telephony.store.catalogues import extensions, lines
 from services.telephony.store.schema import metadata

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
-from chassis.kit.columns import Moment
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.telephony.store.schema import metadata
 

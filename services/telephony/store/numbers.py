@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ARRAY, BigInteger, Column, Index, Table, Text, Uuid, bindparam, text
 
 from chassis.db.statement import Statement
-from chassis.kit.columns import Moment
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from services.telephony.store.schema import metadata
 

@@ -8,7 +8,7 @@ from sqlalchemy import Date, Text, bindparam, case, cast, func, literal_column
 
 from chassis.db.statement import Statement
 from chassis.kit import counting, listing
-from chassis.kit.columns import Moment
+from chassis.kit.tables import Moment
 from chassis.tx import Tx
 from crm.telephony.v1 import call_messages_pb2, call_pb2, parts_pb2
 from services.telephony.store.calls import calls

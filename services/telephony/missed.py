@@ -1,8 +1,8 @@
 """Missed calls: spells of one number, and how they are made good (S135).
 
 A spell begins with the first missed call of a number and lasts until somebody speaks with the caller, or writes it off: called
-back by any colleague, or calling again and being answered. One CallReturned tells of it, with the spell's first call. Calls
-without a number make no spell: each stands for itself.
+back by any colleague, or calling again and being answered. A CallReturned tells of each call of the spell. Calls without a
+number make no spell: each stands for itself.
 
 Exchanges tell late: what counts is when they spoke, not when it was told. Who spoke with us after the missed call began needs no
 call back, even if the missed call ended later; who was missed after we spoke needs one, even if that is told first.

@@ -12,11 +12,13 @@ from chassis.waits import first_of
 from crm.contacts.v1 import contact_pb2, data_link_pb2, party_pb2
 from crm.deals.v1 import deal_pb2, invoice_pb2, line_pb2
 from crm.notifications.v1 import notice_pb2
+from crm.telephony.v1 import recording_pb2
 from services.notifications.store import notices
+from services.telephony.store.recordings import recordings
 from tests.contract.isolation import Company
 from tests.service.notifications.browsers import Device
 
-_ONCE = ("DealSettings", "TaskSettings", "NoticePreferences")
+_ONCE = ("DealSettings", "TaskSettings", "TelephonySettings", "NoticePreferences")
 _WAIT_S = 20
 
 
@@ -34,6 +36,7 @@ async def add(company: Company) -> None:
     subscription = await ask(company, "SubscribePush", p256dh=device.p256dh, auth=device.auth, endpoint=endpoint)  # fmt: skip
     company.records["push_subscription"] = subscription.id
     await _notice(company)
+    await _recording(company)
 
 
 async def ask(company: Company, rpc: str, **fields: Any) -> Any:
@@ -139,3 +142,17 @@ async def _notice(company: Company) -> None:
     runtime = company.crm.process.runtimes["notifications"]
     await runtime.run_system(company.id, Cause("setup"), told)
     company.records["notice"] = notice.id
+
+
+async def _recording(company: Company) -> None:
+    """As an exchange makes it of a call that it records."""
+    recording = recording_pb2.Recording(
+        id=uuid7(), call_id=company.records["call"], owner_id=company.user_id
+    )
+
+    async def fetched(tx: Tx) -> None:
+        recordings.save(tx, recording)
+
+    runtime = company.crm.process.runtimes["telephony"]
+    await runtime.run_system(company.id, Cause("setup"), fetched)
+    company.records["recording"] = recording.id

@@ -82,6 +82,7 @@ TAKEN_BACK_BY = {"MatchBankStatementLine": "UndoBankStatementLine"}
 """Verbs that do something to the caller's own record once: what takes it back before the next call."""
 
 NO_RECORDS = {
+    "campaign": "no service keeps campaigns",
     "case": "no service keeps cases",
     "event": "what happened; nobody looks it up",
     "batch": "the operation that merged many; compared as an id that nobody has",

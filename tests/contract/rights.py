@@ -147,6 +147,7 @@ ELSEWHERE = {
     "comment": "read by who reads the record it is about: tests/service/notifications/test_comments.py",
     "form": "its department only says whose requests its visitors make: tests/service/contacts/test_catalogues.py",
     "import": "its owner's, and read by who may import: tests/service/contacts/test_imports.py",
+    "line": "its department only says in whose queue its strangers are: tests/service/telephony/test_screens.py",
     "meeting": "read by who takes part, and as busy by all: tests/service/tasks/test_meetings.py",
     "segment": "its owner's until it is shared with all: tests/service/contacts/test_segment_rights.py",
     "user": "found by all colleagues: tests/service/identity/test_users.py",

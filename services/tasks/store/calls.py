@@ -6,8 +6,8 @@ from sqlalchemy import Boolean, Column, Integer, Table, Uuid, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from chassis.db.statement import Statement
-from chassis.tx import Tx
 from chassis.kit.columns import reference
+from chassis.tx import Tx
 from services.tasks.store.schema import metadata
 
 spells = Table(

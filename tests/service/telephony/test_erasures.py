@@ -103,7 +103,7 @@ async def recorded(world: World, call: Call, *, held: bool = False) -> Recording
         world.tenant.id, sound(), type="audio/wav", name="a.wav", owner_id=world.tenant.admin.id, max_bytes=1000,
     )  # fmt: skip
     made = Recording(
-        id=uuid7(), call_id=call.id, contact_id=call.contact_id, state=Recording.STATE_READY, file_id=blob.id,
+        id=uuid7(), call_id=call.id, contact_id=call.contact_id, state=Recording.STATE_READY, sound_id=blob.id,
         owner_id=call.owner_id, held=held, hold_reason=f"{SURNAME} sues us" if held else "",
     )  # fmt: skip
     made.start_time.CopyFrom(call.start_time)
@@ -168,8 +168,8 @@ async def test_nothing_tells_of_the_person_any_more_and_the_counts_stay(
     assert (await world.call(open_missed.id)).missed_state == Call.MISSED_STATE_WRITTEN_OFF
     assert await world.call(stranger.id) == stranger
     deaf = await system(world, lambda tx: store.recordings.recordings.find(tx, recording.id))
-    assert (deaf.state, deaf.file_id) == (Recording.STATE_DELETED, "")
-    assert not await is_file(world, recording.file_id)
+    assert (deaf.state, deaf.sound_id) == (Recording.STATE_DELETED, "")
+    assert not await is_file(world, recording.sound_id)
     counts = {place["name"]: int(place["count"]) for place in report["places"]}
     assert (counts["calls"], counts["recordings"], counts["files"]) == (3, 1, 1)
     assert "remains" not in report
@@ -195,7 +195,7 @@ async def test_a_recording_held_for_a_legal_reason_keeps_its_sound_and_the_repor
     await known(world, person, CUSTOMER)
     recording = await recorded(world, await spoken(Scene(world, exchange)), held=True)
     report = await erased(world, person)
-    assert await is_file(world, recording.file_id)
+    assert await is_file(world, recording.sound_id)
     (remains,) = report["remains"]
     assert remains.startswith("1 recordings keep their sound")
 

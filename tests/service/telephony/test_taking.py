@@ -100,7 +100,7 @@ async def test_who_calls_back_makes_good_what_was_missed(scene: Scene, anna: Per
     for id in (first.id, second.id):
         known = await scene.world.call(id)
         assert (known.missed_state, known.made_good_call_id) == (Call.MISSED_STATE_RETURNED, spoken.id)  # fmt: skip
-    assert (await names(scene.world)).count("CallReturned") == 1
+    assert (await names(scene.world)).count("CallReturned") == 2
 
 
 async def test_who_calls_again_and_is_answered_came_back(scene: Scene) -> None:

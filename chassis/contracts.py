@@ -3,8 +3,10 @@
 import functools
 import importlib
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.api import annotations_pb2
 from google.protobuf import descriptor, descriptor_pool, message_factory
@@ -171,6 +173,46 @@ def _fields_of(object: str) -> list[tuple[str, descriptor.FieldDescriptor]]:
 def events() -> dict[str, descriptor.Descriptor]:
     """full type name -> descriptor of every event."""
     return {desc.full_name: desc for desc in messages() if event_option(desc)}
+
+
+def carrying(*objects: str) -> tuple[type[Message], ...]:
+    """Every event by which the owner of such records tells of one and carries it; LookupError for an unknown object.
+
+    A service may pass on a record of another one, as it knew it: that tells nothing of the record.
+    """
+    if unknown := set(objects) - resources().keys():
+        raise LookupError(
+            f"no contract has a resource with the object {', '.join(sorted(unknown))}"
+        )
+    return tuple(
+        _class_of(event)
+        for name, event in events().items()
+        if (record := _record_of(event)) is not None
+        and resource_option(record).object in objects  # type: ignore[union-attr]  # it is a resource
+        and service_of(record.full_name) in (service_of(name), "common")
+    )
+
+
+def known(full_names: Iterable[str]) -> tuple[type[Message], ...]:
+    """The classes of those events that some contract declares already."""
+    return tuple(_class_of(events()[name]) for name in full_names if name in events())
+
+
+def carried(event: Any) -> tuple[str, Any]:
+    """The field by which an event's contract says that it carries a record, and that record; ("", None) without one."""
+    option = event_option(event.DESCRIPTOR)
+    name = option.resource if option is not None else ""
+    return name, getattr(event, name) if name else None
+
+
+def _record_of(event: descriptor.Descriptor) -> descriptor.Descriptor | None:
+    option = event_option(event)
+    field = event.fields_by_name.get(option.resource) if option is not None else None
+    return field.message_type if field is not None and resource_option(field.message_type) else None
+
+
+def _class_of(desc: descriptor.Descriptor) -> type[Message]:
+    return message_factory.GetMessageClass(desc)
 
 
 @functools.cache

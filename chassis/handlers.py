@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.protobuf.message import Message
 
+from chassis import contracts
+
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
 
@@ -78,17 +80,32 @@ class Servicer:
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """What a service does when an event arrives. `event` None means every event that this program knows."""
+    """What a service does when an event arrives. `events` None means every event that this program knows."""
 
     durable: str
     body: Body
-    event: type[Message] | None
-    services: tuple[str, ...]
-    """The services whose streams are read."""
+    events: frozenset[type[Message]] | None
     wants: Callable[[Any], bool]
-    """False for an event that the body would leave alone: it costs no transaction then."""
+    """False for an event that the body would leave alone for what it says: it costs no transaction then."""
     ignores: frozenset[str] = frozenset()
     """Kinds of causes whose events the body would leave alone. A header tells them: not even the event's body is read."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services whose streams are read."""
+        if self.events is None:
+            return contracts.load_all()
+        return tuple(sorted({contracts.service_of(e.DESCRIPTOR.full_name) for e in self.events}))
+
+    def subjects(self, service: str) -> list[str]:
+        """What of that service's stream is delivered; none named: all of it."""
+        full_names = sorted(event.DESCRIPTOR.full_name for event in self.events or ())
+        told = [name for name in full_names if contracts.service_of(name) == service]
+        return [f"crm.*.{service}.{name.rpartition('.')[2]}" for name in told]
+
+    def hears(self, event: Message) -> bool:
+        """True for an event that the body is given."""
+        return (self.events is None or type(event) in self.events) and self.wants(event)
 
 
 def consumer_of(body: Any) -> Consumer:
@@ -106,38 +123,44 @@ def _all_of_them(event: Any) -> bool:
 
 
 def on(
-    event: type[Message], *, durable: str, wants: Callable[[Any], bool] = _all_of_them
+    *events: type[Message],
+    durable: str,
+    wants: Callable[[Any], bool] = _all_of_them,
+    ignores: Collection[str] = (),
 ) -> Callable[[Body], Body]:
-    """`@writes` for one event: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever.
+    """`@writes` for these events: inbox row first, effect, one commit, then the ack. `durable` names the consumer for ever.
+
+    NATS delivers these events and no others, so what is not named costs nothing. Whoever follows records names
+    `*contracts.carrying("contact")`: an event that a later contract adds is then heard without an edit. `wants` and `ignores`
+    (kinds of causes) leave out more of them, by what they say; what an older program published has no header that tells its
+    cause, so `wants` or the body must bear such an event.
 
     Events of different records that wait at the same time may share the commit; each body still has a `tx` of its own.
+    ValueError without any event.
     """
-
-    def mark(body: Body) -> Body:
-        publisher = event.DESCRIPTOR.full_name.split(".")[1]
-        body.consumer = Consumer(durable, body, event, (publisher,), wants)  # type: ignore[attr-defined]
-        return body
-
-    return mark
+    if not events:
+        raise ValueError(f"the consumer {durable} names no event; see `on_any` for all of them")
+    return _marked(durable, frozenset(events), wants, ignores)
 
 
 def on_any(
     *,
     durable: str,
-    services: tuple[str, ...] | str = "*",
     wants: Callable[[Any], bool] = _all_of_them,
     ignores: Collection[str] = (),
 ) -> Callable[[Body], Body]:
-    """As `on`, for every event of the named services ("*" = all), but for those of a cause whose kind is in `ignores`.
+    """As `on`, for every event of every service. Each costs a delivery: for bodies that act on nearly all of them."""
+    return _marked(durable, None, wants, ignores)
 
-    What an older program published has no header that tells its cause, so `wants` or the body must bear such an event.
-    """
 
+def _marked(
+    durable: str,
+    events: frozenset[type[Message]] | None,
+    wants: Callable[[Any], bool],
+    ignores: Collection[str],
+) -> Callable[[Body], Body]:
     def mark(body: Body) -> Body:
-        publishers = ("*",) if services == "*" else tuple(services)
-        body.consumer = Consumer(  # type: ignore[attr-defined]
-            durable, body, None, publishers, wants, frozenset(ignores)
-        )
+        body.consumer = Consumer(durable, body, events, wants, frozenset(ignores))  # type: ignore[attr-defined]
         return body
 
     return mark

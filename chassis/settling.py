@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from nats.js.errors import NotFoundError
 
-from chassis import contracts
 from chassis.errors import DeadlineExceeded
 from chassis.events.nats import stream_of
 from chassis.handlers import consumer_of
@@ -44,7 +43,7 @@ async def _is_busy(process: "Process", runtime: "Runtime") -> bool:
         return True
     for body in runtime.service.consumers:
         consumer = consumer_of(body)
-        for publisher in contracts.load_all() if consumer.services == ("*",) else consumer.services:
+        for publisher in consumer.services:
             try:
                 info = await process.nats.js.consumer_info(stream_of(publisher), consumer.durable)
             except NotFoundError:

@@ -4,6 +4,9 @@
 memory. Events of different records run side by side. To keep that over replicas, one process per database runs the consumers
 (see leader.py); the durables belong to all replicas, and the next leader goes on at the ack floor.
 
+**What is heard.** A durable's filter is what the consumer names (`handlers.on`); NATS spends nothing on the rest. Names may come
+and go: the filter is brought up to date where the pulling begins, and the durable goes on from its ack floor.
+
 **The price.** The throughput of a service's consumers is that of one process; and a record whose event keeps failing holds its
 later events back for up to `sum(RETRY_DELAYS_S)` (about 13 minutes), other records too if it has more than 500 of them. Then the
 event goes to the dead-letter stream and the record's later events go on without it (`dead_letters.py` shows what that omits).
@@ -93,7 +96,7 @@ class Consumers:
         retry_delays_s: Sequence[float] = RETRY_DELAYS_S,
         precedence: Precedence | None = None,
     ) -> None:
-        self._nats, self._service = nats, service
+        self._nats, self._service, self._consumers = nats, service, tuple(consumers)
         self._each = [
             _Running(nats, service, consumer, runner, many, retry_delays_s, precedence)
             for consumer in consumers
@@ -102,18 +105,28 @@ class Consumers:
     async def run(self, lease: Lease, stop: asyncio.Event) -> None:
         """Consume until `stop`; then finish and acknowledge what is under way. Run it under the database's Leader."""
         await self._ensure_streams(stop)
+        await self._leave_streams()
         async with asyncio.TaskGroup() as group:
             for running in self._each:
                 group.create_task(running.run(stop))
 
     async def _ensure_streams(self, stop: asyncio.Event) -> None:
-        read = {publisher for running in self._each for publisher in running.publishers}
+        read = {publisher for consumer in self._consumers for publisher in consumer.services}
         while not stop.is_set():
             try:
                 return await self._nats.ensure_streams(sorted({self._service, *read}))
             except (NatsError, JetStreamError, OSError, TimeoutError) as error:
                 log.warning("%s: streams: %s", self._service, type(error).__name__)
                 await first_of(stop, timeout_s=1.0)
+
+    async def _leave_streams(self) -> None:
+        """Take away what an older program pulled from and this one does not: it would fill up for ever, unheard."""
+        for consumer in self._consumers:
+            if consumer.events is None or len(consumer.events) == 1:
+                continue  # a single event has a single stream
+            for publisher in set(contracts.load_all()) - set(consumer.services):
+                stream = stream_of(publisher)
+                await ending(self._nats.js.delete_consumer(stream, consumer.durable))
 
 
 class _Running:
@@ -157,7 +170,7 @@ class _Running:
             )
             try:
                 async with asyncio.TaskGroup() as pulls:
-                    for publisher in self.publishers:
+                    for publisher in self._consumer.services:
                         pulls.create_task(self._pull(publisher, lanes, stop))
                 await lanes.close()
             finally:
@@ -165,16 +178,8 @@ class _Running:
                 await ending(redrive.unsubscribe())
             await progress
 
-    @property
-    def publishers(self) -> Sequence[str]:
-        """The services whose streams the consumer reads."""
-        return (
-            contracts.load_all() if self._consumer.services == ("*",) else self._consumer.services
-        )
-
     async def _pull(self, publisher: str, lanes: Lanes, stop: asyncio.Event) -> None:
-        event = self._consumer.event
-        subjects = [f"crm.*.{publisher}.{event.DESCRIPTOR.name}"] if event is not None else []
+        subjects = self._consumer.subjects(publisher)
         pull: Pull
 
         async def on_message(message: Msg) -> None:
@@ -244,7 +249,7 @@ class _Running:
 
     async def _try(self, meta: EventMeta, body: bytes) -> str:
         event = decode(meta.type, body)
-        if event is None or not self._consumer.wants(event):
+        if event is None or not self._consumer.hears(event):
             return "skipped"
         return await self._turns.run(own(event), meta)
 

@@ -144,7 +144,7 @@ async def get(nats: Nats, service: str, number: int) -> DeadLetter:
 
 
 async def later_events(nats: Nats, letter: DeadLetter) -> list[Later]:
-    """What followed on the same record: what skipping the letter leaves as it is."""
+    """What the consumer hears of the same record after it: what skipping the letter leaves as it is."""
     try:
         consumer = await nats.js.consumer_info(letter.stream, letter.consumer)
     except NotFoundError:
@@ -153,9 +153,11 @@ async def later_events(nats: Nats, letter: DeadLetter) -> list[Later]:
         consumer.ack_floor.stream_seq if consumer.ack_floor and consumer.ack_floor.stream_seq else 0
     )
     found: list[Later] = []
-    tenant = [f"crm.{letter.tenant}.>"]
+    config = consumer.config
+    every_tenants = config.filter_subjects or [config.filter_subject or "crm.*.>"]
+    subjects = [subject.replace("*", letter.tenant, 1) for subject in every_tenants]
     async for message in read(
-        nats, letter.stream, start=letter.sequence + 1, subjects=tenant, headers_only=True
+        nats, letter.stream, start=letter.sequence + 1, subjects=subjects, headers_only=True
     ):
         headers, sequence = message.headers or {}, message.metadata.sequence.stream
         if headers.get("ce-subject") == letter.record:

@@ -39,7 +39,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.call import Cause
 from chassis.db.statement import Statement
-from chassis.handlers import on_any, timer
+from chassis.handlers import on, timer
 from chassis.kit import bulk, following_rows
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
@@ -116,11 +116,11 @@ class Following:
     ) -> None:
         self._united, self._divided, self._naming, self._rules = united, divided, naming, rules
         self._rows = rows
-        heard = (*united, *divided)
-        hear = on_any(
+        hear = on(
+            *united,
+            *divided,
             durable=f"{service}-merges",
-            services=tuple(sorted({kind.DESCRIPTOR.full_name.split(".")[1] for kind in heard})),
-            wants=lambda event: type(event) in heard and not event.change.republished,
+            wants=lambda event: not event.change.republished,
         )
         # A method cannot be marked; a partial can.
         self.consumers = (hear(functools.partial(self.hear)),)

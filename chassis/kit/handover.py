@@ -19,7 +19,7 @@ from sqlalchemy import MetaData
 
 from chassis import contracts, errors
 from chassis.call import Actor, Cause
-from chassis.handlers import on_any, operation
+from chassis.handlers import on, operation
 from chassis.kit import bulk, handover_held, handover_moves
 from chassis.kit.handover_asked import MOVE, OVER, PREVIEW, RETURN, STAGES, Asked, asked_by
 from chassis.kit.handover_held import Held
@@ -52,7 +52,7 @@ class NobodyToReceive(errors.FailedPrecondition):
 
 
 def _concerns(event: Any) -> bool:
-    return type(event) in STAGES and not event.change.republished
+    return not event.change.republished
 
 
 class Owner:
@@ -71,9 +71,7 @@ class Owner:
         self._describe, self._after = describe or _described, after
         self._kinds = {one.object: one.resource for one in self._held}
         self.consumers = (
-            on_any(durable=f"{self._service}-handovers", services=("identity",), wants=_concerns)(
-                self._hearing()
-            ),
+            on(*STAGES, durable=f"{self._service}-handovers", wants=_concerns)(self._hearing()),
         )
         self.operations = tuple(
             operation(kind)(self._carrying_out(kind, body))

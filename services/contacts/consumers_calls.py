@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from chassis.handlers import on_any
+from chassis import contracts
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import events_pb2, form_pb2
@@ -18,11 +19,7 @@ _FORGOTTEN = timedelta(days=7)
 """Longer than any outage: where this service comes to an old company, it is told years of calls at once."""
 
 
-def _concerns_calls(event: Any) -> bool:
-    return isinstance(getattr(event, "call", None), call_pb2.Call)
-
-
-@on_any(durable="contacts-calls", services=("telephony",), wants=_concerns_calls)
+@on(*contracts.carrying("call"), durable="contacts-calls")
 async def follow(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing. Imported calls are facts of cards, and nobody's requests."""
     assert tx.event is not None

@@ -9,8 +9,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from chassis import contracts
 from chassis.call import Cause
-from chassis.handlers import on, on_any, operation, timer
+from chassis.handlers import on, operation, timer
 from chassis.operation_runs import OperationRun
 from chassis.tx import Tx
 from crm.contacts.v1 import duplicate_events_pb2 as events
@@ -29,14 +30,6 @@ _YIELD = 200  # pairs or records between two looks at the other tasks: some mill
 _KNOWN = 50_000  # profiles that a scan remembers: some 50 MB
 _GROUPS = 100  # merges in one transaction: well under a second
 
-_WRITTEN: dict[Any, str] = {
-    event.DESCRIPTOR: object  # type: ignore[attr-defined]
-    for object, of_object in {
-        "contact": (events_pb2.ContactCreated, events_pb2.ContactUpdated, events_pb2.ContactDeleted, events_pb2.ContactUndeleted),
-        "company": (events_pb2.CompanyCreated, events_pb2.CompanyUpdated, events_pb2.CompanyDeleted, events_pb2.CompanyUndeleted),
-    }.items()
-    for event in of_object
-}  # fmt: skip
 _SUSPECTED = {
     "contact": events.ContactDuplicateSuspected,
     "company": events.CompanyDuplicateSuspected,
@@ -47,9 +40,7 @@ _SUSPECTED = {
 
 
 def _is_written(event: Any) -> bool:
-    """A party was written, and something that twins share; an import's parties are compared later, all at once."""
-    if event.DESCRIPTOR not in _WRITTEN:
-        return False
+    """Something that twins share was written; an import's parties are compared later, all at once."""
     change = event.change
     told = {path.partition(".")[0] for path in change.changed_fields} or rules.COMPARED
     return not (
@@ -57,16 +48,16 @@ def _is_written(event: Any) -> bool:
     )
 
 
-@on_any(
+@on(
+    *contracts.carrying(*store.PARTIES),
     durable="contacts-duplicates",
-    services=("contacts",),
     wants=_is_written,
     ignores=["import"],
 )
 async def compare(event: Any, tx: Tx) -> None:
     """A party that was written is compared with those that share a key."""
-    object = _WRITTEN[event.DESCRIPTOR]
-    await look_at(tx, object, getattr(event, object).id)
+    object, party = contracts.carried(event)
+    await look_at(tx, object, party.id)
 
 
 @on(imports_events_pb2.ImportFinished, durable="contacts-duplicates-of-imports")

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from chassis import contracts
-from chassis.handlers import on_any, operation
+from chassis.handlers import on, operation
 from chassis.operation_runs import OperationRun
 from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
@@ -33,21 +33,13 @@ Concerned = dict[str, set[str]]
 """Object -> ids."""
 
 
-def _concerns_facts(event: Any) -> bool:
-    """Touches, moves of the stage, requests, merges, and whatever is written of the parties themselves."""
-    option, type_ = contracts.event_option(event.DESCRIPTOR), event.DESCRIPTOR.full_name
-    if option is None or getattr(event, "change", None) is None:
-        return False
-    return (
-        type_ in rules.TOUCHES
-        or type_ in rules.STAGE_MOVES
-        or isinstance(event, _MERGES)
-        or option.resource == "request"
-        or option.resource in store.PARTIES
-    )
-
-
-@on_any(durable="contacts-facts", wants=_concerns_facts, ignores=["import"])
+@on(
+    *contracts.carrying("request", *store.PARTIES),
+    *contracts.known([*rules.TOUCHES, *rules.STAGE_MOVES]),
+    *_MERGES,
+    durable="contacts-facts",
+    ignores=["import"],
+)
 async def follow(event: Any, tx: Tx) -> None:
     """Brings the facts of all whom the event concerns up to date, and tells who entered or left a segment by it.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chassis import contracts
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
@@ -18,21 +18,13 @@ TaskType = task_type_pb2.TaskType
 Deal = deal_pb2.Deal
 
 
-def _concerns_deals(event: Any) -> bool:
-    return _carries(event, "task", "task_type") or event.DESCRIPTOR.full_name in touches.WAYS
-
-
-def _carries(event: Any, *resources: str) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource in resources
-
-
-@on_any(durable="deals-life", wants=_concerns_deals)
+@on(*contracts.carrying("task", "task_type"), *contracts.known(touches.WAYS), durable="deals-life")
 async def follow(event: Any, tx: Tx) -> None:
     """By version, and touches by their time: what comes late or twice changes nothing."""
-    if _carries(event, "task"):
+    object, _ = contracts.carried(event)
+    if object == "task":
         await _task(event, tx)
-    elif _carries(event, "task_type"):
+    elif object == "task_type":
         type: TaskType = event.task_type
         await store.life.put_task_type(tx, type.id, event.change.version, type.key)
     elif not event.change.republished and event.change.cause.kind != "import":
@@ -73,12 +65,12 @@ async def _touch(event: Any, tx: Tx) -> None:
     """Touches the deal that the event names, else every open deal of the customers that it names."""
     option = contracts.event_option(event.DESCRIPTOR)
     assert option is not None
-    carried = getattr(event, option.resource, None)
+    object, carried = contracts.carried(event)
     named = getattr(carried, "deal_id", "") or getattr(event, "deal_id", "")
     if named:
         ids = [named]
     else:
-        requests = [carried.id] if carried is not None and option.resource == "request" else []
+        requests = [carried.id] if object == "request" else []
         paths = (*option.contact_ids, *option.company_ids)
         ids = await store.life.open_deals_of(tx, _at(event, paths), requests)
     told = _told(event, touches.WAYS[event.DESCRIPTOR.full_name], tx)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from chassis.handlers import on_any
+from chassis import contracts
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.deals.v1 import events_pb2 as events
 from crm.deals.v1 import invoice_events_pb2 as invoice_events
@@ -16,15 +17,14 @@ _PAID = (
 
 
 def _concerns(event: Any) -> bool:
-    if event.DESCRIPTOR.file.package != "crm.deals.v1" or event.change.republished:
+    if event.change.republished:
         return False
     if isinstance(event, _PAID):
         return bool(event.change.cause.kind != "import")
-    waits = "deal" in event.DESCRIPTOR.fields_by_name and event.deal.HasField("blocked_move")
-    return waits and not isinstance(event, events.DealMoveBlocked)
+    return event.deal.HasField("blocked_move") and not isinstance(event, events.DealMoveBlocked)
 
 
-@on_any(durable="deals-paid-stages", services=("deals",), wants=_concerns)
+@on(*_PAID, *contracts.carrying("deal"), durable="deals-paid-stages", wants=_concerns)
 async def follow(event: Any, tx: Tx) -> None:
     """Looks at every deal that the event is about."""
     assert tx.event is not None

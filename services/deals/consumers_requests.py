@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from chassis import contracts
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import events_pb2, request_pb2
@@ -17,12 +17,7 @@ _FORGOTTEN = timedelta(days=7)
 """Longer than any outage: where this service comes to an old company, it is told years of requests at once."""
 
 
-def _concerns_requests(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource == "request"
-
-
-@on_any(durable="deals-requests", services=("contacts",), wants=_concerns_requests)
+@on(*contracts.carrying("request"), durable="deals-requests")
 async def follow(event: Any, tx: Tx) -> None:
     """By version. Spam opens nothing; a request that was opened already opens nothing twice."""
     request: Request = event.request

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.deals.v1 import events_pb2 as events
 from services.deals import store
 from services.deals.rules import pipelines as rules
 
-_LEAVE = (events.DealStageChanged, events.DealDeleted)
-
 
 def _leaves(event: Any) -> bool:
-    """A deal left its stage."""
-    return isinstance(event, _LEAVE) and not event.change.republished
+    return not event.change.republished
 
 
-@on_any(durable="deals-emptied-stages", services=("deals",), wants=_leaves)
+@on(events.DealStageChanged, events.DealDeleted, durable="deals-emptied-stages", wants=_leaves)
 async def drop_emptied(event: Any, tx: Tx) -> None:
     """Drops the retired stages of the pipeline that are empty by now; seen again with each deal that leaves."""
     pipeline_id = getattr(event, "previous_pipeline_id", "") or event.deal.pipeline_id

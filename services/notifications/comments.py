@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis import contracts, erasure
-from chassis.handlers import on, on_any
+from chassis.handlers import on
 from chassis.kit.resource import SCOPE_COLUMNS
 from chassis.tx import Tx
 from crm.contacts.v1 import duplicate_events_pb2 as merges
@@ -27,19 +27,20 @@ async def lock(tx: Tx, id: str) -> None:
     await tx.lock(f"comments/{id}")
 
 
-def _tells_of_a_record(event: Any) -> bool:
-    """True for an event that carries a record with an owner, queue or followers, as it was saved."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    if option is None or not option.resource or not event.change.version:
-        return False
-    descriptor = getattr(event, option.resource).DESCRIPTOR
-    of = contracts.resource_option(descriptor)
-    if of is None or of.personal or of.object == OBJECT:
-        return False
-    return not set(SCOPE_COLUMNS).isdisjoint(descriptor.fields_by_name)
+_STOOD_ON = tuple(
+    object
+    for object, record in contracts.resources().items()
+    if not set(SCOPE_COLUMNS).isdisjoint(record.fields_by_name)
+    and object not in (OBJECT, *contracts.personal_objects())
+)
+"""The objects whose records have an owner, a queue or followers."""
 
 
-@on_any(durable="notifications-comment-records", wants=_tells_of_a_record)
+@on(
+    *contracts.carrying(*_STOOD_ON),
+    durable="notifications-comment-records",
+    wants=lambda event: bool(event.change.version),  # as it was saved
+)
 async def follow(event: Any, tx: Tx) -> None:
     """What stands on the record is read by who may read it now."""
     heard = record_of(event)

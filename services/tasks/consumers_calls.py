@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.tasks.v1 import events_pb2, task_pb2
@@ -30,15 +30,19 @@ _OF_SPELLS = (
 
 def _concerns_calls(event: Any) -> bool:
     """Not what an import writes down: it happened long ago. Not what is only told again."""
-    call, change = getattr(event, "call", None), getattr(event, "change", None)
-    if not isinstance(call, Call) or change.republished or change.cause.kind == "import":
-        return False
-    if call.imported:
+    call, change = event.call, event.change
+    if change.republished or change.cause.kind == "import" or call.imported:
         return False
     return _is_answer(event) or (isinstance(event, _OF_SPELLS) and bool(call.spell_id))
 
 
-@on_any(durable="tasks-calls", services=("telephony",), wants=_concerns_calls, ignores=["import"])
+@on(
+    *_OF_SPELLS,
+    telephony_events.CallAnswered,
+    durable="tasks-calls",
+    wants=_concerns_calls,
+    ignores=["import"],
+)
 async def follow(event: Any, tx: Tx) -> None:
     """Makes, counts on or ends the task to call back; stops the clocks of customers with whom somebody spoke."""
     if tx.now - to_datetime(event.change.time) > _FORGOTTEN:

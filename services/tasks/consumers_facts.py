@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from chassis import contracts
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import agreement_pb2, duplicate_events_pb2, privacy_events_pb2
@@ -39,21 +39,23 @@ _MORNINGS = (
 
 
 def _concerns_customers(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    if option is None:
-        return False
-    if isinstance(event, (*_MERGES, privacy_events_pb2.ContactErased)):
-        return True
+    """What an import or a repetition tells of touches happened long ago."""
     if event.DESCRIPTOR.full_name in TOUCHES:
         return not event.change.republished and event.change.cause.kind != "import"
-    return option.resource in (*_PARTIES, "agreement")
+    return True
 
 
-@on_any(durable="tasks-day-facts", wants=_concerns_customers)
+@on(
+    *contracts.carrying(*_PARTIES, "agreement"),
+    *contracts.known(TOUCHES),
+    *_MERGES,
+    privacy_events_pb2.ContactErased,
+    durable="tasks-day-facts",
+    wants=_concerns_customers,
+)
 async def follow(event: Any, tx: Tx) -> None:
     """Keeps what was told last. What comes late or twice changes nothing."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    assert option is not None
+    kind, record = contracts.carried(event)
     if isinstance(event, _MERGES):
         object = "contact" if hasattr(event, "contact_id") else "company"
         await store.facts.merge(tx, object, getattr(event, f"{object}_id"), list(event.merged_ids))
@@ -62,25 +64,22 @@ async def follow(event: Any, tx: Tx) -> None:
         await store.facts.forget(tx, erased)
         await store.matters.forget(tx, erased)
     elif event.DESCRIPTOR.full_name in TOUCHES:
-        await _touch(event, option, tx)
-    elif option.resource in _PARTIES:
-        party = getattr(event, option.resource)
-        await store.facts.put_party(tx, _party(option.resource, party, event.change.version))
+        await _touch(event, tx)
+    elif kind in _PARTIES:
+        await store.facts.put_party(tx, _party(kind, record, event.change.version))
     else:
-        await store.facts.put_agreement(tx, _agreement(event.agreement, event.change.version))
+        await store.facts.put_agreement(tx, _agreement(record, event.change.version))
 
 
-@on_any(
-    durable="tasks-day-mornings",
-    services=("identity",),
-    wants=lambda event: isinstance(event, _MORNINGS),
-)
+@on(*_MORNINGS, durable="tasks-day-mornings")
 async def plan_mornings(event: Any, tx: Tx) -> None:
     """Somebody is new or has another clock."""
     await timers_day.plan_again(tx)
 
 
-async def _touch(event: Any, option: Any, tx: Tx) -> None:
+async def _touch(event: Any, tx: Tx) -> None:
+    option = contracts.event_option(event.DESCRIPTOR)
+    assert option is not None
     assert tx.event is not None
     at = to_datetime(event.change.time) if event.change.HasField("time") else tx.event.time
     for object, paths in (("contact", option.contact_ids), ("company", option.company_ids)):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.identity.v1 import absence_events_pb2 as absences
 from crm.identity.v1 import events_pb2 as identity
@@ -28,10 +28,10 @@ _CONCERN = (
 
 
 def _concerns(event: Any) -> bool:
-    return isinstance(event, _CONCERN) and not event.change.republished
+    return not event.change.republished
 
 
-@on_any(durable="tasks-people", services=("identity",), wants=_concerns)
+@on(*_CONCERN, durable="tasks-people", wants=_concerns)
 async def plan_again(event: Any, tx: Tx) -> None:
     """Whoever must act may be somebody else, or work at other hours."""
     await timers.plan_again(tx)

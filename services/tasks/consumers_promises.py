@@ -9,7 +9,7 @@ from typing import Any
 
 from chassis import contracts
 from chassis.call import Actor
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
@@ -27,13 +27,10 @@ Task = task_pb2.Task
 
 def _concerns_promises(event: Any) -> bool:
     """Deals that promise something, or did until this change."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    if option is None or option.resource != "deal":
-        return False
     return bool(event.deal.HasField("promise") or "promise" in event.change.changed_fields)
 
 
-@on_any(durable="tasks-promises", services=("deals",), wants=_concerns_promises)
+@on(*contracts.carrying("deal"), durable="tasks-promises", wants=_concerns_promises)
 async def follow(event: Any, tx: Tx) -> None:
     """Makes, gives, moves, finishes or cancels the task of the deal's promise, as whoever changed the deal."""
     deal, by = event.deal, event.change.actor

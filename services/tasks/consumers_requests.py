@@ -6,7 +6,7 @@ One durable hears all that happens to requests, so that what happens to one is h
 from datetime import timedelta
 from typing import Any
 
-from chassis.handlers import on, on_any
+from chassis.handlers import on
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import events_pb2 as contacts_events
@@ -34,8 +34,6 @@ async def seed_ladder(event: identity_events.TenantCreated, tx: Tx) -> None:
 
 def _concerns_requests(event: Any) -> bool:
     """Not what an import writes down: it happened long ago. Not what is only told again."""
-    if type(event) not in _BODIES:
-        return False
     change = event.change
     return bool(change.cause.kind != "import" and not change.republished)
 
@@ -43,12 +41,6 @@ def _concerns_requests(event: Any) -> bool:
 def is_long_ago(event: Any, tx: Tx) -> bool:
     """True for what a service that comes to an old company is told of its past."""
     return tx.now - to_datetime(event.change.time) > _FORGOTTEN
-
-
-@on_any(durable="tasks-requests", services=("contacts",), wants=_concerns_requests)
-async def follow_request(event: Any, tx: Tx) -> None:
-    """Makes, moves, stops or cancels the task that answers the request."""
-    await _BODIES[type(event)](event, tx)
 
 
 async def _received(event: Any, tx: Tx) -> None:
@@ -181,3 +173,9 @@ _BODIES = {
     contacts_events.RequestDeleted: _closed,
     contacts_events.RequestContactChosen: _chosen,
 }
+
+
+@on(*_BODIES, durable="tasks-requests", wants=_concerns_requests)
+async def follow_request(event: Any, tx: Tx) -> None:
+    """Makes, moves, stops or cancels the task that answers the request."""
+    await _BODIES[type(event)](event, tx)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chassis import contracts, keys
-from chassis.handlers import on, on_any
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.identity.v1 import events_pb2 as identity
 from crm.identity.v1 import user_pb2
@@ -33,12 +33,7 @@ async def seed(event: identity.TenantCreated, tx: Tx) -> None:
     tx.emit(events.ConnectionCreated(connection=connection))
 
 
-def _concerns_users(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource == "user"
-
-
-@on_any(durable="telephony-profiles", services=("identity",), wants=_concerns_users)
+@on(*contracts.carrying("user"), durable="telephony-profiles")
 async def follow_user(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing."""
     user = event.user
@@ -47,12 +42,11 @@ async def follow_user(event: Any, tx: Tx) -> None:
         await profiles.follow(tx, user.id, "" if left else user.extension)
 
 
-def _concerns_exchanges(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource == "connection" and not event.change.republished
-
-
-@on_any(durable="telephony-profiles-exchanges", services=("telephony",), wants=_concerns_exchanges)
+@on(
+    *contracts.carrying("telephone_connection"),
+    durable="telephony-profiles-exchanges",
+    wants=lambda event: not event.change.republished,
+)
 async def follow_exchanges(event: Any, tx: Tx) -> None:
     """Extensions from profiles are where the company is called."""
     await profiles.follow_everybody(tx)

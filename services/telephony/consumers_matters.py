@@ -3,7 +3,7 @@
 from typing import Any
 
 from chassis import contracts
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2
 from crm.tasks.v1 import task_pb2
@@ -15,17 +15,10 @@ _STATES = {
 }
 
 
-def _concerns_matters(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource in _STATES
-
-
-@on_any(durable="telephony-matters", services=("deals", "tasks"), wants=_concerns_matters)
+@on(*contracts.carrying(*_STATES), durable="telephony-matters")
 async def follow(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    assert option is not None
-    kind, record = option.resource, getattr(event, option.resource)
+    kind, record = contracts.carried(event)
     state = "" if record.HasField("delete_time") else _STATES[kind].get(record.state, "")
     await store.matters.put(
         tx, kind, record.id, event.change.version, state=state, contact_id=record.contact_id,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from chassis import contracts
-from chassis.handlers import on_any
+from chassis.handlers import on
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2
 from crm.telephony.v1 import events_pb2 as events
@@ -13,22 +13,14 @@ from services.telephony.store.numbers import Party
 
 Call = call_pb2.Call
 
-_PARTIES = ("contact", "company")
 _LATE = timedelta(days=1)
 """So long after a call its caller may still get a card."""
 
 
-def _concerns_parties(event: Any) -> bool:
-    option = contracts.event_option(event.DESCRIPTOR)
-    return option is not None and option.resource in _PARTIES
-
-
-@on_any(durable="telephony-parties", services=("contacts",), wants=_concerns_parties)
+@on(*contracts.carrying("contact", "company"), durable="telephony-parties")
 async def follow(event: Any, tx: Tx) -> None:
     """By version: what comes late or twice changes nothing. Late calls of a number that changed hands know whose it is."""
-    option = contracts.event_option(event.DESCRIPTOR)
-    assert option is not None
-    kind, record = option.resource, getattr(event, option.resource)
+    kind, record = contracts.carried(event)
     gone = record.HasField("delete_time")
     numbers = [] if gone else sorted({phone.number for phone in record.phones})
     party = Party(

@@ -30,9 +30,9 @@ class Listener:
     consumer: Consumer
 
     def hears(self, event: Descriptor) -> bool:
-        """True if the consumer was written for this very event."""
-        wanted = self.consumer.event
-        return wanted is not None and wanted.DESCRIPTOR.full_name == event.full_name
+        """True if the consumer names the event."""
+        named = self.consumer.events or ()
+        return event.full_name in {one.DESCRIPTOR.full_name for one in named}
 
 
 def listeners() -> list[Listener]:
@@ -57,14 +57,12 @@ def page(events: Mapping[str, Descriptor], listening: Sequence[Listener]) -> str
 
 
 def _everything(listening: Sequence[Listener]) -> Iterator[str]:
-    yield "## Who listens to whole services"
+    yield "## Who listens to everything"
     yield ""
     yield "- **gateway** passes every event on to the live streams of `/v1/events` and keeps nothing."
     for listener in listening:
-        if listener.consumer.event is None:
-            wanted = listener.consumer.services
-            heard = "every service" if wanted == ("*",) else " and ".join(wanted)
-            yield f"- **{listener.service}** (`{listener.consumer.durable}`) hears every event of {heard}."
+        if listener.consumer.events is None:
+            yield f"- **{listener.service}** (`{listener.consumer.durable}`) hears every event of every service."
     yield ""
 
 

@@ -275,8 +275,9 @@ def test_the_page_names_publishers_and_listeners() -> None:
     line = next(line for line in page.splitlines() if line.startswith("| `TenantCreated`"))
     assert line == (
         "| `TenantCreated` | A company was created. | `tenant` | tenant |  | contacts (`contacts-first-sources`),"
-        " deals (`deals-first-pipeline`), deals (`deals-first-taxes`),"
-        " notifications (`notifications-first-rules`), tasks (`tasks-first-ladder`), tasks (`tasks-first-types`),"
+        " deals (`deals-first-pipeline`), deals (`deals-first-taxes`), deals (`deals-legal-entity`),"
+        " notifications (`notifications-first-rules`), tasks (`tasks-day-mornings`), tasks (`tasks-first-ladder`),"
+        " tasks (`tasks-first-types`),"
         " telephony (`telephony-first-exchange`) |"
     )
 

@@ -31,10 +31,14 @@ class Phone:
         settings = _SETTINGS.replace("@name@", self.name).replace("@control@", str(control))
         (folder / "config").write_text(settings.replace("@port@", str(self._at.ports[self.name])))
         user = CUSTOMER if self.name == "customer" else self.name
-        account = f"<sip:{user}@{self._at.sip}>;regint=0;answermode=manual;audio_codecs=PCMU/8000/1\n"
+        account = (
+            f"<sip:{user}@{self._at.sip}>;regint=0;answermode=manual;audio_codecs=PCMU/8000/1\n"
+        )
         (folder / "accounts").write_text(account)
         with (folder / "log").open("w") as log:
-            self._program = await self._at.program("baresip", "-f", f"/srv/{self.name}", stdout=log, stderr=log)
+            self._program = await self._at.program(
+                "baresip", "-f", f"/srv/{self.name}", stdout=log, stderr=log
+            )
 
         async def connects() -> bool:
             try:

@@ -143,4 +143,4 @@ async def scene(real: Asterisk, phones: dict[str, Phone], *, led: bool) -> Async
             await phone.do("hangupall")
         await stage.end()
         server.close()
-        await real.silent()
+        await real.clear()

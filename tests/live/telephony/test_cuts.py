@@ -123,3 +123,20 @@ async def test_customer_answers_afterwards(played: Scene) -> None:
     call = await played.over()
 
     assert (call.direction, call.outcome) == (Call.DIRECTION_OUTBOUND, Call.OUTCOME_ANSWERED)
+
+
+async def test_customer_rejects_meanwhile(led: Scene) -> None:
+    """The number outside is not called a second time."""
+    await led.stage.adapter.carry_out(DIAL)
+    await led.agent.happens("CALL_INCOMING")
+    await led.answers(led.agent)
+    await led.customer.happens("CALL_INCOMING")
+    await led.stage.cut()
+    await led.customer.do("hangup")
+    await led.customer.happens("CALL_CLOSED")
+    await led.stage.begin()
+
+    call = await led.over()
+
+    assert (call.direction, call.spoke) == (Call.DIRECTION_OUTBOUND, ())
+    assert led.customer.told.count("CALL_INCOMING") == 1

@@ -8,11 +8,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from services.telephony.pbx.adapter import Cut, Impossible, Route, Site
 from services.telephony.pbx.ari_reading import Event
-from services.telephony.pbx.facts import Command, call_of, leg_id
+from services.telephony.pbx.facts import Command, Order, call_of, leg_id
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,9 @@ OUTSIDE_RING_S = 60
 """How long a phone outside rings."""
 OUTSIDE = "PJSIP/{number}@trunk"
 _PHONE = "akrab-phone"
-"""The first argument with which the phones that we ask for enter."""
+"""The first argument with which the phones that we ask for enter; who dials enters with the number and the line behind it."""
+_OWN = 1
+"""The leg of whoever dials: a call that comes in has none with this number."""
 
 Ask = Callable[..., Awaitable[Any]]
 
@@ -43,6 +46,8 @@ class _Led:
     """The number that its phones show."""
     bridge: str = ""
     command: Command | None = None
+    next: int = _OWN + 1
+    """The number of the next leg that we ask for."""
 
 
 class Leading:
@@ -86,7 +91,9 @@ class Leading:
         led = self._led.get(replaced) or self._led.get(id)
         if led is None and arguments[:1] != [_PHONE]:
             led = self._caller(channel)
-            self._group.create_task(self._lead(led, self._inbound))
+            self._begin(led, self._inbound)
+        if led is None and (led := self._dialling(id, arguments)):
+            self._begin(led, self._outbound)
         if led is None:  # of a call that is over
             self._group.create_task(self._end_channel(id))
             return
@@ -99,26 +106,53 @@ class Leading:
         led.changed.set()
 
     def found(self, channels: Iterable[Event], bridges: Iterable[Event]) -> None:
-        """Goes on with calls that were led before this session: those who speak, and callers who wait."""
+        """Goes on with calls that were led before this session, and ends what is left of those that cannot be led any more."""
         living = {channel["id"]: channel for channel in channels}
         for bridge in bridges:
-            joined = [id for id in bridge["channels"] if id in living]
-            if bridge.get("creator") == "Stasis" and joined:
-                led = _Led(self._call_of(joined[0]), joined[0], bridge=bridge["id"])
+            application, _, call = bridge.get("name", "").partition("/")
+            if application == self._application:
+                joined = [id for id in bridge["channels"] if id in living]
+                led = _Led(call, joined[0] if joined else "", bridge=bridge["id"])
                 for id in joined:
                     self._put(led, id)
                 led.inside.update(joined)
-                self._group.create_task(self._lead(led, self._speak))
-        for id, channel in living.items():
-            application = f"{channel['dialplan'].get('app_data', '')},".partition(",")[0]
-            waits = channel["dialplan"]["app_name"] == "Stasis" and application == self._application
-            if waits and id not in self._led and not call_of(id):
-                led = self._caller(channel)
+                self._begin(led, self._speak)
+        inside = {
+            id: arguments
+            for id, channel in living.items()
+            if id not in self._led and (arguments := self._arguments(channel)) is not None
+        }
+        for id, arguments in inside.items():
+            dials = self._dialling(id, arguments)
+            if led := dials or (None if call_of(id) else self._caller(living[id])):
+                # What was asked for before may have used up any of the first ids.
+                led.next = int(datetime.now(UTC).timestamp())
                 for phone in (p for p in living if p not in self._led and call_of(p) == led.call):
                     self._put(led, phone)
-                    if living[phone]["dialplan"]["app_name"] == "Stasis":  # picked up meanwhile
-                        led.inside.add(phone)
-                self._group.create_task(self._lead(led, self._inbound))
+                led.inside.update(led.living & inside.keys())
+                self._begin(led, self._outbound if dials else self._inbound)
+        for id in living:  # who dials has yet to pick up, or whoever it rang for is gone
+            if id not in self._led and (call := call_of(id)) and id != leg_id(call, _OWN):
+                self._group.create_task(self._end_channel(id))
+
+    def _arguments(self, channel: Event) -> list[str] | None:
+        """With which a channel is in our application; None if it is not."""
+        application, *arguments = channel["dialplan"].get("app_data", "").split(",")
+        there = channel["dialplan"]["app_name"] == "Stasis" and application == self._application
+        return arguments if there else None
+
+    def _dialling(self, id: str, arguments: list[str]) -> _Led | None:
+        """The call of the own phone of somebody who dials, which was asked for before this session."""
+        call = call_of(id)
+        if id != leg_id(call, _OWN) or len(arguments) != len((_PHONE, "first", "number", "line")):
+            return None
+        command = Command(id="", order=Order.DIAL, call=call, number=arguments[2], line=arguments[3])  # fmt: skip
+        led = _Led(call, id, command=command)
+        self._put(led, id)
+        return led
+
+    def _begin(self, led: _Led, story: Callable[[_Led], Awaitable[None]]) -> None:
+        self._group.create_task(self._lead(led, story))
 
     def _caller(self, channel: Event) -> _Led:
         """The new call of a channel that came to us."""
@@ -135,9 +169,9 @@ class Leading:
 
     async def dial(self, command: Command) -> None:
         """The own phone first, then the number outside. Impossible if the exchange does not call the own phone."""
-        led = _Led(command.call, leg_id(command.call, 1), command=command)
-        await self._call(led, command.endpoint, 1, command.number, OWN_RING_S)
-        self._group.create_task(self._lead(led, self._outbound))
+        led = _Led(command.call, leg_id(command.call, _OWN), command=command, next=_OWN)
+        await self._call(led, command.endpoint, command.number, OWN_RING_S)
+        self._begin(led, self._outbound)
 
     async def hang_up(self, call: str) -> None:
         """Ends every phone of the call, also of one that the exchange leads itself."""
@@ -194,10 +228,14 @@ class Leading:
             await self._later(led)
         if led.first not in led.living:
             return
-        await self._ask("POST", f"/channels/{led.first}/ring")
-        pattern = self._site.connection.outside_endpoint or OUTSIDE
-        endpoint = pattern.replace("{number}", led.command.number)
-        other = await self._call(led, endpoint, 2, led.command.line, OUTSIDE_RING_S)
+        other = next(iter(led.living - {led.first}), "")
+        if not other and self._call_of(leg_id(led.call, _OWN + 1)):
+            return  # the customer was called before a cut, and is gone
+        if not other:
+            await self._ask("POST", f"/channels/{led.first}/ring")
+            pattern = self._site.connection.outside_endpoint or OUTSIDE
+            endpoint = pattern.replace("{number}", led.command.number)
+            other = await self._call(led, endpoint, led.command.line, OUTSIDE_RING_S)
         while led.living >= {led.first, other} and other not in led.inside:
             await self._later(led)
         if led.living >= {led.first, other}:
@@ -206,7 +244,9 @@ class Leading:
             await self._join(led, [led.first, other], record=route.record)
 
     async def _join(self, led: _Led, channels: list[str], *, record: bool) -> None:
-        made = await self._ask("POST", "/bridges", type="mixing,dtmf_events")
+        made = await self._ask(
+            "POST", "/bridges", type="mixing,dtmf_events", name=f"{self._application}/{led.call}"
+        )
         led.bridge = made["id"]
         await self._ask("POST", f"/bridges/{led.bridge}/addChannel", channel=",".join(channels))
         if record:
@@ -222,22 +262,26 @@ class Leading:
             await self._later(led)
 
     async def _ring(self, led: _Led, route: Route) -> None:
-        for number, endpoint in enumerate(route.endpoints, 1):
+        for endpoint in route.endpoints:
             try:
-                await self._call(led, endpoint, number, led.shown, route.ring_s)
+                await self._call(led, endpoint, led.shown, route.ring_s)
             except Impossible as refused:
                 log.info("a phone is not called: %s", refused)
 
-    async def _call(self, led: _Led, endpoint: str, number: int, shown: str, ring_s: int) -> str:
+    async def _call(self, led: _Led, endpoint: str, shown: str, ring_s: int) -> str:
         """Asks for a phone of the call; its channel. `shown` is the number that it shows."""
-        id = leg_id(led.call, number)
+        id = leg_id(led.call, led.next)
+        led.next += 1
+        arguments = [_PHONE, led.first]
+        if led.command is not None and id == led.first:
+            arguments += [led.command.number, led.command.line]
         parameters = {"callerId": shown} if shown else {}
         if led.living:
             parameters["originator"] = led.first
         self._put(led, id)
         try:
             await self._ask(
-                "POST", "/channels", endpoint=endpoint, app=self._application, appArgs=f"{_PHONE},{led.first}",
+                "POST", "/channels", endpoint=endpoint, app=self._application, appArgs=",".join(arguments),
                 channelId=id, timeout=ring_s, **parameters,
             )  # fmt: skip
         except Impossible:

@@ -1,6 +1,7 @@
-"""A real Asterisk for tests: a folder that mmdebstrap made, run in a chroot on ports of its own, loopback only.
+"""A real Asterisk for tests, with phones: a folder that mmdebstrap made, run in a chroot on ports of its own, loopback only.
 
-`AKRAB_ASTERISK` names such a folder; else one is made, which takes half a minute and needs root.
+`AKRAB_ASTERISK` names such a folder; else one is made, which takes a minute and needs root and a Debian mirror. Where it cannot
+be made the tests are skipped with the reason.
 """
 
 import asyncio
@@ -8,111 +9,170 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from chassis.waits import first_of
+from chassis.testing.events import eventually
 
-_PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-gsm,ca-certificates"
-_PHONES = """
-[phones]
-exten => 101,1,Wait(1)
- same => n,Answer()
- same => n,Wait(30)
-exten => 102,1,Wait(60)
-exten => caller,1,Answer()
- same => n,Wait(4)
- same => n,Hangup()
-[from-trunk]
-exten => _48XXXXXXXXX,1,Stasis(akrab,inbound,${EXTEN})
- same => n,Hangup()
-[outside]
-exten => _48XXXXXXXXX,1,Answer()
- same => n,Wait(2)
- same => n,Hangup()
-"""
+_PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-gsm,ca-certificates,sip-tester,baresip-core"  # fmt: skip
+_SUITES = ("forky", "sid")  # those of Debian that have Asterisk, the steadier one first
+_LONGEST_S = 240  # to make the folder: a slow mirror must not hold up everything else
+_HERE = Path(__file__).parent
+AGENTS = ("agent1", "agent2", "agent3")
+DESKS = ("answers", "busy", "silent")
 
 
 @dataclass(frozen=True)
 class Asterisk:
-    """Where it is."""
+    """Where it is, and where its phones have to be."""
 
+    root: Path
     ari: str
     ami: str
+    sip: str
+    ports: dict[str, int]
+    """On which each phone listens, by its name, the customer's too."""
+
+    async def program(self, *command: str, **pipes: Any) -> asyncio.subprocess.Process:
+        """Runs a program of the folder."""
+        quiet = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}  # fmt: skip
+        return await asyncio.create_subprocess_exec("chroot", str(self.root), *command, **quiet | pipes)  # type: ignore[arg-type]  # fmt: skip
+
+    async def living(self, what: str) -> list[str]:
+        """The ids of all channels, or bridges."""
+        async with httpx.AsyncClient(auth=("crm", "secret")) as client:
+            return [one["id"] for one in (await client.get(f"{self.ari}/ari/{what}")).json()]
+
+    async def silent(self) -> None:
+        """Returns once nothing is left of any call."""
+
+        async def nothing() -> bool:
+            return not (await self.living("channels") or await self.living("bridges"))
+
+        await eventually(nothing, "nothing is left at the exchange", 15)
+
+    async def clear(self) -> None:
+        """Ends whatever a test that failed has left, so that the next one is alone."""
+        async with httpx.AsyncClient(auth=("crm", "secret")) as client:
+            for what in ("channels", "bridges"):
+                for id in await self.living(what):
+                    await client.delete(f"{self.ari}/ari/{what}/{id}")
+        await self.silent()
+
+    async def variable(self, channel: str, name: str) -> str:
+        """What the dialplan's function or variable says of a channel."""
+        async with httpx.AsyncClient(auth=("crm", "secret")) as client:
+            said = await client.get(f"{self.ari}/ari/channels/{channel}/variable", params={"variable": name})  # fmt: skip
+            return str(said.raise_for_status().json()["value"])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on which nobody listens, neither for streams nor for datagrams."""
+    with ExitStack() as held:
+        found: list[int] = []
+        while len(found) < count:
+            stream = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port = stream.getsockname()[1]
+            datagrams = held.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    return found
+
+
+def _mirror() -> list[str]:
+    """Where this machine gets Debian from; nothing if it is another system: then mmdebstrap knows."""
+    command = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(CODENAME) $(REPO_URI)"]  # fmt: skip
+    for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():  # fmt: skip
+        origin, component, codename, address = (line.split() + [""] * 4)[:4]
+        if (origin, component) == ("Debian", "main") and "-" not in codename:
+            return [address]
+    return []
 
 
 def _made(folder: Path) -> Path:
+    """A folder with everything that runs here; skips where there can be none."""
     if given := os.environ.get("AKRAB_ASTERISK"):
         return Path(given)
-    if shutil.which("mmdebstrap") is None or os.geteuid() != 0:
-        pytest.skip("a real Asterisk needs mmdebstrap and root; apt-get install mmdebstrap")
-    made = folder / "asterisk"
-    command = ["mmdebstrap", "--aptopt=Acquire::Check-Valid-Until \"false\"", "--variant=minbase", f"--include={_PACKAGES}", "forky", str(made)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"Asterisk cannot be installed here: {done.stderr[-300:]}")
-    return made
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("a real Asterisk cannot be installed here: there is no mmdebstrap")
+    if os.geteuid() != 0:
+        pytest.skip("a real Asterisk cannot be installed here: that needs root")
+    made, why = folder / "asterisk", ""
+    for suite in _SUITES:
+        # A mirror that stands still is a snapshot: its lists may be older than they say they may be.
+        command = ["mmdebstrap", "--quiet", "--aptopt=Acquire::Check-Valid-Until \"false\"", "--variant=minbase", f"--include={_PACKAGES}", suite, str(made), *_mirror()]  # fmt: skip
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_S)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            why = f"that took longer than {_LONGEST_S} seconds"
+            break
+        if not done.returncode:
+            return made
+        why = "\n".join(done.stderr.splitlines()[-3:])
+        shutil.rmtree(made, ignore_errors=True)
+    pytest.skip(f"a real Asterisk cannot be installed here: {why}")
 
 
 def _configured(root: Path) -> Asterisk:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:  # fmt: skip
-        http, manager = one.getsockname()[1], other.getsockname()[1]
-    files = {
-        "ari.conf": "[general]\nenabled=yes\n[crm]\ntype=user\npassword=secret\n",
-        "http.conf": f"[general]\nenabled=yes\nbindaddr=127.0.0.1\nbindport={http}\n",
-        "manager.conf": f"[general]\nenabled=yes\nport={manager}\nbindaddr=127.0.0.1\ntimestampevents=yes\n"
-        "[crm]\nsecret=secret\nread=system,call,agent,dialplan,reporting\n"
-        "write=system,call,originate,reporting\neventfilter(action(exclude),name(TestEvent))=\n",
-        "extensions.conf": _PHONES,
-        "modules.conf": "[modules]\nautoload=yes\nnoload=chan_iax2.so\nnoload=chan_pjsip.so\nnoload=pbx_dundi.so\n",
-        "asterisk.conf": "[options]\nrungroup=asterisk\nrunuser=asterisk\n",
-    }  # fmt: skip
-    for name, text in files.items():
-        (root / "etc/asterisk" / name).write_text(text)
-    own = "mkdir -p /run/asterisk /var/spool/asterisk/recording; chown -R asterisk: /etc/asterisk /run/asterisk /var/spool/asterisk /var/lib/asterisk /var/log/asterisk"
-    subprocess.run(["chroot", str(root), "sh", "-c", own], check=True)
-    return Asterisk(f"http://127.0.0.1:{http}", f"127.0.0.1:{manager}")
-
-
-def _mounted(root: Path) -> None:
-    for name in ("proc", "dev"):
-        subprocess.run(["mount", "--bind", f"/{name}", str(root / name)], check=True)
-
-
-def _unmounted(root: Path) -> None:
-    for name in ("proc", "dev"):
-        subprocess.run(["umount", str(root / name)], check=True)
+    names = ("http", "manager", "sip", "customer", *AGENTS, *DESKS)
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    for file in (_HERE / "etc").glob("*.conf"):
+        text = file.read_text()
+        for name, port in ports.items():
+            text = text.replace(f"@{name}@", str(port))
+        (root / "etc/asterisk" / file.name).write_text(text)
+    with (root / "etc/asterisk/pjsip.conf").open("a") as phones:
+        for number, name in enumerate((*AGENTS, *DESKS), 101):
+            phones.write(
+                f"[{name}](phone)\naors={name}\ncallerid=<{number}>\n"
+                f"[{name}]\ntype=aor\ncontact=sip:{name}@127.0.0.1:{ports[name]}\n"
+            )
+    for scenario in (_HERE / "sipp").glob("*.xml"):
+        shutil.copy(scenario, root / "srv")
+    made = "mkdir -p /run/asterisk /var/spool/asterisk/recording"
+    own = "chown -R asterisk: /etc/asterisk /run/asterisk /var/spool/asterisk /var/lib/asterisk /var/log/asterisk"  # fmt: skip
+    subprocess.run(["chroot", str(root), "sh", "-c", f"{made}; {own}"], check=True)
+    where = "127.0.0.1:{}".format
+    return Asterisk(
+        root, f"http://{where(ports['http'])}", where(ports["manager"]), where(ports["sip"]), ports
+    )
 
 
 @asynccontextmanager
 async def asterisk(folder: Path) -> AsyncIterator[Asterisk]:
     """It runs."""
-    root = _made(folder)
-    where = _configured(root)
-    _mounted(root)
-    command = ("chroot", str(root), "asterisk", "-f", "-U", "asterisk", "-G", "asterisk")
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    where = _configured(_made(folder))
+    process = await where.program("asterisk", "-f", "-U", "asterisk", "-G", "asterisk")
     try:
-        await _boots(where.ari)
+        await eventually(lambda: _stands(where.ari), "Asterisk has loaded everything", 60)
         yield where
     finally:
-        process.terminate()
-        await process.wait()
-        _unmounted(root)
+        await ended([process])
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _boots(ari: str) -> None:
-    """Returns when it has loaded everything: before, it answers 503 or not at all."""
-    async with asyncio.timeout(60), httpx.AsyncClient(auth=("crm", "secret")) as client:
-        while True:
-            try:
-                if (await client.get(f"{ari}/ari/asterisk/info")).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            await first_of(asyncio.Event(), timeout_s=0.1)
+async def ended(programs: Sequence[asyncio.subprocess.Process]) -> None:
+    """Ends them."""
+    for program in programs:
+        if program.returncode is None:
+            program.terminate()
+    for program in programs:
+        await program.wait()
+
+
+async def _stands(ari: str) -> bool:
+    """Before it has loaded everything, it answers 503 or not at all."""
+    async with httpx.AsyncClient(auth=("crm", "secret")) as client:
+        try:
+            return (await client.get(f"{ari}/ari/asterisk/info")).is_success
+        except httpx.TransportError:
+            return False

@@ -133,8 +133,12 @@ class FakeAri:
         self._happens("StasisStart", channel, application="akrab", args=["inbound", line])
 
     def picks_up(self, id: str) -> None:
-        """A phone that we asked for is picked up, and enters."""
+        """A phone that we asked for is picked up, and enters; where nobody listens it is let go."""
+        if not self._sockets:
+            self.gone(id)
+            return
         channel = self.channels[id]
+        channel["dialplan"] |= {"app_name": "Stasis", "app_data": ",".join(("akrab", *channel["args"]))}  # fmt: skip
         channel["state"] = "Up"
         self._happens("ChannelStateChange", channel)
         self._happens("StasisStart", channel, application="akrab", args=channel["args"])
@@ -214,7 +218,7 @@ class FakeAri:
                 return 204, None
             case "POST", ["bridges"]:
                 self._number += 1
-                bridge = {"id": f"b{self._number}", "bridge_type": "mixing", "creator": "Stasis", "channels": []}  # fmt: skip
+                bridge = {"id": f"b{self._number}", "bridge_type": "mixing", "creator": "Stasis", "name": asked["name"], "channels": []}  # fmt: skip
                 self.bridges[bridge["id"]] = bridge  # type: ignore[index]
                 return 200, bridge
             case "DELETE", ["bridges", id] if id in self.bridges:

@@ -18,7 +18,7 @@ from tests.service.telephony.world import Connection, World
 from tests.unit.telephony import transcripts
 
 CALL = "1795396309.55"
-FIRST, SECOND, THIRD = (f"{CALL}~{number}" for number in (1, 2, 3))
+FIRST, SECOND, THIRD = (f"{CALL}~{number}" for number in (2, 3, 4))
 THREE = Route(["PJSIP/agent1", "PJSIP/agent2", "PJSIP/agent3"], 20)
 
 
@@ -51,6 +51,11 @@ async def over(exchange: FakeAri, stage: Stage, call: str = CALL) -> calls.Deriv
     assert await until(lambda: not exchange.channels and not exchange.bridges)
     assert await until(lambda: stage.kept.derived(call).state == Call.STATE_ENDED)
     return stage.kept.derived(call)
+
+
+async def cut_and_back(stage: Stage) -> None:
+    await stage.cut()
+    await stage.begin()
 
 
 def paths(exchange: FakeAri, method: str) -> list[str]:
@@ -192,11 +197,16 @@ async def test_blind_transfer_out_of_our_bridge_goes_on(exchange: FakeAri, stage
 # -- calls that go out -------------------------------------------------------------------------------------------------------
 
 
-async def test_own_phone_then_the_customer(exchange: FakeAri, stage: Stage) -> None:
+@pytest.mark.parametrize("cut", ["never", "own phone rings", "customer's phone rings"])
+async def test_own_phone_then_the_customer(exchange: FakeAri, stage: Stage, cut: str) -> None:
     own, customer = f"{OURS}~1", f"{OURS}~2"
     await stage.adapter.carry_out(DIAL)
+    if cut == "own phone rings":
+        await cut_and_back(stage)
     exchange.picks_up(own)
     assert await until(lambda: customer in exchange.channels)
+    if cut == "customer's phone rings":
+        await cut_and_back(stage)
     exchange.picks_up(customer)
     await speak(exchange, own, customer)
     exchange.gone(own)
@@ -229,8 +239,7 @@ async def test_own_phone_is_not_picked_up(exchange: FakeAri, stage: Stage) -> No
 
 async def test_ringing_call_is_led_on_after_a_cut(exchange: FakeAri, stage: Stage) -> None:
     await rings(exchange, FIRST)
-    await stage.cut()
-    await stage.begin()
+    await cut_and_back(stage)
     exchange.picks_up(FIRST)
     await speak(exchange, CALL, FIRST)
     exchange.gone(CALL)
@@ -243,12 +252,80 @@ async def test_those_who_speak_go_on_after_a_cut(exchange: FakeAri, stage: Stage
     await rings(exchange, FIRST)
     exchange.picks_up(FIRST)
     await speak(exchange, CALL, FIRST)
-    await stage.cut()
-    await stage.begin()
+    await cut_and_back(stage)
     await speak(exchange, CALL, FIRST)
     exchange.gone(FIRST)
 
     assert (await over(exchange, stage)).outcome == Call.OUTCOME_ANSWERED
+
+
+async def test_call_rings_again_whose_phone_was_lost_in_a_cut(
+    exchange: FakeAri, stage: Stage
+) -> None:
+    await rings(exchange, FIRST)
+    await stage.cut()
+    exchange.picks_up(FIRST)
+    await stage.begin()
+    assert await until(lambda: len(exchange.channels) == 2)
+    (again,) = exchange.channels.keys() - {CALL}
+    exchange.picks_up(again)
+    await speak(exchange, CALL, again)
+    exchange.gone(CALL)
+
+    assert again != FIRST
+    assert (await over(exchange, stage)).spoke == ("101",)
+
+
+async def test_nothing_rings_whose_caller_gave_up_in_a_cut(exchange: FakeAri, stage: Stage) -> None:
+    stage.route = THREE
+    await rings(exchange, FIRST, SECOND, THIRD)
+    await stage.cut()
+    exchange.gone(CALL)
+    await stage.begin()
+
+    assert (await over(exchange, stage)).outcome == Call.OUTCOME_MISSED
+
+
+async def test_customer_who_was_lost_in_a_cut_is_not_called_twice(
+    exchange: FakeAri, stage: Stage
+) -> None:
+    own, customer = f"{OURS}~1", f"{OURS}~2"
+    await stage.adapter.carry_out(DIAL)
+    exchange.picks_up(own)
+    assert await until(lambda: customer in exchange.channels and customer in stage.kept.legs[OURS])
+    await stage.cut()
+    exchange.gone(customer, cause=17)
+    await stage.begin()
+
+    await over(exchange, stage, OURS)
+    asked = [asked["channelId"] for _, _, asked in exchange.asked if "channelId" in asked]
+    assert asked == [own, customer]
+
+
+async def test_bridge_without_anybody_is_ended_after_a_cut(exchange: FakeAri, stage: Stage) -> None:
+    await rings(exchange, FIRST)
+    exchange.picks_up(FIRST)
+    await speak(exchange, CALL, FIRST)
+    await stage.cut()
+    exchange.gone(CALL)
+    exchange.gone(FIRST)
+    await stage.begin()
+
+    assert (await over(exchange, stage)).outcome == Call.OUTCOME_ANSWERED
+
+
+async def test_calls_of_other_applications_are_left_alone(exchange: FakeAri, stage: Stage) -> None:
+    await stage.cut()
+    exchange.comes_in(CALL, CUSTOMER, LINE)
+    exchange.channels[CALL]["dialplan"]["app_data"] = "another,inbound"
+    exchange.bridges["b"] = {"id": "b", "bridge_type": "mixing", "creator": "Stasis", "name": "another/1", "channels": [CALL]}  # fmt: skip
+    await stage.begin()
+    await stage.adapter.carry_out(DIAL)
+    exchange.gone(f"{OURS}~1", cause=19)
+    assert await until(lambda: stage.kept.derived(OURS).state == Call.STATE_ENDED)
+
+    assert set(exchange.channels) == {CALL}
+    assert set(exchange.bridges) == {"b"}
 
 
 async def test_another_listener_ends_the_session(exchange: FakeAri, stage: Stage) -> None:

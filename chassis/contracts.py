@@ -85,6 +85,16 @@ def services() -> tuple[descriptor.ServiceDescriptor, ...]:
 
 
 @functools.cache
+def method_named(full_name: str) -> Method:
+    """The RPC of a full name, `/package.Service/Method`; LookupError if no contract has it."""
+    _, service_name, name = full_name.split("/")
+    for service in services():
+        if service.full_name == service_name and name in service.methods_by_name:
+            return method_of(service.methods_by_name[name])
+    raise LookupError(full_name)
+
+
+@functools.cache
 def rights() -> frozenset[tuple[str, str]]:
     """Every (object, action) that some RPC asks for."""
     found = (method_of(m).permission for service in services() for m in service.methods)

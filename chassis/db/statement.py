@@ -3,6 +3,7 @@
 SQLAlchemy's own execute costs five to eight times the CPU of the same compiled statement (PERFORMANCE.md section 1).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.sql.elements import ClauseElement
 
 _DIALECT = dialect()
+_PLACE = re.compile(r"\$(\d+)")  # compiled statements hold no literals in which it might stand
 
 
 class Statement:
@@ -53,3 +55,8 @@ class Statement:
             values = {"tenant_id": tenant_id, **values}
         defaults = self.defaults
         return [values[name] if name in values else defaults.get(name) for name in self.names]
+
+
+def placed(sql: str, before: int) -> str:
+    """The text of a compiled statement with its parameters behind `before` others."""
+    return _PLACE.sub(lambda found: f"${int(found[1]) + before}", sql)

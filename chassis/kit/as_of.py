@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 def packed(answer: type[Message], records: list[bytes], token: str, *, json: bool) -> Raw:
     """A list answer of records that are bytes already; nothing is decoded."""
-    field = answer.DESCRIPTOR.fields[0]
+    parts = {answer.DESCRIPTOR.fields[0].name: records}
     if json:
-        name = field.json_name.encode()
         tail = b',"nextPageToken":"' + token.encode() + b'"}' if token else b"}"
-        return Raw(b'{"' + name + b'":[' + b",".join(records) + b"]" + tail, json=True)
-    tag = bytes([field.number << 3 | 2])
-    body = b"".join(tag + showing.varint(len(record)) + record for record in records)
+        return Raw(showing.joined(answer, parts, json=True)[:-1] + tail, json=True)
+    body = showing.joined(answer, parts, json=False)
     return Raw(body + answer(next_page_token=token).SerializeToString())  # type: ignore[call-arg]
 
 

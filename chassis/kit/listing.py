@@ -40,7 +40,7 @@ from chassis.errors import Violation
 from chassis.kit import filter as filters
 from chassis.kit.filter import Compiled, Field, FilterError, Node, Order
 from chassis.kit.page_token import PageTokenError, PageTokens
-from chassis.kit.showing import checked_fields, needs_message, refuse_unreadable, shown_page
+from chassis.kit.showing import checked_fields, column_shown, refuse_unreadable, shown_page
 from chassis.tx import Tx
 
 if TYPE_CHECKING:
@@ -193,6 +193,14 @@ async def find(
     tx: Tx, resource: "Resource[Any]", query: Query, what: str, action: str = "read"
 ) -> list[Any]:
     """Up to size + 1 rows: the page, and one more if there is a next."""
+    statement, values = prepared(tx, resource, query, what, action)
+    return (await tx.fetch(statement, **values))[: query.size + 1]
+
+
+def prepared(
+    tx: Tx, resource: "Resource[Any]", query: Query, what: str, action: str = "read"
+) -> tuple[Statement, dict[str, Any]]:
+    """The statement that finds them in the caller's scope, and its values; it may give more rows than asked for."""
     owners = tx.rights.owners(resource.object, action) if resource.scope_columns else None
     departments = tx.rights.departments(resource.object, action) if resource.scope_columns else None
     scope = _kind_of_scope(owners, departments or (), searches=bool(query.words))
@@ -231,7 +239,7 @@ async def find(
         values["the_owner"] = next(iter(owners or ()), None)
         values["the_department"] = next(iter(departments or ()), None)
         values = {k: v for k, v in values.items() if k in statement.names}
-    return (await tx.fetch(statement, **values))[: query.size + 1]
+    return statement, values
 
 
 def _kind_of_scope(
@@ -383,11 +391,7 @@ async def answer(
     fields = checked_fields(tx, resource, request.fields.paths)
     query = checked(tx, resource, request, tokens)
     json = tx.call is not None and tx.call.wants_json
-    what = (
-        "json"
-        if json and not needs_message(tx, resource, fields) and not resource.hidden_custom(tx)
-        else "doc"
-    )
+    what = column_shown(tx, resource, fields, json=json)
     rows = await find(tx, resource, query, what)
     token = next_token(tokens, query, rows[query.size - 1]) if len(rows) > query.size else ""
     kind = "json" if json else "doc"

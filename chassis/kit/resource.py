@@ -209,7 +209,12 @@ class Resource(Generic[M]):
 
     async def rows(self, tx: Tx, ids: Sequence[str], what: str = "doc") -> list[Any]:
         """The rows of those living records that the caller may read."""
-        found = await tx.fetch(self._by_ids[what], ids=[checked_id(self.object, id) for id in ids])
+        wanted = [checked_id(self.object, id) for id in ids]
+        if len(wanted) == 1:
+            # Of an array PostgreSQL expects ten rows: it plans anew each time that there is one, for more than reading it costs.
+            found = await tx.fetch(self._by_id[what], id=wanted[0])
+        else:
+            found = await tx.fetch(self._by_ids[what], ids=wanted)
         return [
             row for row in found if row["delete_time"] is None and self.reaches(tx, row, "read")
         ]

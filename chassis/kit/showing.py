@@ -1,11 +1,12 @@
 """What of a record a caller gets: the stored bytes with `can` behind them, or less where fields are hidden or chosen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from chassis import codec, errors
 from chassis.call import Raw
@@ -47,6 +48,14 @@ def needs_message(tx: Tx, resource: "Resource[Any]", fields: Sequence[str]) -> b
     """True if the stored bytes cannot be passed on as they are."""
     rights = tx.rights
     return bool(fields) or bool(rights.hidden(resource.object)) or rights.readable is not None
+
+
+def column_shown(
+    tx: Tx, resource: "Resource[Any]", fields: Sequence[str] = (), *, json: bool
+) -> str:
+    """Which of a row's texts `shown` needs: the stored JSON where it is passed on as it is, else the document."""
+    as_it_is = json and not needs_message(tx, resource, fields) and not resource.hidden_custom(tx)
+    return "json" if as_it_is else "doc"
 
 
 def checked_fields(tx: Tx, resource: "Resource[Any]", fields: Sequence[str]) -> tuple[str, ...]:
@@ -178,6 +187,25 @@ def _can_suffix(descriptor: Descriptor, can: tuple[str, ...]) -> tuple[bytes, by
     tag = descriptor.fields_by_name["can"].number << 3 | 2
     encoded = b"".join(varint(tag) + varint(len(item.encode())) + item.encode() for item in can)
     return b',"can":' + orjson.dumps(can) + b"}", encoded
+
+
+def joined(
+    answer: type[Message], parts: Mapping[str, bytes | Sequence[bytes]], *, json: bool
+) -> bytes:
+    """An answer whose named fields hold records that are bytes already, one or a list of them; nothing is decoded."""
+    fields = answer.DESCRIPTOR.fields_by_name
+    if json:
+        texts = (
+            b'"' + fields[name].json_name.encode() + b'":'
+            + (part if isinstance(part, bytes) else b"[" + b",".join(part) + b"]")
+            for name, part in parts.items()
+        )  # fmt: skip
+        return b"{" + b",".join(texts) + b"}"
+    return b"".join(
+        varint(fields[name].number << 3 | 2) + varint(len(record)) + record
+        for name, part in parts.items()
+        for record in ((part,) if isinstance(part, bytes) else part)
+    )
 
 
 def varint(number: int) -> bytes:

@@ -124,9 +124,7 @@ class _Standard:
                 return showing.limited(tx, resource, found, fields)
             assert tx.call is not None
             json = tx.call.wants_json
-            what = "json" if json and not showing.needs_message(tx, resource, fields) else "doc"
-            if what == "json" and resource.hidden_custom(tx):
-                what = "doc"
+            what = showing.column_shown(tx, resource, fields, json=json)
             row = await resource.row(tx, request.id, what)
             tx.call.trailing["crm-etag"] = str(row["version"])
             return Raw(

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2
 
-from chassis import errors, telemetry, viewing
+from chassis import errors, permits, telemetry, viewing
 from chassis.call import ANYBODY, Call
-from chassis.features import check_feature
 from chassis.rights import Rights
 from chassis.rpc import shape as shapes
 from chassis.rpc.deadlines import Deadlines
-from crm.options.v1 import options_pb2
 
 if TYPE_CHECKING:
     from chassis.runtime import Runtime
@@ -28,12 +26,6 @@ Interceptor = Callable[[Any, Call, Next], Awaitable[Any]]
 log = logging.getLogger(__name__)
 
 _NO_RIGHTS = Rights(None, "", ())
-
-
-class MethodNotGranted(errors.PermissionDenied):
-    """The API token is limited to other methods."""
-
-    reason = "METHOD_NOT_GRANTED"
 
 
 async def telemetry_(request: Any, call: Call, next: Next) -> Any:
@@ -104,21 +96,10 @@ def permission(runtime: "Runtime") -> Interceptor:
     """Refuses callers without the grant that the contract names, and switched-off features."""
 
     async def permit(request: Any, call: Call, next: Next) -> Any:
-        wanted = call.method.permission
-        if wanted.access == options_pb2.ACCESS_PUBLIC:
-            return await next(request, call)
-        assert call.rights is not None
-        assert call.tenant is not None
-        if not call.rights.allows_method(call.method.full_name):
-            raise MethodNotGranted(f"this API token may not call {call.method.full_name}")
-        check_feature(runtime.directory, call.tenant, wanted.feature)
-        if wanted.access != options_pb2.ACCESS_SIGNED_IN and not call.rights.may(
-            wanted.object, wanted.action
-        ):
-            raise errors.PermissionDenied(
-                f"your role does not allow to {wanted.action} a {wanted.object}; ask an administrator for"
-                f" {wanted.object}.{wanted.action}"
-            )
+        if not call.method.public:
+            assert call.rights is not None
+            assert call.tenant is not None
+            permits.check(runtime.directory, call.tenant, call.rights, call.method)
         return await next(request, call)
 
     return permit

@@ -24,7 +24,9 @@ OWN_AFFAIRS = {
 }  # fmt: skip
 """RPCs for everybody who is signed in: they are about the caller himself."""
 
-ASKED_WITHIN = {"ListTimeline", "ListAsOf", "GetRecordAccess", "ExplainAccess", "ExplainAmount"}
+ASKED_WITHIN = {
+    "ListTimeline", "ListAsOf", "GetRecordAccess", "ExplainAccess", "ExplainAmount", "GetContactDeals",
+}  # fmt: skip
 """RPCs about records of a kind that the request names: the right to read that kind is asked for where the request was read."""
 
 

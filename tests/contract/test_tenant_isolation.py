@@ -19,16 +19,22 @@ from chassis.testing.installation import Installation, installation
 from chassis.tx import Tx
 from crm.contacts.v1 import label_pb2
 from crm.deals.v1 import deal_pb2, order_pb2
+from crm.telephony.v1 import call_messages_pb2
 from tests.contract import isolation, isolation_records, isolation_slots
 from tests.contract.descriptors import compiled, methods
 from tests.contract.isolation_samples import NO_RECORDS
 from tests.service.identity.conftest import sign_up
 
 SERVICES = [name for name in service.names() if name != "gateway"]
+OWN_RECORDS_ABOUT = ("GetContactDeals", "GetContactCalls")
+"""RPCs that answer with the caller's own records that name a contact, as a filter of their lists would. Whether there is such a
+contact their service does not know, and records of ours that name another company's are made by the comparisons themselves."""
 WITH_IDS = {
     m.full_name: m
     for m in methods()
-    if not contracts.method_of(m).public and any(isolation_slots.slots(m.input_type))
+    if not contracts.method_of(m).public
+    and any(isolation_slots.slots(m.input_type))
+    and m.name not in OWN_RECORDS_ABOUT
 }
 PLUMBING = {"outbox", "inbox", "timers", "operations", "answers"}
 
@@ -60,6 +66,28 @@ async def world() -> AsyncIterator[World]:
 @pytest.mark.parametrize("name", sorted(WITH_IDS))
 async def test_foreign_id_answers_exactly_like_a_random_one(world: World, name: str) -> None:
     assert await isolation.differences(world.ours, world.theirs.records, WITH_IDS[name]) == []
+
+
+async def test_records_about_another_company_s_contact_are_the_caller_s_own(world: World) -> None:
+    rpcs = {m.name: m for m in methods()}
+    contact = world.theirs.records["contact"]
+    deal = deal_pb2.CreateDealRequest(deal=deal_pb2.Deal(title="Windows", contact_id=contact))
+    call = call_messages_pb2.UpdateCallRequest(update_mask={"paths": ["contact_id"]})
+    call.call.id, call.call.contact_id = world.theirs.records["call"], contact
+    await world.theirs.call(rpcs["CreateDeal"], deal)
+    await world.theirs.call(rpcs["UpdateCall"], call)
+
+    for name in OWN_RECORDS_ABOUT:
+        request = contracts.method_of(rpcs[name]).input(contact_id=contact)
+        theirs, ours = (
+            {record.id for _, listed in answer.ListFields() for record in listed}
+            for answer in (
+                await world.theirs.call(rpcs[name], request),
+                await world.ours.call(rpcs[name], request),
+            )
+        )
+        assert theirs, name
+        assert not theirs & ours, name
 
 
 async def test_another_company_s_order_answers_exactly_like_one_that_nobody_sent(

@@ -15,7 +15,7 @@ from crm.contacts.v1 import timeline_pb2 as pb
 from services.contacts import store
 
 PAGE = 50
-WINDOW = 200  # rows read at once
+WINDOW = 200  # rows read at once, where the first ones, as many as are shown, were not enough
 MOST_WINDOWS = 20
 """How many windows one answer reads at most: a reader who may see little gets short pages, never a slow one."""
 
@@ -24,7 +24,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 Place = tuple[datetime, str]
-Window = Callable[[Place], Awaitable[list[Any]]]
+Window = Callable[[Place, int], Awaitable[list[Any]]]
 
 
 class Timeline(Servicer):
@@ -49,10 +49,8 @@ class Timeline(Servicer):
         since = to_datetime(getattr(request, "from")) if request.HasField("from") else _BEGINNING
         until = to_datetime(request.to) if request.HasField("to") else _END
 
-        async def window(before: Place) -> list[Any]:
-            return await store.read_period(
-                tx, request.actor_id, since, request.kinds, before, WINDOW
-            )
+        async def window(before: Place, rows: int) -> list[Any]:
+            return await store.read_period(tx, request.actor_id, since, request.kinds, before, rows)
 
         shape = f"{request.actor_id}|{since.isoformat()}|{until.isoformat()}"
         return await _page(
@@ -70,12 +68,19 @@ async def _of_party(
         await store.PARTIES[object].row(tx, id, deleted=True)
     except NotFound:
         raise store.PARTIES[object].not_found(asked) from None
-    ids = list(await store.merges.family(tx, object, [id]))
+    request.id = id
+    return await page_of(tx, request, list(await store.merges.family(tx, object, [id])))
 
-    async def window(before: Place) -> list[Any]:
-        return await store.read_parties(tx, ids, request.kinds, before, WINDOW)
 
-    return await _page(tx, request, id, (_END, _LAST_ID), window)
+async def page_of(
+    tx: Tx, request: pb.ListContactTimelineRequest | pb.ListCompanyTimelineRequest, ids: list[str]
+) -> pb.ListTimelineResponse:
+    """Of records that are one now, for a caller who may read that one; the request's id is its."""
+
+    async def window(before: Place, rows: int) -> list[Any]:
+        return await store.read_parties(tx, ids, request.kinds, before, rows)
+
+    return await _page(tx, request, request.id, (_END, _LAST_ID), window)
 
 
 async def _page(
@@ -87,18 +92,20 @@ async def _page(
     if request.page_token:
         before = _place(tx, request.page_token, identity)
     answer = pb.ListTimelineResponse()
+    wanted = min(size + 1, WINDOW)  # most readers may see all of them
     for _ in range(MOST_WINDOWS):
-        rows = await window(before)
+        rows = await window(before, wanted)
         for at, row in enumerate(rows, start=1):
             before = (row["time"], str(row["event_id"]))
             if _may_read(tx, row):
                 answer.entries.append(_entry(tx, row))
             if len(answer.entries) == size:
-                if at < len(rows) or len(rows) == WINDOW:
+                if at < len(rows) or len(rows) == wanted:
                     answer.next_page_token = _token(tx, before, identity)
                 return answer
-        if len(rows) < WINDOW:
+        if len(rows) < wanted:
             return answer
+        wanted = WINDOW
     answer.next_page_token = _token(tx, before, identity)
     return answer
 

@@ -7,6 +7,7 @@ from services.contacts.store import (
     handovers,
     match_keys,
     merges,
+    overview,
     referring,
     segments,
 )
@@ -22,6 +23,7 @@ from services.contacts.store.catalogues import (
 from services.contacts.store.consents import append as append_consent
 from services.contacts.store.consents import entries_of as consent_entries_of
 from services.contacts.store.consents import of_contacts as consents_of_contacts
+from services.contacts.store.consents import of_family as consents_of_family
 from services.contacts.store.consents import page_of as consents_page
 from services.contacts.store.consents import purposes, purposes_of
 from services.contacts.store.data_links import (
@@ -94,6 +96,7 @@ __all__ = [
     "companies",
     "consent_entries_of",
     "consents_of_contacts",
+    "consents_of_family",
     "consents_page",
     "contacts",
     "count_submission",
@@ -124,6 +127,7 @@ __all__ = [
     "note_guards",
     "notes",
     "open_counts",
+    "overview",
     "pass_turn",
     "purposes",
     "purposes_of",

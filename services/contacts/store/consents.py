@@ -1,5 +1,6 @@
 """The catalogue of consent purposes, and the ledger: plain rows that nobody edits."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -133,8 +134,12 @@ async def append(tx: Tx, row: Consent) -> None:
 
 async def of_contacts(tx: Tx, ids: list[str]) -> list[Consent]:
     """All rows of these contacts, as written; what was said under an id that was merged into one of them is said of that one."""
-    into = await family(tx, "contact", ids)
-    rows = await tx.fetch(_OF_CONTACTS, contact_ids=list(into)) if ids else []
+    return await of_family(tx, await family(tx, "contact", ids)) if ids else []
+
+
+async def of_family(tx: Tx, into: Mapping[str, str]) -> list[Consent]:
+    """As `of_contacts`, where it is known who went into whom (merges.family)."""
+    rows = await tx.fetch(_OF_CONTACTS, contact_ids=list(into))
     found = [_consent(row) for row in rows]
     for entry in found:
         while into[entry.contact_id]:

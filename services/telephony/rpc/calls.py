@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from chassis.call import Raw
 from chassis.errors import Violation
 from chassis.handlers import Servicer, reads, writes
+from chassis.kit import showing
+from chassis.kit.about import About, first_of
 from chassis.kit.standard import standard
 from chassis.tx import Tx
+from crm.telephony.v1 import call_messages_pb2 as messages
 from crm.telephony.v1 import call_pb2 as pb
 from crm.telephony.v1 import disposition_pb2
 from crm.telephony.v1 import events_pb2 as events
@@ -15,6 +19,15 @@ from services.telephony.rules import legs as leg_rules
 
 Call = pb.Call
 
+_LIST = "/crm.telephony.v1.CallsService/ListCalls"
+_OF_PERSON = 'contact_id = "{id}"'
+_WITH_PERSON = {
+    "calls": About(_LIST, store.calls.calls, _OF_PERSON, "start_time desc"),
+    "missed_calls": About(
+        _LIST, store.calls.calls, _OF_PERSON + " AND missed_state = OPEN", "start_time"
+    ),
+}
+
 
 async def check_call(tx: Tx, new: Call, old: Call | None) -> None:
     """Whom its recordings are of changes with it."""
@@ -23,6 +36,13 @@ async def check_call(tx: Tx, new: Call, old: Call | None) -> None:
 
 class Calls(standard(store.calls.calls, on_save=check_call), Servicer):  # type: ignore[misc]
     """`/v1/calls`."""
+
+    @reads
+    async def GetContactCalls(self, request: messages.GetContactCallsRequest, tx: Tx) -> Raw:
+        assert tx.call is not None
+        json = tx.call.wants_json
+        found = await first_of(tx, request.contact_id, _WITH_PERSON)
+        return Raw(showing.joined(messages.ContactCalls, found, json=json), json=json)
 
     @reads
     async def ListCallLegs(

@@ -8,7 +8,7 @@ import pytest
 from chassis import errors
 from tests.service.gateway.conftest import Crm, running
 
-METHOD = "/crm.deals.v1.DealsService/ListDeals"
+METHOD = "/crm.deals.v1.DealsService/GetContactDeals"
 
 
 @pytest.fixture(scope="module")

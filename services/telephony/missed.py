@@ -1,7 +1,7 @@
 """Missed calls: spells of one number, and how they are made good (S135).
 
 A spell begins with the first missed call of a number and lasts until somebody speaks with the caller, or writes it off: called
-back by any colleague, or calling again and being answered. One CallReturned tells of it, with the spell's first call. Calls
+back by any colleague, or calling again and being answered. Each of its calls is told by a CallReturned of its own. Calls
 without a number make no spell: each stands for itself.
 
 Exchanges tell late: what counts is when they spoke, not when it was told. Who spoke with us after the missed call began needs no
@@ -16,7 +16,7 @@ from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2
 from crm.telephony.v1 import events_pb2 as events
-from services.telephony import errors, store
+from services.telephony import errors, people, store
 
 Call = call_pb2.Call
 
@@ -31,6 +31,7 @@ async def begin(tx: Tx, call: Call) -> None:
     by = await store.calls.answered_since(tx, call.number, began) if call.number else None
     call.spell_id, call.spell_count = call.id, 1
     if by is not None:  # another phone of ours was answered while this one rang
+        people.act_as(tx, by.spoke_user_ids)
         _made_good(call, _state(by), by.id, to_datetime(by.answer_time))
         return
     call.missed_state = Call.MISSED_STATE_OPEN

@@ -88,6 +88,7 @@ _FOUND = {
         "deals": LIST,
         "quotes": LIST,
         "invoices": LIST,
+        "calls": LIST,
         "unavailable": UNAVAILABLE,
     },
 }
@@ -175,7 +176,7 @@ VIEWS: dict[str, dict[str, Any]] = {
         "get": {
             "operationId": "Gateway_Search",
             "tags": ["search"],
-            "summary": "Finds contacts, companies, requests, deals, quotes and invoices",
+            "summary": "Finds contacts, companies, requests, deals, quotes, invoices and calls",
             "parameters": [
                 query(
                     "q",

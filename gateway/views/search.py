@@ -1,9 +1,10 @@
-"""GET /v1/search?q=: contacts, companies, requests, deals, quotes and invoices at once, up to ten of each."""
+"""GET /v1/search?q=: contacts, companies, requests, deals, quotes, invoices and calls at once, up to ten of each."""
 
 from chassis import errors
 from chassis.errors import Violation
 from crm.contacts.v1 import company_pb2, contact_pb2, request_pb2
 from crm.deals.v1 import deal_pb2, invoice_pb2, quote_pb2
+from crm.telephony.v1 import call_messages_pb2
 from gateway.calls import Calls
 from gateway.exchange import Exchange, Response
 from gateway.sessions import Sessions
@@ -13,6 +14,7 @@ PATH = "/v1/search"
 
 _CONTACTS = "/crm.contacts.v1.ContactsService/"
 _DEALS = "/crm.deals.v1."
+_CALLS = "/crm.telephony.v1.CallsService/ListCalls"
 _EACH = 10
 _MAX_LENGTH = 200
 
@@ -42,6 +44,7 @@ class Search:
             "deals": (_DEALS + "DealsService/ListDeals", deal_pb2.ListDealsRequest),
             "quotes": (_DEALS + "QuotesService/ListQuotes", quote_pb2.ListQuotesRequest),
             "invoices": (_DEALS + "InvoicesService/ListInvoices", invoice_pb2.ListInvoicesRequest),
+            "calls": (_CALLS, call_messages_pb2.ListCallsRequest),
         }
         found = await together(
             *(

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chassis import keys
+from chassis import signed_calls as signatures
 from chassis.call import Actor, Cause
 from chassis.rights import Rights
 from chassis.tx import Tx
 from services.deals import errors, signing_secrets, visitors
-from services.deals.rules import webhooks as rules
 from services.deals.store.signers import Signers
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # as keys.new_key writes them
@@ -35,8 +35,15 @@ def tenant_of(request: Any) -> str:
 async def hear(tx: Tx, signers: Signers, request: Any) -> Any:
     """Who signed the call's content and makes it, with the rights of the system; WebhookUnsigned, WebhookStale."""
     signer, secret = await _signer(tx, signers, request.key)
+    at_s = signatures.signed_at(secret, request.signature, request.content)
+    if at_s is None:
+        raise errors.WebhookUnsigned
     # Both clocks are real ones: a test's clock has no say in how old a signature is.
-    rules.verify(secret, request.signature, request.content, datetime.now(UTC))
+    now = datetime.now(UTC)
+    if not signatures.is_fresh(at_s, now):
+        now_s = int(now.timestamp())
+        limit = signatures.OLDEST_S if at_s < now_s else signatures.SKEW_S
+        raise errors.WebhookStale(at_s, now_s, limit)
     tx.actor, tx.cause = Actor("link", signer.id), Cause("link", signer.id)
     tx.rights = Rights.of_system()  # what is signed concerns any record of the company
     return signer

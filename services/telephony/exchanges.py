@@ -223,6 +223,7 @@ class _Session:
                 self._connected,
                 *phones,
                 self._route,
+                self._runtime.clock.now,
             )
 
         site: Site | None = await self._system(look)

@@ -16,7 +16,7 @@ from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.telephony.v1 import call_pb2
 from crm.telephony.v1 import events_pb2 as events
-from services.telephony import errors, store
+from services.telephony import errors, people, store
 
 Call = call_pb2.Call
 
@@ -31,6 +31,7 @@ async def begin(tx: Tx, call: Call) -> None:
     by = await store.calls.answered_since(tx, call.number, began) if call.number else None
     call.spell_id, call.spell_count = call.id, 1
     if by is not None:  # another phone of ours was answered while this one rang
+        people.act_as(tx, by.spoke_user_ids)
         _made_good(call, _state(by), by.id, to_datetime(by.answer_time))
         return
     call.missed_state = Call.MISSED_STATE_OPEN

@@ -57,6 +57,15 @@ async def on_call_change(tx: Tx, old: Call | None, call: Call, facts: Sequence[F
             await store.recordings.fetch_sooner(tx, recording.id, tx.now + _CLOSES)
 
 
+def names(call: Call, facts: Sequence[Fact]) -> None:
+    """Gives the call the recordings of which these facts tell."""
+    for fact in facts:
+        if fact.kind in (Kind.RECORDING, Kind.RECORDED):
+            id = sounds.id_of(call.id, fact.recording)
+            if id not in call.recording_ids:
+                call.recording_ids.append(id)
+
+
 async def _told(
     tx: Tx, call: Call, was: Recording | None, name: str, facts: Sequence[Fact]
 ) -> None:

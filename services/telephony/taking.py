@@ -31,10 +31,11 @@ async def take(tx: Tx, connection: Connection, facts: Sequence[Fact]) -> list[Ca
         extension.number: extension.user_id
         for extension in await store.extensions_at(tx, connection.id)
     }
-    found = []
+    found, exchange = [], tx.actor
     for key in keys:
         if found:
             await tx.flush()  # spells and presences of the next call see this one
+            tx.actor = exchange
         call = await _take(tx, connection, key, [f for f in facts if f.call == key], users)
         if call is not None:
             found.append(call)
@@ -63,6 +64,7 @@ async def _take(
     asked = call.number if call.direction == Call.DIRECTION_OUTBOUND else ""
     derived = rules.derive(legs, dialled=asked, out_of_hours=_out_of_hours(tx, call))
     await _fill(tx, call, old, derived, connection, users)
+    recordings.names(call, facts)
     await _follow(tx, call, old, _users(derived.speaking, users))
     await recordings.on_call_change(tx, old, call, facts)
     return call
@@ -184,6 +186,7 @@ async def _follow(tx: Tx, call: Call, old: Call | None, speaking: Sequence[str])
     answered = call.HasField("answer_time") and not was.HasField("answer_time")
     ended = call.state == Call.STATE_ENDED and was.state != Call.STATE_ENDED
     if answered:
+        people.act_as(tx, call.spoke_user_ids)
         await missed.spoken(tx, call)
         await linking.touched(tx, call, to_datetime(call.answer_time))
     if ended and call.outcome in missed.MISSED:

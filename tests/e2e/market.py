@@ -28,8 +28,8 @@ WARSAW = ZoneInfo("Europe/Warsaw")
 
 
 @asynccontextmanager
-async def market() -> AsyncIterator[Crm]:
-    """An installation of its own where companies may sign up."""
+async def market(*more: str) -> AsyncIterator[Crm]:
+    """An installation of its own, with these services too, where companies may sign up."""
     async with bare_servers() as own:
         urls: dict[str, Any] = {
             "postgres_url": own.settings.postgres_url,
@@ -39,7 +39,7 @@ async def market() -> AsyncIterator[Crm]:
             environment.setenv("CRM_SIGNUP", "1")
             data = own.folder / "data"
             async with running(
-                (*SERVICES, "gateway"), test_clock=True, data_dir=data, **urls
+                (*SERVICES, *more, "gateway"), test_clock=True, data_dir=data, **urls
             ) as made:
                 yield made
 

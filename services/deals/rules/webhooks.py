@@ -1,10 +1,5 @@
-"""Calls that others sign: whether they are signed and fresh, and what their bodies say. Pure.
+"""What the bodies of signed calls say. Pure."""
 
-The header is `Akrab-Signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>" in hex>`.
-"""
-
-import hashlib
-import hmac
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -12,36 +7,6 @@ import orjson
 
 from chassis.errors import Violation
 from services.deals import errors
-
-OLDEST_S = 300
-"""A call that somebody has overheard is worth nothing after that."""
-SKEW_S = 30
-"""Clocks differ: so far ahead a caller's may be."""
-
-_DIGITS = 12  # of seconds since 1970, for the next thirty thousand years
-
-
-def sign(secret: str, content: bytes, at_s: int) -> str:
-    """The header of a body that is signed at this time."""
-    return f"t={at_s},v1={_code(secret, str(at_s), content)}"
-
-
-def verify(secret: str, header: str, content: bytes, now: datetime) -> None:
-    """WebhookUnsigned unless the header signs this body by this secret; WebhookStale unless it does so now."""
-    parts = dict(part.strip().partition("=")[::2] for part in header.split(","))
-    signed, given = parts.get("t", ""), parts.get("v1", "")
-    if not hmac.compare_digest(given.encode(), _code(secret, signed, content).encode()):
-        raise errors.WebhookUnsigned
-    if not (signed.isascii() and signed.isdigit() and len(signed) <= _DIGITS):
-        raise errors.WebhookUnsigned
-    at_s, now_s = int(signed), int(now.timestamp())
-    if not now_s - OLDEST_S <= at_s <= now_s + SKEW_S:
-        raise errors.WebhookStale(at_s, now_s, OLDEST_S if at_s < now_s else SKEW_S)
-
-
-def _code(secret: str, signed: str, content: bytes) -> str:
-    signed_bytes = signed.encode() + b"." + content
-    return hmac.new(secret.encode(), signed_bytes, hashlib.sha256).hexdigest()
 
 
 def texts(

@@ -7,7 +7,7 @@ that the exchange does not know any more it tells ENDED, so nothing rings for ev
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from crm.telephony.v1 import connection_pb2
@@ -65,6 +65,8 @@ class Site:
     """The mobile number that rings with an extension -> the extension's number; renewed as well."""
     route: Callable[[str], Awaitable[Route]] | None = None
     """Where a new call goes, by its key, once its first fact was heard."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """What time it is for the company: the time of an exchange that has no clock of its own."""
 
     def phones(self) -> Phones:
         """Whose phones are known."""

@@ -1,12 +1,13 @@
 """The simulated exchange: it has no wires, and plays scripts. It is an adapter as any other, and knows only what it plays itself:
 
-a call that was played by a process that has died is ended by the next session, as a real exchange's lost calls are.
+a call that was played by a process that has died is ended by the next session, as a real exchange's lost calls are. Its time is
+the company's.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from services.telephony.pbx import scripts, tones
 from services.telephony.pbx.adapter import Impossible, Site
@@ -38,7 +39,7 @@ class Simulator:
 
     async def _end_lost(self) -> None:
         """Ends what no session plays; a call that has just begun may still be handed to this one."""
-        now = _now()
+        now = self._site.now()
         lost = [
             Fact(call=leg.call, leg=leg.leg, kind=Kind.ENDED, time=now)
             for leg in await self._site.living()
@@ -83,7 +84,7 @@ class Simulator:
             while at + len(together) < len(steps) and not steps[at + len(together)][0]:
                 together.append(steps[at + len(together)][1])
             at += len(together)
-            facts = [replace(fact, time=_now()) for fact in together]
+            facts = [replace(fact, time=self._site.now()) for fact in together]
             for fact in facts:
                 if fact.leg:
                     legs[fact.leg] = fact
@@ -91,7 +92,7 @@ class Simulator:
 
     async def _hang_up(self, call: str) -> None:
         self._stop(call)
-        now = _now()
+        now = self._site.now()
         known = self._legs.get(call) or {
             leg.leg: None for leg in await self._site.living() if leg.call == call
         }
@@ -100,7 +101,3 @@ class Simulator:
     def _stop(self, call: str) -> None:
         if (playing := self._playing.pop(call, None)) is not None:
             playing.cancel()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis import errors
+from chassis import errors, signed_calls
 from chassis.keys import new_key, uuid7
 from chassis.testing.installation import Installation
 from crm.deals.v1 import carrier_pb2 as pb
@@ -15,7 +15,6 @@ from crm.deals.v1 import payment_provider_pb2
 from crm.deals.v1.carriers_service_pb2_grpc import CarriersServiceStub
 from crm.deals.v1.delivery_pb2 import Delivery
 from crm.deals.v1.payment_providers_service_pb2_grpc import PaymentProvidersServiceStub
-from services.deals.rules import webhooks
 from tests.service.deals.test_deliveries import Deliveries
 from tests.service.deals.world import World
 from tests.service.worlds import Refused
@@ -44,7 +43,7 @@ class Carrier(Deliveries):
         """The delivery after the carrier's signed event."""
         event = {"id": id, "type": f"delivery.{what}", "time": PAST, **given}
         content = json.dumps(event).encode()
-        header = webhooks.sign(secret or self.made.secret, content, int(time.time()) - age_s)
+        header = signed_calls.sign(secret or self.made.secret, content, int(time.time()) - age_s)
         request = pb.TakeDeliveryEventRequest(
             key=key or self.made.carrier.key, signature=header, content=content
         )

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from chassis import errors
+from chassis import errors, signed_calls
 from chassis.call import Cause
 from chassis.keys import new_key, uuid7
 from crm.deals.v1 import payment_provider_pb2 as pb
 from crm.deals.v1.payment_providers_service_pb2_grpc import PaymentProvidersServiceStub
 from services.deals import signing_secrets, store
-from services.deals.rules import webhooks
 from services.deals.visitors import WEBHOOK_LIMIT
 from tests.service.deals.invoicing import Invoice
 from tests.service.deals.paying import Paying, Payment
@@ -53,7 +52,7 @@ class Provider(Paying):
             "time": "2026-11-20T12:00:00Z", "payer_name": "Somebody Else", **given,
         }  # fmt: skip
         content = json.dumps(event).encode()
-        header = webhooks.sign(secret or self.made.secret, content, int(time.time()) - age_s)
+        header = signed_calls.sign(secret or self.made.secret, content, int(time.time()) - age_s)
         request = pb.TakePaymentEventRequest(
             key=key or self.made.payment_provider.key, signature=header, content=content
         )

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from chassis import signed_calls
 from chassis.keys import new_key
 from chassis.testing.installation import Tenant
-from services.deals.rules import webhooks
 from tests.service.gateway.conftest import Crm, running
 
 
@@ -38,7 +38,7 @@ def told(amount: str = "12.50") -> bytes:
 
 
 def signed(provider: Any, content: bytes) -> dict[str, str]:
-    header = webhooks.sign(provider["secret"], content, int(time.time()))
+    header = signed_calls.sign(provider["secret"], content, int(time.time()))
     return {"akrab-signature": header, "content-type": "application/json"}
 
 

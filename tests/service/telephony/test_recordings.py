@@ -141,6 +141,18 @@ async def test_told_twice_or_in_another_order_it_is_one(scene: Scene, order: str
     assert len(await files(scene.world)) == 1
 
 
+async def test_a_call_names_its_recordings_each_once(scene: Scene) -> None:
+    call = await recorded(scene)
+    await scene.tell(begun(scene, "second.wav"))
+    await scene.tell(complete(scene))
+
+    known = await scene.world.call(call.id)
+
+    kept = await scene.world.system(lambda tx: store.recordings.of_call(tx, call.id))
+    assert len(known.recording_ids) == 2
+    assert {*known.recording_ids} == {each.id for each in kept}
+
+
 async def test_a_recording_whose_end_nobody_tells_is_fetched_after_its_call(scene: Scene) -> None:
     await scene.rings("101")
     await scene.answers("101")

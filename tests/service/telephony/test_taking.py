@@ -7,6 +7,7 @@ import pytest
 
 from chassis.testing.installation import Person
 from crm.telephony.v1 import call_pb2
+from services.telephony.pbx.facts import Kind
 from tests.service.telephony.scenes import CUSTOMER, Scene, tell
 from tests.service.telephony.world import World
 
@@ -55,6 +56,50 @@ async def test_a_call_that_nobody_answers_is_missed(scene: Scene) -> None:
     assert (ended.outcome, ended.missed_state) == (Call.OUTCOME_MISSED, Call.MISSED_STATE_OPEN)
     assert (ended.spell_id, ended.spell_count) == (ended.id, 1)
     assert await names(scene.world) == ["CallRinging", "CallMissed"]
+
+
+async def test_that_they_speak_is_told_in_the_name_of_who_speaks(
+    scene: Scene, anna: Person
+) -> None:
+    """Whoever answers, or calls back, hears nothing of what he did himself."""
+    first = Scene(scene.world, scene.connection, key="missed", at=scene.at)
+    await first.rings("102")
+    await first.ends("102")
+    scene.at = first.at
+    await scene.rings("101")
+    await scene.answers("101")
+    await scene.ends("101")
+
+    await scene.world.published()
+    told = {
+        name: [event["change"]["actor"].get("userId", "") for event in await scene.world.running.events(scene.world.tenant, name)]
+        for name in ("CallMissed", "CallAnswered", "CallReturned", "CallEnded")
+    }  # fmt: skip
+    assert told == {
+        "CallMissed": [""], "CallAnswered": [anna.id], "CallReturned": [anna.id], "CallEnded": [""],
+    }  # fmt: skip
+
+
+async def test_calls_that_are_told_at_once_are_each_told_in_the_right_name(
+    scene: Scene, anna: Person
+) -> None:
+    one, other = [Scene(scene.world, scene.connection, key=key, at=scene.at) for key in "12"]
+    await one.rings("101")
+    await other.rings("102", number="+48600100299")
+    facts = [
+        one.fact("out", Kind.JOINED, room="b"), one.fact("101", Kind.JOINED, room="b"),
+        other.fact("out", Kind.ENDED), other.fact("102", Kind.ENDED),
+    ]  # fmt: skip
+
+    await tell(scene.world, scene.connection, facts)
+
+    await scene.world.published()
+    (answered,), (missed,) = [
+        await scene.world.running.events(scene.world.tenant, name)
+        for name in ("CallAnswered", "CallMissed")
+    ]
+    assert answered["change"]["actor"]["userId"] == anna.id
+    assert "userId" not in missed["change"]["actor"]
 
 
 async def test_facts_twice_and_in_any_order_make_the_same_call(scene: Scene) -> None:

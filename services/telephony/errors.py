@@ -1,5 +1,7 @@
 """What telephony refuses, each with its reason (reasons.proto)."""
 
+from datetime import datetime
+
 from chassis import errors
 from chassis.errors import Violation
 
@@ -125,6 +127,16 @@ class SignatureStale(errors.Unauthenticated):
     def __init__(self, most_s: int) -> None:
         super().__init__(
             f"the signature's time is more than {most_s} s away from ours; sign anew when sending"
+        )
+
+
+class WebhookRateLimited(errors.ResourceExhausted):
+    reason = "WEBHOOK_RATE_LIMITED"
+
+    def __init__(self, limit: int, now: datetime) -> None:
+        super().__init__(
+            f"more than {limit} calls in a minute came from this address; try again in the next minute",
+            retry_after_s=60 - now.second,
         )
 
 

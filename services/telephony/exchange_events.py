@@ -7,6 +7,7 @@ from typing import Any
 from chassis import keys, signed_calls
 from chassis.call import Actor, Cause
 from chassis.rights import Rights
+from chassis.strangers import address_hash
 from chassis.tx import Tx
 from crm.telephony.v1 import connection_pb2
 from services.telephony import connection_secrets, errors, store, taking
@@ -18,6 +19,8 @@ from services.telephony.rules.legs import LegState
 
 Connection = connection_pb2.Connection
 
+MOST_CALLS = 3000
+"""Calls that one address may make for one exchange in a minute: fifty a second, for an exchange that tells each event by itself."""
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}")  # as keys.new_key writes them
 
 
@@ -29,11 +32,11 @@ def tenant_of(request: Any) -> str:
 
 
 async def heard(tx: Tx, request: Any) -> Connection:
-    """The exchange whose provider signed the content; the call goes on with the rights of the system. SignatureWrong, SignatureStale."""
-    connection = await store.connection_with_key(tx, request.key)
-    if connection is None or connection.retired or connection.kind != Connection.KIND_WEBHOOK:
-        raise errors.SignatureWrong
-    secret = await connection_secrets.current(tx, connection.id)
+    """The exchange whose provider signed the content; the call goes on with the rights of the system.
+
+    WebhookRateLimited, SignatureWrong, SignatureStale.
+    """
+    connection, secret = await _signer(tx, request.key)
     at_s = signed_calls.signed_at(secret, request.signature, request.content)
     if at_s is None:
         raise errors.SignatureWrong
@@ -43,6 +46,33 @@ async def heard(tx: Tx, request: Any) -> Connection:
     tx.actor, tx.cause = Actor("link", connection.id), Cause("link", connection.id)
     tx.rights = Rights.of_system()  # what is signed concerns any call of the exchange
     return connection
+
+
+async def _signer(tx: Tx, key: str) -> tuple[Connection, str]:
+    """The exchange whose signature this address wants, and its secret; counts the call. SignatureWrong if it is nobody's.
+
+    In a transaction of its own: a refused call is counted too, and none holds a connection while it waits for another.
+    """
+    assert tx.tenant is not None
+    # Limits keep real time, whatever a test's clock says.
+    now = datetime.now(UTC)
+
+    async def look(own: Tx) -> tuple[Connection, str, int] | None:
+        found = await store.connection_with_key(own, key)
+        if found is None or found.retired or found.kind != Connection.KIND_WEBHOOK:
+            return None
+        minute, sender = now.replace(second=0, microsecond=0), address_hash(tx, found.id)
+        # Where the body runs again, the caller does not.
+        calls = await store.callers.count(own, found.id, sender, minute) if tx.tries == 1 else 0
+        return found, await connection_secrets.current(own, found.id), calls
+
+    found = await tx.runtime.run_system(tx.tenant, Cause("link"), look)
+    if found is None:
+        raise errors.SignatureWrong
+    connection, secret, calls = found
+    if calls > MOST_CALLS:
+        raise errors.WebhookRateLimited(MOST_CALLS, now)
+    return connection, secret
 
 
 async def take(tx: Tx, connection: Connection, content: bytes) -> int:

@@ -1,6 +1,7 @@
 """The service's tables and statements, one module per kind of record."""
 
 from services.telephony.store import (
+    callers,
     calls,
     leases,
     matters,
@@ -35,6 +36,7 @@ from services.telephony.store.schema import metadata
 from services.telephony.store.settings import settings, settings_of
 
 __all__ = [
+    "callers",
     "calls",
     "connection_with_key",
     "connections",

@@ -11,6 +11,7 @@ from chassis import errors, signed_calls
 from chassis.keys import new_key
 from crm.telephony.v1 import call_pb2, connection_pb2, exchange_pb2
 from crm.telephony.v1.exchange_events_service_pb2_grpc import ExchangeEventsServiceStub
+from services.telephony.exchange_events import MOST_CALLS
 from services.telephony.pbx import webhook
 from services.telephony.pbx.adapter import Living, Site
 from services.telephony.pbx.facts import Fact, Kind
@@ -20,6 +21,12 @@ from tests.service.telephony.world import Connection, World
 from tests.service.worlds import Refused
 
 Call = call_pb2.Call
+_COUNTED = """
+INSERT INTO webhook_counts (tenant_id, connection_id, sender_hash, minute, count)
+SELECT tenant_id, connection_id, sender_hash, minute + n * interval '1 minute', $2 FROM webhook_counts, generate_series(0, 1) n
+WHERE tenant_id = $1 ON CONFLICT (tenant_id, connection_id, sender_hash, minute) DO UPDATE SET count = excluded.count
+"""
+"""As many calls as there may be, in this minute and the next: one may end on the way."""
 BEGAN = {
     "id": "1", "type": "began", "call_id": "c1", "leg_id": "a", "time": "2026-11-20T12:00:00Z",
     "side": "outside", "number": "48600100200", "line": "48300000101",
@@ -113,6 +120,30 @@ async def test_who_does_not_sign_now_is_not_heard(
 async def test_another_key_of_the_tenant_opens_nothing(provider: Provider) -> None:
     async with Refused(provider.world, errors.Unauthenticated, "SIGNATURE_WRONG"):
         await provider.tell(BEGAN, key=new_key(provider.world.tenant.id))
+
+
+async def test_an_address_that_calls_too_often_waits(provider: Provider) -> None:
+    assert await provider.tell(BEGAN) == 1
+    await provider.world.running.rows("telephony", _COUNTED, provider.world.tenant.id, MOST_CALLS)
+
+    async with Refused(provider.world, errors.ResourceExhausted, "WEBHOOK_RATE_LIMITED") as refused:
+        await provider.tell({**BEGAN, "call_id": "another"})
+
+    assert 0 < (refused.error.retry_after_s or 0) <= 60
+    assert await provider.world.count("calls") == 1
+
+
+async def test_calls_that_nobody_signed_are_counted_too(provider: Provider) -> None:
+    for _ in range(3):
+        async with Refused(provider.world, errors.Unauthenticated, "SIGNATURE_WRONG"):
+            await provider.tell(BEGAN, secret="whsec_other")
+    rows = await provider.world.running.rows(
+        "telephony",
+        "SELECT sum(count)::integer FROM webhook_counts WHERE tenant_id = $1",
+        provider.world.tenant.id,
+    )
+    # A minute that began meanwhile has forgotten the one before.
+    assert rows[0][0] in (1, 2, 3)
 
 
 async def test_a_renewed_secret_ends_the_old_one(provider: Provider) -> None:

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _HOLD_S = 2.0
 _COMMANDS_S = 0.25
+_AWAY_S = 0.5
+"""Between two tries while the database is away."""
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _UNREACHABLE = (*DRIVER_ERRORS, CrmError)
 _GONE = (Cut, OSError, TimeoutError, EOFError)
@@ -122,6 +124,8 @@ class _Session:
         self._runtime, self._tenant, self._id = runtime, post.tenant, post.connection_id
         self.stamp = post.stamp
         self._adapter: Adapter | None = None
+        self._given: Site
+        """What the adapter was given."""
         self._ready = asyncio.Event()
         """A session stands."""
         self._anew, self._renew, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -158,7 +162,7 @@ class _Session:
                 problem = str(cut) or type(cut).__name__
             except Exception as error:  # allow broad-except: it must end no other session
                 problem = f"a defect of the program: {place_of(error)}"
-            if problem:
+            if problem and not self._over.is_set():  # else another process may have noted already
                 log.warning("exchange %s: the session ended: %s", self._id, problem)
                 await self._note(connected=False, problem=problem)
             lasted = asyncio.get_running_loop().time() - began
@@ -171,14 +175,14 @@ class _Session:
         made = ADAPTERS.get(site.connection.kind)
         if made is None:
             raise Cut("this program does not speak with such exchanges")
-        self._adapter = made(site)
+        self._adapter, self._given = made(site), site
         session = asyncio.create_task(self._adapter.session())
         try:
             while not (session.done() or self._over.is_set() or self._anew.is_set()):
                 await _first_of(session, self._over, self._anew, self._renew)
                 if self._renew.is_set():
                     self._renew.clear()
-                    site.extensions, site.mobiles = await self._system(self._phones)
+                    await self._learn_phones()
         finally:
             self._adapter = None
             self._ready.clear()
@@ -193,11 +197,14 @@ class _Session:
         command = dialling.command_of(id, body)
         left = datetime.fromisoformat(body["until"]) - self._runtime.clock.now()
         try:
-            if left > timedelta(0):
-                await first_of(self._ready, self._over, timeout_s=left.total_seconds())
-            if self._adapter is None:
+            if left <= timedelta(0):
+                raise Impossible("nobody spoke with the exchange in time")
+            await first_of(self._ready, self._over, timeout_s=left.total_seconds())
+            if self.adapter is None:
                 raise Impossible("nobody speaks with the exchange")
-            await self._adapter.carry_out(command)
+            if command.order is Order.DIAL and command.endpoint not in self._given.extensions:
+                await self._learn_phones()  # whoever dials was given his extension a moment ago
+            await self.adapter.carry_out(command)
         except (Impossible, *_GONE) as error:
             log.warning("exchange %s: %s was not done: %s", self._id, command.order, error)
             if command.order is Order.DIAL:
@@ -229,6 +236,9 @@ class _Session:
         site: Site | None = await self._system(look)
         return site
 
+    async def _learn_phones(self) -> None:
+        self._given.extensions, self._given.mobiles = await self._surely(self._phones)
+
     async def _phones(self, tx: Tx) -> tuple[dict[str, str], dict[str, str]]:
         """How the exchange dials each extension -> its number; the mobile number that rings with it -> its number."""
         each = await store.extensions_at(tx, self._id)
@@ -236,19 +246,11 @@ class _Session:
         return endpoints, {one.mobile_number: one.number for one in each if one.mobile_number}
 
     async def _route(self, key: str) -> Route:
-        route: Route = await self._system(lambda tx: routing.route(tx, self._connection, key))
+        route: Route = await self._surely(lambda tx: routing.route(tx, self._connection, key))
         return route
 
     async def _hear(self, facts: Sequence[Fact]) -> None:
-        """Keeps the facts, however long the database is away."""
-        while True:
-            try:
-                await self._system(lambda tx: taking.take(tx, self._connection, facts))
-                return
-            except _UNREACHABLE as error:
-                log.info("exchange %s: facts wait: %s", self._id, type(error).__name__)
-                if await first_of(self._over, timeout_s=0.5):
-                    return
+        await self._surely(lambda tx: taking.take(tx, self._connection, facts))
 
     async def _living(self) -> list[Living]:
         async def look(tx: Tx) -> list[Living]:
@@ -261,8 +263,18 @@ class _Session:
                         found.append(Living(keys[0], id, leg.last))
             return found
 
-        living: list[Living] = await self._system(look)
+        living: list[Living] = await self._surely(look)
         return living
+
+    async def _surely(self, work: Any) -> Any:
+        """What `work(tx)` gives, however long the database is away; Cut when this process is to speak no more."""
+        while True:
+            try:
+                return await self._system(work)
+            except _UNREACHABLE as error:
+                log.info("exchange %s: it waits: %s", self._id, type(error).__name__)
+            if await first_of(self._over, timeout_s=_AWAY_S):
+                raise Cut("this process speaks with the exchange no more")
 
     async def _connected(self) -> None:
         self._ready.set()

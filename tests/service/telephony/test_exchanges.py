@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,7 +13,7 @@ from crm.telephony.v1 import call_pb2, connection_pb2, events_pb2
 from services.telephony import dialling, pbx, store
 from services.telephony.pbx import simulator
 from services.telephony.pbx.adapter import Cut, Site
-from services.telephony.pbx.facts import Command
+from services.telephony.pbx.facts import Command, Order
 from tests.service.telephony.scenes import Scene
 from tests.service.telephony.world import Connection, World
 
@@ -111,6 +111,54 @@ async def test_a_cut_session_is_followed_by_another(
     await once(told)
     await once(lambda: is_connected(world, made))
     assert _Cut.sessions == 3
+
+
+class _Asked:
+    """An exchange that only notes what it is asked."""
+
+    commands: ClassVar[list[Command]] = []
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def session(self) -> None:
+        await self._site.connected()
+        await asyncio.Event().wait()
+
+    async def carry_out(self, command: Command) -> None:
+        _Asked.commands.append(command)
+
+
+async def test_what_was_not_done_in_time_is_not_done_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pbx.ADAPTERS, Connection.KIND_AMI, _Asked)  # type: ignore[arg-type]
+    made = await world.exchange(kind=Connection.KIND_AMI, address="10.0.0.5:5038", username="crm")
+    await once(lambda: is_connected(world, made))
+
+    async def ask(tx: Any) -> list[str]:
+        """A call that was asked for too long ago, and one that is in time."""
+        ids = []
+        for late in (timedelta(seconds=1), -dialling.WAITS):
+            call = Call(id=tx.new_id(), connection_id=made.id, direction=Call.DIRECTION_OUTBOUND, state=Call.STATE_RINGING)  # fmt: skip
+            call.start_time.FromDatetime(tx.now)
+            store.calls.calls.save(tx, call)
+            tx.emit(events_pb2.CallRinging(call=call))
+            await store.calls.add_key(tx, made.id, call.id, call.id)
+            body = {"order": Order.DIAL.value, "call": call.id, "until": (tx.now - late).isoformat()}  # fmt: skip
+            await store.leases.ask(tx, made.id, body)
+            ids.append(call.id)
+        return ids
+
+    late, in_time = await world.system(ask)
+
+    async def both_are_handed_out() -> bool:
+        ended = (await world.call(late)).state == Call.STATE_ENDED
+        return ended and bool(_Asked.commands)
+
+    await once(both_are_handed_out)
+    assert [command.call for command in _Asked.commands] == [in_time]
+    assert (await world.call(late)).outcome == Call.OUTCOME_NOT_CONNECTED
 
 
 async def test_a_call_that_no_exchange_begins_is_not_connected(world: World) -> None:

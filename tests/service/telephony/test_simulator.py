@@ -8,7 +8,7 @@ import pytest
 from chassis import errors
 from chassis.testing.installation import Person
 from chassis.waits import first_of
-from crm.telephony.v1 import call_pb2, exchange_pb2
+from crm.telephony.v1 import call_pb2, connection_pb2, exchange_pb2
 from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
 from crm.telephony.v1.simulator_service_pb2_grpc import SimulatorServiceStub
 from services.telephony import store
@@ -114,6 +114,24 @@ async def test_dialling_rings_ones_own_phone_first(
     assert (active.direction, active.number) == (Call.DIRECTION_OUTBOUND, "+48600100200")
     await calls.HangUpCall(call_pb2.HangUpCallRequest(id=call.id))
     assert (await until(world, call.id, Call.STATE_ENDED)).outcome == Call.OUTCOME_ANSWERED
+
+
+async def test_whoever_is_given_an_extension_can_dial_at_once(
+    world: World, exchange: Connection, anna: Person
+) -> None:
+    """The session that stands has not heard of the extension yet."""
+    asked = connection_pb2.GetConnectionStatusRequest(id=exchange.id)
+    async with asyncio.timeout(20):
+        while not (await world.exchanges.GetConnectionStatus(asked)).connected:
+            await first_of(asyncio.Event(), timeout_s=0.05)
+
+    await world.extension(exchange.id, user_id=anna.id)
+    call = await anna.stub(CallsServiceStub).DialCall(call_pb2.DialCallRequest(number="600100200"))
+
+    async with asyncio.timeout(20):
+        while (now := await world.call(call.id)).state == Call.STATE_RINGING:
+            await first_of(asyncio.Event(), timeout_s=0.05)
+    assert Call.State.Name(now.state) == "STATE_ACTIVE"
 
 
 async def test_a_customer_who_is_busy(world: World, exchange: Connection, anna: Person) -> None:

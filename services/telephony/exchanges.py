@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from chassis import errors
 from chassis.call import Cause
 from chassis.db.pool import DRIVER_ERRORS
 from chassis.defects import place_of
@@ -40,6 +41,9 @@ _AWAY_S = 0.5
 """Between two tries while the database is away."""
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _UNREACHABLE = (*DRIVER_ERRORS, CrmError)
+_AWAY = (errors.Unavailable, errors.Aborted, errors.DeadlineExceeded)
+"""What passes: the same work may be done a moment later. Anything else is a defect, and ends the session (its successor asks
+the exchange what is so)."""
 _GONE = (Cut, OSError, TimeoutError, EOFError)
 
 
@@ -271,7 +275,7 @@ class _Session:
         while True:
             try:
                 return await self._system(work)
-            except _UNREACHABLE as error:
+            except _AWAY as error:
                 log.info("exchange %s: it waits: %s", self._id, type(error).__name__)
             if await first_of(self._over, timeout_s=_AWAY_S):
                 raise Cut("this process speaks with the exchange no more")

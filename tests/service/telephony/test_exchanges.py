@@ -13,7 +13,7 @@ from crm.telephony.v1 import call_pb2, connection_pb2, events_pb2
 from services.telephony import dialling, pbx, store
 from services.telephony.pbx import simulator
 from services.telephony.pbx.adapter import Cut, Site
-from services.telephony.pbx.facts import Command, Order
+from services.telephony.pbx.facts import Command, Fact, Kind, Order
 from tests.service.telephony.scenes import Scene
 from tests.service.telephony.world import Connection, World
 
@@ -111,6 +111,37 @@ async def test_a_cut_session_is_followed_by_another(
     await once(told)
     await once(lambda: is_connected(world, made))
     assert _Cut.sessions == 3
+
+
+class _Garbled:
+    """An exchange that begins with what no database keeps."""
+
+    sessions = 0
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def session(self) -> None:
+        _Garbled.sessions += 1
+        if _Garbled.sessions == 1:
+            await self._site.hear(
+                [Fact(call="1", leg="a\x00", kind=Kind.BEGAN, time=self._site.now())]
+            )
+        await self._site.connected()
+        await asyncio.Event().wait()
+
+    async def carry_out(self, command: Command) -> None:
+        raise AssertionError
+
+
+async def test_what_cannot_be_kept_ends_its_session_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(pbx.ADAPTERS, Connection.KIND_AMI, _Garbled)  # type: ignore[arg-type]
+    made = await world.exchange(kind=Connection.KIND_AMI, address="10.0.0.5:5038", username="crm")
+
+    await once(lambda: is_connected(world, made))
+    assert _Garbled.sessions == 2
 
 
 class _Asked:

@@ -14,7 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from google.protobuf.message import Message
+
 from chassis import errors, permits
+from chassis.call import Raw
 from chassis.db.statement import Statement, placed
 from chassis.kit import filter as filters
 from chassis.kit import listing, showing
@@ -90,6 +93,13 @@ async def first_of(tx: Tx, id: str, lists: Mapping[str, About]) -> dict[str, lis
         for at, name in enumerate(asked)
     }
     return {name: shown.get(name, []) for name in lists}
+
+
+async def answer(tx: Tx, message: type[Message], id: str, lists: Mapping[str, About]) -> Raw:
+    """An answer whose fields are these lists."""
+    assert tx.call is not None
+    found, json = await first_of(tx, id, lists), tx.call.wants_json
+    return Raw(showing.joined(message, found, json=json), json=json)
 
 
 async def _found(tx: Tx, asked: list[tuple["Resource[Any]", Query]], json: bool) -> list[list[Any]]:

@@ -20,11 +20,11 @@ from gateway.views.parts import Parts, together
 PATH = "/v1/contacts/{id}/card"
 
 _OVERVIEW = "/crm.contacts.v1.ContactsService/GetContactOverview"
-_DEALS = "/crm.deals.v1.DealsService/GetContactDeals"
-_TASKS = "/crm.tasks.v1.TasksService/ListTasks"
-_CALLS = "/crm.telephony.v1.CallsService/GetContactCalls"
-_OPEN_TASKS = 'contact_id = "{id}" AND state = OPEN'
-_EACH = 20
+_BESIDE: dict[str, Any] = {
+    "/crm.deals.v1.DealsService/GetContactDeals": contact_deals_pb2.GetContactDealsRequest,
+    "/crm.tasks.v1.TasksService/GetContactTasks": task_pb2.GetContactTasksRequest,
+    "/crm.telephony.v1.CallsService/GetContactCalls": call_messages_pb2.GetContactCallsRequest,
+}
 _ONE = ("contact", "company", "facts")
 _LISTS = (
     "timeline", "requests", "openDeals", "openQuotes", "openInvoices", "openTasks", "notes", "agreements", "calls", "missedCalls",
@@ -63,17 +63,7 @@ async def _overview(parts: Parts, id: str) -> dict[str, Any]:
 
 async def _beside(parts: Parts, id: str) -> dict[str, Any]:
     """What the other services know of the person."""
-    # The id stands inside a filter: only what looks like one may get there.
-    of_person = id if set(id) <= _ID_LETTERS else ""
-    tasks = task_pb2.ListTasksRequest(
-        page_size=_EACH, filter=_OPEN_TASKS.format(id=of_person), order_by="due_time"
+    found = await together(
+        *(parts.whole(rpc, asked(contact_id=id)) for rpc, asked in _BESIDE.items())
     )
-    deals, calls, open_tasks = await together(
-        parts.whole(_DEALS, contact_deals_pb2.GetContactDealsRequest(contact_id=id)),
-        parts.whole(_CALLS, call_messages_pb2.GetContactCallsRequest(contact_id=id)),
-        parts.many(_TASKS, tasks, "tasks"),
-    )
-    return {**deals, **calls, "openTasks": open_tasks}
-
-
-_ID_LETTERS = frozenset("0123456789abcdefABCDEF-")
+    return {name: part for each in found for name, part in each.items()}

@@ -19,6 +19,7 @@ from chassis.testing.installation import Installation, installation
 from chassis.tx import Tx
 from crm.contacts.v1 import label_pb2
 from crm.deals.v1 import deal_pb2, order_pb2
+from crm.tasks.v1 import task_pb2
 from crm.telephony.v1 import call_messages_pb2
 from tests.contract import isolation, isolation_records, isolation_slots
 from tests.contract.descriptors import compiled, methods
@@ -26,7 +27,7 @@ from tests.contract.isolation_samples import NO_RECORDS
 from tests.service.identity.conftest import sign_up
 
 SERVICES = [name for name in service.names() if name != "gateway"]
-OWN_RECORDS_ABOUT = ("GetContactDeals", "GetContactCalls")
+OWN_RECORDS_ABOUT = ("GetContactDeals", "GetContactTasks", "GetContactCalls")
 """RPCs that answer with the caller's own records that name a contact, as a filter of their lists would. Whether there is such a
 contact their service does not know, and records of ours that name another company's are made by the comparisons themselves."""
 WITH_IDS = {
@@ -74,7 +75,9 @@ async def test_records_about_another_company_s_contact_are_the_caller_s_own(worl
     deal = deal_pb2.CreateDealRequest(deal=deal_pb2.Deal(title="Windows", contact_id=contact))
     call = call_messages_pb2.UpdateCallRequest(update_mask={"paths": ["contact_id"]})
     call.call.id, call.call.contact_id = world.theirs.records["call"], contact
+    task = task_pb2.CreateTaskRequest(task={"subject": "Call", "link": {"contact_id": contact}})
     await world.theirs.call(rpcs["CreateDeal"], deal)
+    await world.theirs.call(rpcs["CreateTask"], task)
     await world.theirs.call(rpcs["UpdateCall"], call)
 
     for name in OWN_RECORDS_ABOUT:

@@ -5,8 +5,7 @@ from typing import Any
 from chassis.call import Raw
 from chassis.errors import Violation
 from chassis.handlers import Servicer, reads, writes
-from chassis.kit import showing
-from chassis.kit.about import About, first_of
+from chassis.kit.about import About, answer
 from chassis.kit.standard import standard
 from chassis.tx import Tx
 from crm.telephony.v1 import call_messages_pb2 as messages
@@ -39,10 +38,7 @@ class Calls(standard(store.calls.calls, on_save=check_call), Servicer):  # type:
 
     @reads
     async def GetContactCalls(self, request: messages.GetContactCallsRequest, tx: Tx) -> Raw:
-        assert tx.call is not None
-        json = tx.call.wants_json
-        found = await first_of(tx, request.contact_id, _WITH_PERSON)
-        return Raw(showing.joined(messages.ContactCalls, found, json=json), json=json)
+        return await answer(tx, messages.ContactCalls, request.contact_id, _WITH_PERSON)
 
     @reads
     async def ListCallLegs(

@@ -47,6 +47,7 @@ _TOLD: dict[Any, Any] = {
 JOINED = {
     "/crm.contacts.v1.ContactsService/GetContactOverview": "id",
     "/crm.deals.v1.DealsService/GetContactDeals": "contact_id",
+    "/crm.tasks.v1.TasksService/GetContactTasks": "contact_id",
     "/crm.telephony.v1.CallsService/GetContactCalls": "contact_id",
 }
 

@@ -8,7 +8,7 @@ import pytest
 from chassis import errors
 from tests.service.gateway.conftest import Crm, running
 
-METHOD = "/crm.tasks.v1.TasksService/ListTasks"
+METHOD = "/crm.tasks.v1.TasksService/GetContactTasks"
 
 
 @pytest.fixture(scope="module")

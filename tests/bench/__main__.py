@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench import (
     board,
+    calls,
     card,
     days,
     document,
@@ -30,7 +31,7 @@ from tests.bench import (
 from tests.bench.data import Kept
 from tests.bench.report import Result, table, write_json
 
-OFFERED = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B12", "B13", "B14")
+OFFERED = tuple(f"B{number}" for number in range(1, 16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,16 @@ class Scale:
     deals: int = 200_000
     board_rounds: int = 100
     import_rows: int = 200_000
+    numbers: int = 1_000_000
+    look_ups: int = 400
+    call_seconds: float = 120.0
     demo: bool = True
 
 
 SHORT = Scale(
     contacts=4_000, few=4_000, many=4_000, rounds=1, seconds=1.0, page_rounds=3, searches=20, event_seconds=2.0, backlog=2_000, idle_s=1.0,
-    readers=300, tasks=20_000, day_rounds=1, deals=4_000, board_rounds=5, import_rows=3_000, demo=False,
+    readers=300, tasks=20_000, day_rounds=1, deals=4_000, board_rounds=5, import_rows=3_000, numbers=20_000,
+    look_ups=20, call_seconds=6.0, demo=False,
 )  # fmt: skip
 
 
@@ -97,7 +102,7 @@ def measured(wanted: set[str], scale: Scale, folder: Path) -> Iterator[Result]:
     if wanted & {"B11", "B12"}:
         _say("start, start again, idle memory")
         yield from life.starts(folder / "starts" / "data", wanted, scale.idle_s, demo=scale.demo)
-    if wanted & {"B1", "B2", "B3", "B6", "B7", "B8", "B9", "B10", "B13", "B14"}:
+    if wanted & {"B1", "B2", "B3", "B6", "B7", "B8", "B9", "B10", "B13", "B14", "B15"}:
         yield from _on_a_copy(wanted, scale, folder / "main" / "data")
     if wanted & {"B4", "B5"}:
         _say(f"searches and pages of {scale.many:,} contacts")
@@ -146,6 +151,11 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
         if "B7" in wanted:
             _say(f"the board of {scale.deals:,} deals")
             yield from board.measure(installation, company, scale.deals, scale.board_rounds)
+        if "B15" in wanted:
+            _say(f"calls, {scale.numbers:,} numbers")
+            yield from calls.measure(
+                installation, company, scale.numbers, scale.look_ups, scale.call_seconds
+            )
     if "B13" in wanted:
         _say("live readers")
         yield from life.readers(data, company, scale.readers)

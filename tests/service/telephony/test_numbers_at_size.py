@@ -8,19 +8,13 @@ import pytest
 from chassis.testing import servers
 from crm.telephony.v1 import call_pb2
 from crm.telephony.v1.calls_service_pb2_grpc import CallsServiceStub
+from tests.service.telephony import crowd
 from tests.service.telephony.world import World
 
 pytestmark = pytest.mark.large
 
 _SIZE, _ROUNDS = 1_000_000, 50
 _BUDGET_S = 0.050
-_FILL = """
-WITH made AS (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2::int) AS n), kept AS (
-    INSERT INTO number_parties (tenant_id, kind, id, version, name, follower_ids)
-    SELECT $1, 'contact', id, 1, 'Person ' || n, '{}' FROM made
-)
-INSERT INTO numbers (tenant_id, number, kind, id) SELECT $1, '+48' || (600000000 + n), 'contact', id FROM made
-"""
 _PLAN = """
 EXPLAIN SELECT p.name FROM numbers n JOIN number_parties p ON p.tenant_id = $1 AND p.kind = n.kind AND p.id = n.id
 WHERE n.tenant_id = $1 AND n.number = $2 ORDER BY p.last_call_time DESC NULLS LAST, p.kind DESC, p.id LIMIT 20
@@ -31,8 +25,7 @@ WHERE n.tenant_id = $1 AND n.number = $2 ORDER BY p.last_call_time DESC NULLS LA
 async def full(world: World) -> World:
     raw = await asyncpg.connect(servers.postgres_url("crm_telephony"))
     try:
-        await raw.execute(_FILL, world.tenant.id, _SIZE)
-        await raw.execute("ANALYZE numbers, number_parties")
+        await crowd.fill(raw, world.tenant.id, _SIZE)
     finally:
         await raw.close()
     return world
@@ -41,9 +34,9 @@ async def full(world: World) -> World:
 async def test_one_of_a_million_numbers_is_found_at_once(full: World) -> None:
     stub, spent = full.tenant.admin.stub(CallsServiceStub), []
     for n in range(_ROUNDS):
-        number = f"{600000000 + 1 + n * 17_777}"
+        request = call_pb2.LookUpCallerRequest(number=crowd.number(1 + n * 17_777))
         began = time.perf_counter()
-        said = await stub.LookUpCaller(call_pb2.LookUpCallerRequest(number=number))
+        said = await stub.LookUpCaller(request)
         spent.append(time.perf_counter() - began)
         assert [caller.name for caller in said.callers] == [f"Person {1 + n * 17_777}"]
     late = sorted(spent)[_ROUNDS * 95 // 100]

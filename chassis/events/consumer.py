@@ -5,7 +5,8 @@ memory. Events of different records run side by side. To keep that over replicas
 (see leader.py); the durables belong to all replicas, and the next leader goes on at the ack floor.
 
 **What is heard.** A durable's filter is what the consumer names (`handlers.on`); NATS spends nothing on the rest. Names may come
-and go: the filter is brought up to date where the pulling begins, and the durable goes on from its ack floor.
+and go: the filter is brought up to date where the pulling begins, and the durable goes on from its ack floor. Eighty names cost
+NATS as much as eight: some 20 us for each delivery, where one without a filter costs 10; an event that a body skips costs us 100.
 
 **The price.** The throughput of a service's consumers is that of one process; and a record whose event keeps failing holds its
 later events back for up to `sum(RETRY_DELAYS_S)` (about 13 minutes), other records too if it has more than 500 of them. Then the

@@ -123,13 +123,13 @@ class _Session:
 
     task: "asyncio.Task[None]"
     _connection: connection_pb2.Connection
+    _given: Site
+    """To the adapter."""
 
     def __init__(self, runtime: "Runtime", post: Post) -> None:
         self._runtime, self._tenant, self._id = runtime, post.tenant, post.connection_id
         self.stamp = post.stamp
         self._adapter: Adapter | None = None
-        self._given: Site
-        """What the adapter was given."""
         self._ready = asyncio.Event()
         """A session stands."""
         self._anew, self._renew, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -52,7 +52,7 @@ async def running() -> AsyncIterator[Installation]:
 
 
 @pytest.fixture
-async def world(running: Installation, real: Asterisk) -> World:
+async def world(real: Asterisk, running: Installation) -> World:
     """Whoever calls one of the lines rings at its desk."""
     made = World(running, await running.tenant())
     exchange = await made.exchange(kind=Connection.KIND_ARI, address=real.ari, username="crm")

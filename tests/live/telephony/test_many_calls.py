@@ -13,7 +13,7 @@ from tests.live.telephony.asterisk import DESKS, Asterisk, ended
 from tests.live.telephony.scenes import Call
 from tests.service.telephony.world import Connection, World
 
-SECONDS = 40
+SECONDS = 120
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from chassis.testing.events import eventually
+from chassis.testing.servers import die_with_parent
 
 _PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-gsm,ca-certificates,sip-tester,baresip-core"  # fmt: skip
 _SUITES = ("forky", "sid")  # those of Debian that have Asterisk, the steadier one first
@@ -42,7 +43,7 @@ class Asterisk:
     async def program(self, *command: str, **pipes: Any) -> asyncio.subprocess.Process:
         """Runs a program of the folder."""
         quiet = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}  # fmt: skip
-        return await asyncio.create_subprocess_exec("chroot", str(self.root), *command, **quiet | pipes)  # type: ignore[arg-type]  # fmt: skip
+        return await asyncio.create_subprocess_exec("chroot", str(self.root), *command, preexec_fn=die_with_parent, **quiet | pipes)  # type: ignore[arg-type]  # fmt: skip
 
     async def living(self, what: str) -> list[str]:
         """The ids of all channels, or bridges."""
@@ -90,6 +91,8 @@ def free_ports(count: int) -> list[int]:
 
 def _mirror() -> list[str]:
     """Where this machine gets Debian from; nothing if it is another system: then mmdebstrap knows."""
+    if shutil.which("apt-get") is None:
+        return []
     command = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(CODENAME) $(REPO_URI)"]  # fmt: skip
     for line in subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines():  # fmt: skip
         origin, component, codename, address = (line.split() + [""] * 4)[:4]

@@ -9,6 +9,13 @@ from tests.live.telephony.phones import Phone, phones
 from tests.live.telephony.scenes import Scene, scene
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why nothing was tried is said once, at the end."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason in {report.longrepr[2] for report in skipped}:
+        terminalreporter.write_line(reason)
+
+
 @pytest.fixture(scope="session")
 async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asterisk]:
     async with asterisk(tmp_path_factory.mktemp("live")) as made:

@@ -23,7 +23,7 @@ async def place(tx: Tx, call: Call, line: line_pb2.Line | None, parties: Sequenc
     call.department_id = (line.department_id if line else "") or home
     wanted = dict.fromkeys(people.acting_for(tx, id) for id in managers)
     shown = await _undisturbed(tx, [id for id in wanted if id])
-    shown = shown or await _undisturbed(tx, _queue(tx, call.department_id, line))
+    shown = shown or await queue(tx, call.department_id, line)
     call.screen_user_ids[:] = shown
     _let_read(tx, call)
 
@@ -56,9 +56,11 @@ def _managers(tx: Tx, call: Call, parties: Sequence[Party]) -> list[str]:
     return list(dict.fromkeys(p.owner_id for p in several if people.is_active(tx, p.owner_id)))
 
 
-def _queue(tx: Tx, department_id: str, line: line_pb2.Line | None) -> list[str]:
+async def queue(tx: Tx, department_id: str, line: line_pb2.Line | None) -> list[str]:
+    """Who takes what is nobody's: whom the line names, else the department, as far as they are at work and want calls."""
     named = list(line.user_ids) if line else []
-    return [id for id in named or people.members(tx, department_id) if people.is_there(tx, id)]
+    there = [id for id in named or people.members(tx, department_id) if people.is_there(tx, id)]
+    return await _undisturbed(tx, there)
 
 
 def _let_read(tx: Tx, call: Call) -> None:

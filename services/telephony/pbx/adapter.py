@@ -43,9 +43,13 @@ class Route:
     endpoints: Sequence[str] = ()
     """How the exchange dials everybody whose phone is to ring, all at once."""
     ring_s: int = 20
-    """How long they ring before the caller is let go."""
+    """How long they ring before the others do, or the caller is let go."""
     record: bool = False
     """True to record what is said."""
+    others: Sequence[str] = ()
+    """How it dials those whose phones ring beside them where nobody of them has picked up by then."""
+    others_ring_s: int = 0
+    """How long the others ring before the caller is let go."""
 
 
 @dataclass(slots=True)

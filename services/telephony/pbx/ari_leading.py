@@ -5,6 +5,7 @@ of it come from the events, as of any other call. A transfer puts another channe
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -201,19 +202,16 @@ class Leading:
             await self._quietly("DELETE", f"/bridges/{led.bridge}")
 
     async def _inbound(self, led: _Led) -> None:
-        """Rings at everybody; who picks up first has the call."""
+        """Rings at everybody, later at the others too; who picks up first has the call."""
         await self._kept()
         route = await self._site.route(led.call) if self._site.route else Route()
         if len(led.living) == 1:
             await self._ask("POST", f"/channels/{led.first}/ring")
-            await self._ring(led, route)
-        winner = ""
-        try:
-            async with asyncio.timeout(route.ring_s):
-                while led.first in led.living and len(led.living) > 1 and not winner:
-                    winner = next(iter(led.inside - {led.first}), "") or await self._later(led)
-        except TimeoutError:
-            log.info("nobody answered a call in time")
+            await self._ring(led, route.endpoints, route.ring_s + route.others_ring_s)
+        winner = await self._picked_up(led, route.ring_s)
+        if not winner and route.others and led.first in led.living:
+            await self._ring(led, route.others, route.others_ring_s)
+            winner = await self._picked_up(led, route.others_ring_s)
         if not winner or led.first not in led.living:
             return
         await self._ask("POST", f"/channels/{led.first}/answer")
@@ -261,10 +259,20 @@ class Leading:
         while len(led.living) > 1:
             await self._later(led)
 
-    async def _ring(self, led: _Led, route: Route) -> None:
-        for endpoint in route.endpoints:
+    async def _picked_up(self, led: _Led, within_s: int) -> str:
+        """The phone that was picked up; empty if none was in time, none rings any more or the caller is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while led.first in led.living and len(led.living) > 1:
+                    if led.inside - {led.first}:
+                        break
+                    await self._later(led)
+        return next(iter(led.inside - {led.first}), "")
+
+    async def _ring(self, led: _Led, endpoints: Iterable[str], ring_s: int) -> None:
+        for endpoint in endpoints:
             try:
-                await self._call(led, endpoint, led.shown, route.ring_s)
+                await self._call(led, endpoint, led.shown, ring_s)
             except Impossible as refused:
                 log.info("a phone is not called: %s", refused)
 
@@ -290,11 +298,10 @@ class Leading:
             raise
         return id
 
-    async def _later(self, led: _Led) -> str:
-        """Returns, with nothing, when something about the call has changed."""
+    async def _later(self, led: _Led) -> None:
+        """Returns when something about the call has changed."""
         await led.changed.wait()
         led.changed.clear()
-        return ""
 
     async def _end_channel(self, id: str) -> None:
         await self._quietly("DELETE", f"/channels/{id}")

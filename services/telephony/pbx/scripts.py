@@ -130,6 +130,11 @@ def over(
         yield outside(scene, Kind.HUNG_UP)
     elif places:
         yield colleague(scene, places[0], Kind.HUNG_UP)
+    yield from ended(scene, *places, cause=cause)
+
+
+def ended(scene: Scene, *places: int, cause: int) -> Iterator[Step]:
+    """Everything that is left ends, and nobody has hung up."""
     for at in places:
         yield colleague(scene, at, Kind.ENDED, cause=cause)
     yield outside(scene, Kind.ENDED, cause=cause)
@@ -152,7 +157,7 @@ def _no_answer(scene: Scene) -> Iterator[Step]:
     yield from begins(scene)
     for at in range(len(scene.extensions)):
         yield from rings(scene, at)
-    yield from _later(scene.ring_s, over(scene, *range(len(scene.extensions)), by_customer=False, cause=_NO_ANSWER))  # fmt: skip
+    yield from _later(scene.ring_s, ended(scene, *range(len(scene.extensions)), cause=_NO_ANSWER))  # fmt: skip
 
 
 def _abandoned(scene: Scene) -> Iterator[Step]:

@@ -1,6 +1,7 @@
 """What is the REST interface's own: recorded calls over a real websocket, and the calls that are led by us."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -127,6 +128,42 @@ async def test_nobody_answers_in_time(exchange: FakeAri, stage: Stage) -> None:
     assert (call.outcome, call.missed_reason) == (
         Call.OUTCOME_MISSED, Call.MISSED_REASON_NO_ANSWER,
     )  # fmt: skip
+
+
+STAGED = Route(["PJSIP/agent1"], 20, False, ["PJSIP/agent2", "PJSIP/agent3"], 20)
+
+
+@pytest.mark.parametrize("why", ["in time", "busy"])
+async def test_the_queue_rings_where_the_manager_does_not_answer(
+    exchange: FakeAri, stage: Stage, why: str
+) -> None:
+    stage.route = replace(STAGED, ring_s=1) if why == "in time" else STAGED
+    await rings(exchange, FIRST)
+    if why == "busy":
+        exchange.gone(FIRST, cause=17)
+    assert await until(lambda: {SECOND, THIRD} <= exchange.channels.keys())
+    assert (FIRST in exchange.channels) is (why == "in time")  # his phone goes on beside theirs
+    exchange.picks_up(THIRD)
+    await speak(exchange, CALL, THIRD)
+    assert set(exchange.channels) == {CALL, THIRD}
+    exchange.gone(CALL)
+
+    call = await over(exchange, stage)
+
+    assert (call.outcome, call.spoke) == (Call.OUTCOME_ANSWERED, ("103",))
+    assert call.rang == ("101", "102", "103")
+
+
+async def test_nobody_else_rings_where_the_manager_answers(exchange: FakeAri, stage: Stage) -> None:
+    stage.route = STAGED
+    await rings(exchange, FIRST)
+    exchange.picks_up(FIRST)
+    await speak(exchange, CALL, FIRST)
+    exchange.gone(CALL)
+
+    call = await over(exchange, stage)
+
+    assert (call.spoke, call.rang) == (("101",), ("101",))
 
 
 async def test_caller_gives_up(exchange: FakeAri, stage: Stage) -> None:

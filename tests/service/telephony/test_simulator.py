@@ -77,6 +77,17 @@ async def test_each_script_has_its_outcome(
         assert list(call.spoke_user_ids) == [anna.id, world.tenant.admin.id]
 
 
+async def test_one_who_does_not_answer_has_rejected_nothing(
+    world: World, exchange: Connection, anna: Person
+) -> None:
+    call = await simulator(world).SimulateCall(
+        Request(
+            number="600100200", script=Request.SCRIPT_NO_ANSWER, at_once=True, user_ids=[anna.id]
+        )
+    )
+    assert call.missed_reason == Call.MISSED_REASON_NO_ANSWER
+
+
 async def test_a_call_rings_at_once_and_is_played_to_its_end(
     world: World, exchange: Connection, anna: Person
 ) -> None:

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from chassis.testing.installation import Installation, Tenant, installation
+from tests.service.telephony.conformance import Stage
+from tests.service.telephony.fake_ari import FakeAri
 from tests.service.telephony.world import World
 
 
@@ -22,3 +24,17 @@ async def tenant(running: Installation) -> Tenant:
 @pytest_asyncio.fixture
 async def world(running: Installation, tenant: Tenant) -> World:
     return World(running, tenant)
+
+
+@pytest_asyncio.fixture
+async def exchange() -> FakeAri:
+    """An exchange with a REST interface, as its own tests play it."""
+    return FakeAri()
+
+
+@pytest_asyncio.fixture
+async def stage(exchange: FakeAri) -> AsyncIterator[Stage]:
+    made = Stage(exchange, await exchange.open())
+    await made.begin()
+    yield made
+    await made.end()

@@ -122,12 +122,17 @@ class Consumers:
 
     async def _leave_streams(self) -> None:
         """Take away what an older program pulled from and this one does not: it would fill up for ever, unheard."""
-        for consumer in self._consumers:
-            if consumer.events is None or len(consumer.events) == 1:
-                continue  # a single event has a single stream
-            for publisher in set(contracts.load_all()) - set(consumer.services):
-                stream = stream_of(publisher)
-                await ending(self._nats.js.delete_consumer(stream, consumer.durable))
+        read = {
+            (each.durable, publisher) for each in self._consumers for publisher in each.services
+        }
+        own = {each.durable for each in self._consumers}
+        try:
+            for publisher in contracts.load_all():
+                for durable in own & await self._nats.durables(publisher):
+                    if (durable, publisher) not in read:
+                        await self._nats.js.delete_consumer(stream_of(publisher), durable)
+        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
+            log.warning("%s: old consumers stay: %s", self._service, type(error).__name__)
 
 
 class _Running:

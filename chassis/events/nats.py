@@ -101,6 +101,16 @@ class Nats:
                 dead_stream_of(service), [f"crm-dead.{service}.>"], DEAD_LETTERS_KEPT_S
             )
 
+    async def durables(self, service: str) -> set[str]:
+        """The names of all consumers of the service's stream; none if there is no stream yet."""
+        found: set[str] = set()
+        try:
+            while page := await self.js.consumers_info(stream_of(service), offset=len(found)):
+                found |= {consumer.name for consumer in page}
+        except NotFoundError:
+            return set()
+        return found
+
     async def _ensure(self, name: str, subjects: list[str], kept_s: float) -> None:
         try:
             await self.js.stream_info(name)

@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +13,7 @@ import asyncpg
 import orjson
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
+from nats.js.errors import NotFoundError
 from sqlalchemy import MetaData
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -22,7 +23,7 @@ from chassis.db.pool import Pools
 from chassis.events import inbox
 from chassis.events.inbox import inbox_table
 from chassis.events.leader import Leader, Work
-from chassis.events.nats import Nats
+from chassis.events.nats import Nats, stream_of
 from chassis.events.outbox import outbox_table
 from chassis.operations import operations_table
 from chassis.testing import servers
@@ -176,3 +177,21 @@ async def eventually(
             return time.monotonic() - began
         assert time.monotonic() - began < timeout_s, f"not within {timeout_s:g} s: {what}"
         await asyncio.sleep(0.02)  # conditions look into databases and streams, which ring no bell
+
+
+async def heard_by(nats: Nats, service: str, durable: str, tenant: str) -> bool:
+    """True once a consumer has acknowledged all that the service has told of the tenant so far, as far as it hears that.
+
+    How much waits for a consumer the server counts a moment after it has taken a message; what is the last it knows at once.
+    """
+    stream, last = stream_of(service), 0
+    try:
+        info = await nats.js.consumer_info(stream, durable)
+    except NotFoundError:  # nobody has begun to listen
+        return False
+    every = info.config.filter_subjects or [info.config.filter_subject or f"crm.*.{service}.>"]
+    for subject in every:
+        with suppress(NotFoundError):
+            newest = await nats.js.get_last_msg(stream, subject.replace("*", tenant, 1))
+            last = max(last, newest.seq or 0)
+    return info.ack_floor is not None and info.ack_floor.stream_seq >= last

@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis import codec
 from chassis.keys import uuid7
-from chassis.testing.events import eventually
+from chassis.testing.events import eventually, heard_by
 from chassis.times import to_timestamp
 from crm.tasks.v1.task_pb2 import Task
 from crm.telephony.v1 import events_pb2 as events
@@ -66,18 +66,12 @@ async def tell(
     return event_id
 
 
-async def heard(world: World, stream: str = "TELEPHONY", durable: str = "tasks-calls") -> None:
+async def heard(world: World, service: str = "telephony", durable: str = "tasks-calls") -> None:
     """Returns when everything that was told so far was heard by tasks."""
-
-    jetstream = world.running.process.nats.js
-    last = (await jetstream.stream_info(stream)).state.last_seq
-
-    async def nothing() -> bool:
-        info = await jetstream.consumer_info(stream, durable)
-        assert info.delivered is not None
-        return info.delivered.stream_seq >= last and not info.num_ack_pending
-
-    await eventually(nothing, "everything was heard")
+    nats = world.running.process.nats
+    await eventually(
+        lambda: heard_by(nats, service, durable, world.tenant.id), "everything was heard"
+    )
 
 
 async def only_task(world: World) -> Task:

@@ -5,11 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from google.type.date_pb2 import Date
-from nats.js.errors import NotFoundError
 
 from chassis import codec
 from chassis.keys import uuid7
-from chassis.testing.events import eventually
+from chassis.testing.events import eventually, heard_by
 from chassis.testing.installation import Person
 from chassis.times import to_timestamp
 from crm.contacts.v1 import events_pb2, note_events_pb2
@@ -77,12 +76,9 @@ class Told:
 
     async def _heard(self, service: str) -> bool:
         durable = _DURABLES.get(service, "tasks-day-facts")
-        js = self.world.running.process.nats.js
-        try:
-            info = await js.consumer_info(service.upper(), durable)
-        except NotFoundError:  # the service has not begun to listen
-            return False
-        return not (info.num_pending or info.num_ack_pending)
+        return await heard_by(
+            self.world.running.process.nats, service, durable, self.world.tenant.id
+        )
 
     async def contact(self, owner: Person | None, *, version: int = 1, **given: Any) -> Contact:
         """A contact that somebody made a moment ago, or its next version."""

@@ -43,10 +43,10 @@ async def test_a_strangers_missed_call_and_its_request_have_one_task(
         await received(world, asked, at)
     else:
         await received(world, asked, at)
-        await heard(world, "CONTACTS", "tasks-requests")
+        await heard(world, "contacts", "tasks-requests")
         await tell(world, "CallMissed", call)
     await heard(world)
-    await heard(world, "CONTACTS", "tasks-requests")
+    await heard(world, "contacts", "tasks-requests")
 
     task = await only_task(world)
     assert (task.link.request_id, task.contact_id) == (asked.id, asked.contact_id)
@@ -64,7 +64,7 @@ async def test_a_request_of_a_spell_that_is_over_makes_no_task(world: World) -> 
     await heard(world)
 
     await received(world, request(call_id=call.id, missed_spell_id=call.id), now())
-    await heard(world, "CONTACTS", "tasks-requests")
+    await heard(world, "contacts", "tasks-requests")
 
     assert await tasks(world) == []
 
@@ -75,7 +75,7 @@ async def test_a_request_of_a_spell_that_is_over_makes_no_task(world: World) -> 
 async def waiting(world: World) -> tuple[Request, Task]:
     asked = request()
     await received(world, asked, now() - MINUTE)
-    await heard(world, "CONTACTS", "tasks-requests")
+    await heard(world, "contacts", "tasks-requests")
     return asked, await only_task(world)
 
 
@@ -141,6 +141,6 @@ async def test_a_request_that_is_closed_as_wrong_takes_the_call_back_along(world
     asked = request(call_id=call.id, missed_spell_id=call.id)
     await received(world, asked, now())
     await arrives(world, contacts_events.RequestClosed(request=asked), now())
-    await heard(world, "CONTACTS", "tasks-requests")
+    await heard(world, "contacts", "tasks-requests")
 
     assert (await only_task(world)).state == Task.STATE_CANCELLED

@@ -11,7 +11,7 @@ from chassis import codec
 from chassis.call import Cause
 from chassis.keys import uuid7
 from chassis.running import run_system
-from chassis.testing.events import eventually
+from chassis.testing.events import eventually, heard_by
 from chassis.times import to_datetime
 from crm.contacts.v1 import events_pb2 as contacts_events
 from crm.contacts.v1.request_pb2 import Request
@@ -66,12 +66,11 @@ async def becomes(world: World, task: Task, what: str, holds: Any) -> Task:
 
 async def heard(world: World) -> None:
     """Returns when nothing that contacts told waits to be heard by tasks."""
-
-    async def nothing() -> bool:
-        info = await world.running.process.nats.js.consumer_info("CONTACTS", "tasks-requests")
-        return not (info.num_pending or info.num_ack_pending)
-
-    await eventually(nothing, "everything was heard")
+    nats = world.running.process.nats
+    await eventually(
+        lambda: heard_by(nats, "contacts", "tasks-requests", world.tenant.id),
+        "everything was heard",
+    )
 
 
 async def test_a_request_makes_a_task_to_call_the_customer(world: World) -> None:

@@ -79,7 +79,7 @@ async def _call(real: Asterisk, line: int) -> int:
     program = await real.program(
         "sipp", real.sip, "-sf", f"/srv/{who.scenario}.xml", "-inf", f"/srv/{line}.csv", "-s", _line(line),
         "-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", f"{who.count}", "-l", f"{who.at_a_time}",
-        "-r", f"{who.at_a_time}", "-rp", "2000", "-d", f"{who.pause_ms}", "-timeout", f"{SECONDS + 60}s", "-nostdin", "-default_behaviors", "all,-abortunexp", "-trace_err", "-error_file", f"/srv/{line}.log",
+        "-r", f"{who.at_a_time}", "-rp", "2000", "-d", f"{who.pause_ms}", "-timeout", f"{SECONDS * 3}s", "-nostdin", "-default_behaviors", "all,-abortunexp", "-trace_err", "-error_file", f"/srv/{line}.log",
     )  # fmt: skip
     try:
         return await program.wait()

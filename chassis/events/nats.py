@@ -104,9 +104,11 @@ class Nats:
     async def durables(self, service: str) -> set[str]:
         """The names of all consumers of the service's stream; none if there is no stream yet."""
         found: set[str] = set()
+        seen = 0  # consumers that are made meanwhile move the others on: one may be seen twice
         try:
-            while page := await self.js.consumers_info(stream_of(service), offset=len(found)):
+            while page := await self.js.consumers_info(stream_of(service), offset=seen):
                 found |= {consumer.name for consumer in page}
+                seen += len(page)
         except NotFoundError:
             return set()
         return found

@@ -83,7 +83,7 @@ def _look_ups(installation: Installation, admin: Client, numbers: int, rounds: i
     paths = [f"/v1/callers:lookUp?{urlencode({'number': crowd.number(n)})}" for n in people]
     times = asking.times(
         installation, admin.token, paths, len(paths), warm=4 * len(installation.app_pids),
-        right=lambda said: len(said["callers"]) == 1,
+        right=lambda said: len(said["callers"]) >= 1,  # imported contacts may share a number
     )  # fmt: skip
     p50, p95 = (asking.percentile(times, share) for share in (50, 95))
     what = f"who calls, among {numbers:,} numbers"

@@ -36,9 +36,9 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def zone_where_it_is(hour: int) -> str:
-    """A zone whose clock shows this hour now: no test waits for a midnight or a morning, or meets one by chance."""
-    ahead = hour - datetime.now(UTC).hour
+def zone_where_it_is(hour: int, within: timedelta = timedelta()) -> str:
+    """A zone whose clock shows this hour now, or so much later: no test waits for a midnight or a morning, or meets one."""
+    ahead = hour - (datetime.now(UTC) + within).hour
     ahead += 24 if ahead < -12 else 0
     return f"Etc/GMT{-ahead:+d}"  # POSIX counts these to the west
 

@@ -1,8 +1,9 @@
 """At seven by his own clock each person who works today is told what his day holds: once."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from chassis.call import Cause
 from chassis.running import run_system
@@ -15,7 +16,9 @@ from tests.service.tasks.days import SELLER, Told, dated, now, today, zone_where
 from tests.service.tasks.meeting_world import until
 from tests.service.tasks.world import World
 
-SEVEN, SIX, AFTERNOON = zone_where_it_is(7), zone_where_it_is(6), zone_where_it_is(14)
+SEVEN, AFTERNOON = zone_where_it_is(7), zone_where_it_is(14)
+_TEST_TAKES = timedelta(minutes=5)
+"""At most: until then nobody's seven o'clock comes by itself."""
 
 
 async def write(world: World, work: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -72,25 +75,24 @@ async def test_a_day_is_told_once_with_its_counts_and_no_names(world: World) -> 
 async def test_who_is_in_another_zone_away_new_or_free_today_is_told_nothing(
     world: World,
 ) -> None:
+    six = zone_where_it_is(6, within=_TEST_TAKES)
     closed = [{"weekday": 1 + today(SEVEN).isoweekday() % 7, "start": "09:00", "end": "17:00"}]
     away: Any = {"away_from": now().timestamp() - 9, "away_until": now().timestamp() + 9_999}
     silent = {
-        SIX: await world.tenant.person(SELLER, time_zone=SIX),
+        six: await world.tenant.person(SELLER, time_zone=six),
         AFTERNOON: await world.tenant.person(SELLER, time_zone=AFTERNOON),
         "away": await world.tenant.person(SELLER, time_zone=SEVEN, **away),
         "free": await world.tenant.person(SELLER, time_zone=SEVEN, working_hours=closed),
         "left": await world.tenant.person(SELLER, time_zone=SEVEN, state="deactivated"),
     }
     for zone, person in silent.items():
-        await known(world, person, zone if zone in (SIX, AFTERNOON) else SEVEN)
+        await known(world, person, zone if zone in (six, AFTERNOON) else SEVEN)
     await world.tenant.person(SELLER, time_zone=SEVEN)  # new
 
     await morning(world)
 
     assert await planned(world, 0) == []
-    # The next is the one whose clock shows six.
-    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    assert await due_timer(world) == hour + timedelta(hours=1)
+    assert await due_timer(world) == datetime.combine(today(six), time(7), ZoneInfo(six))
 
 
 async def test_many_are_told_in_turns(world: World) -> None:

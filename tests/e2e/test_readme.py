@@ -122,7 +122,7 @@ def test_every_command_of_the_tour_does_what_it_says(folder: Path) -> None:
     assert {request["state"] for request in assigned} == {"STATE_ASSIGNED"}
     mine = answer("orderBy=display_name")["contacts"]
     assert len(mine) == 3
-    assert len({row["ownerId"] for row in mine}) == 1
+    assert len({row["ownerId"] for row in mine if "ownerId" in row}) == 1
     made = answer("Idempotency-Key: tour-1")
     assert made["phones"][0]["number"] == "+48602333444"
     assert made["id"] in [row["id"] for row in answer("q=wisniewski")["contacts"]]

@@ -34,7 +34,12 @@ async def follow_everybody(tx: Tx) -> None:
         for id, user in tx.directory.users().items()
         if user.get("state") != "deactivated"
     }
-    for connection in await store.connections_in_use(tx):
+    used = await store.connections_in_use(tx)
+    for (
+        connection
+    ) in used:  # all before the first is read: what a profile tells meanwhile is not undone
+        await tx.lock(f"extensions {connection.id}")
+    for connection in used:
         for each in await store.extensions_at(tx, connection.id):
             if each.from_profile and not each.retired:
                 users[each.user_id] = each.number

@@ -1,7 +1,7 @@
 """Contracts: what is made for deals, how each goes on or ends, and what the clock does by itself."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from crm.deals.v1.contract_pb2 import Contract
 from crm.deals.v1.contracts_service_pb2_grpc import ContractsServiceStub
 from services.deals.rules import days
 from services.deals.timers_contracts import turn
+from tests.service.deals.earnings import today
 from tests.service.deals.moving import system
 from tests.service.deals.world import World
 from tests.service.worlds import Refused
@@ -27,7 +28,7 @@ class ContractWorld(World):
 
 
 class Contracts:
-    """The contracts of a world's tenant, whose clock is UTC unless it says otherwise."""
+    """The contracts of a world's tenant."""
 
     def __init__(self, world: World) -> None:
         self.world = ContractWorld(world.running, world.tenant)
@@ -36,14 +37,10 @@ class Contracts:
     def of(self, person: Person) -> Any:
         return self.world.stub(person, ContractsServiceStub)
 
-    def today(self) -> date:
-        return datetime.now(UTC).date()
-
     async def make(self, **given: Any) -> Contract:
-        today = self.today()
         values: dict[str, Any] = {
-            "title": "Maintenance", "value": "100", "start_date": days.to_date(today - YEAR),
-            "end_date": days.to_date(today + YEAR),
+            "title": "Maintenance", "value": "100", "start_date": days.to_date(today() - YEAR),
+            "end_date": days.to_date(today() + YEAR),
         }  # fmt: skip
         if not given.keys() & {"deal_id", "contact_id", "company_id"}:
             given["company_id"] = uuid7()
@@ -116,7 +113,7 @@ async def test_a_contract_needs_somebody_and_a_deal_that_is_there(contracts: Con
         await contracts.make(company_id="")
     async with Refused(world, errors.InvalidArgument, "REFERENCE_UNKNOWN", "deal_id"):
         await contracts.make(deal_id=uuid7())
-    yesterday = days.to_date(contracts.today() - timedelta(days=2))
+    yesterday = days.to_date(today() - timedelta(days=2))
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "end_date", "value"):
         await contracts.make(end_date=yesterday, value="-1")
 
@@ -134,7 +131,7 @@ async def test_a_renewal_links_both_and_happens_once(contracts: Contracts) -> No
     old = await contracts.get(made.id)
     assert (old.state, old.next_id, new.previous_id) == (Contract.STATE_RENEWED, new.id, old.id)
     assert (new.value, new.state) == ("120.50", Contract.STATE_ACTIVE)
-    assert days.day_of(new, "start_date") == contracts.today() + YEAR + timedelta(days=1)
+    assert days.day_of(new, "start_date") == today() + YEAR + timedelta(days=1)
     [told] = await contracts.world.events("ContractRenewed")
     assert (told["contract"]["id"], told["nextId"], told["nextValue"]) == (old.id, new.id, "120.50")
     assert len(await contracts.world.events("ContractCreated", 2)) == 2
@@ -143,7 +140,7 @@ async def test_a_renewal_links_both_and_happens_once(contracts: Contracts) -> No
 
 async def test_an_ended_contract_stays_as_it_was_agreed(contracts: Contracts) -> None:
     world, made = contracts.world, await contracts.make()
-    last = contracts.today() + timedelta(days=9)
+    last = today() + timedelta(days=9)
 
     ended = await contracts.end(made, end_date=days.to_date(last))
 
@@ -162,7 +159,7 @@ async def test_an_ended_contract_stays_as_it_was_agreed(contracts: Contracts) ->
 
 async def test_days_that_cannot_be_are_refused_by_the_verbs(contracts: Contracts) -> None:
     world, made = contracts.world, await contracts.make()
-    before = days.to_date(contracts.today() - 2 * YEAR)
+    before = days.to_date(today() - 2 * YEAR)
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "end_date"):
         await contracts.end(made, end_date=before)
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "end_date"):
@@ -173,11 +170,11 @@ async def test_days_that_cannot_be_are_refused_by_the_verbs(contracts: Contracts
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "currency"):
         await contracts.update(made, currency="USD")
     ended = await contracts.end(endless)
-    assert days.day_of(ended, "end_date") == contracts.today()
+    assert days.day_of(ended, "end_date") == today()
 
 
 async def test_what_is_due_already_is_told_once(contracts: Contracts) -> None:
-    end = contracts.today() + timedelta(days=10)
+    end = today() + timedelta(days=10)
     made = await contracts.make(end_date=days.to_date(end), notice_days=5)
 
     [told] = await contracts.world.events("RenewalDue")
@@ -189,13 +186,13 @@ async def test_what_is_due_already_is_told_once(contracts: Contracts) -> None:
 
     async def waits_for_its_end() -> bool:
         due = await contracts.timer(made)
-        return due is not None and due.date() > contracts.today()
+        return due is not None and due.date() > today()
 
     await eventually(waits_for_its_end, "the timer waits for the last day")
 
 
 async def test_one_that_renews_itself_goes_on_at_its_midnight(contracts: Contracts) -> None:
-    end = contracts.today() + timedelta(days=90)
+    end = today() + timedelta(days=90)
     made = await contracts.make(end_date=days.to_date(end), auto_renewal=True)
     at = await contracts.timer(made)
     assert at is not None
@@ -213,7 +210,7 @@ async def test_one_that_renews_itself_goes_on_at_its_midnight(contracts: Contrac
 
 
 async def test_one_that_does_not_ends_by_itself(contracts: Contracts) -> None:
-    end = contracts.today() + timedelta(days=90)
+    end = today() + timedelta(days=90)
     made = await contracts.make(end_date=days.to_date(end))
 
     await contracts.ring(made, datetime.now(UTC) + timedelta(days=92))

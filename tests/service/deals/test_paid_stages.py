@@ -16,6 +16,7 @@ from crm.contacts.v1 import party_pb2
 from crm.deals.v1 import deal_pb2, pipeline_pb2
 from services.deals import timers_invoices
 from tests.service.deals import hearing, verbs
+from tests.service.deals.earnings import today
 from tests.service.deals.invoicing import Instalment, Invoice, line
 from tests.service.deals.paying import Paying
 from tests.service.deals.world import World
@@ -56,8 +57,7 @@ async def test_the_first_instalment_moves_the_deal_and_the_second_is_overdue(
 ) -> None:
     pipeline = await _pipeline(paying, FIRST)
     deal = await paying.world.make(lines=[line()])
-    today = datetime.now(UTC).date()
-    dues = [today + timedelta(days=2), today + timedelta(days=30)]
+    dues = [today() + timedelta(days=2), today() + timedelta(days=30)]
     parts = [Instalment(percent="40", due_date=_dated(dues[0])), Instalment(percent="60", due_date=_dated(dues[1]))]  # fmt: skip
     invoice = await paying.issued(deal_id=deal.id, instalments=parts)
 

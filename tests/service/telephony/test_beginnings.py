@@ -1,9 +1,11 @@
 """What a company begins with, and extensions of which people's profiles tell."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from chassis.testing.events import eventually
 from crm.identity.v1 import events_pb2 as identity
 from crm.identity.v1 import user_pb2
 from crm.telephony.v1 import connection_pb2, disposition_pb2, presence_pb2
@@ -76,6 +78,33 @@ async def test_a_profile_makes_changes_and_retires_its_extension(world: World) -
     assert await extensions(world, exchange.id) == [("103", anna.id, True, True)]
     told = await world.told()
     assert (told.count("ExtensionCreated"), told.count("ExtensionUpdated")) == (1, 4)
+
+
+async def test_what_a_profile_tells_while_exchanges_are_gone_through_stands(world: World) -> None:
+    exchange = await world.exchange()
+    anna = await world.agent()
+    await profile(world, 1, "101", anna.id)
+    told = identity.UserUpdated(user=user_pb2.User(id=anna.id, extension="102"))
+    told.change.version = 2
+    changed, go = asyncio.Event(), asyncio.Event()
+
+    async def change(tx: Any) -> None:
+        await consumers.follow_user(told, tx)
+        changed.set()
+        await go.wait()
+
+    async def waits() -> bool:
+        locks = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(await world.running.rows("telephony", locks))
+
+    event = consumers.events.ConnectionCreated(connection={"id": exchange.id})
+    async with asyncio.TaskGroup() as group:
+        group.create_task(world.system(change))
+        await changed.wait()
+        group.create_task(world.system(lambda tx: consumers.follow_exchanges(event, tx)))
+        await eventually(waits, "the exchanges are gone through")
+        go.set()
+    assert await extensions(world, exchange.id) == [("102", anna.id, True, False)]
 
 
 @pytest.mark.parametrize("text", ["ask Marek", "", "+48 12", "101"], ids=["words", "none", "outside", "taken"])  # fmt: skip

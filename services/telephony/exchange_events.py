@@ -7,7 +7,6 @@ from typing import Any
 from chassis import keys, signed_calls
 from chassis.call import Actor, Cause
 from chassis.rights import Rights
-from chassis.strangers import address_hash
 from chassis.tx import Tx
 from crm.telephony.v1 import connection_pb2
 from services.telephony import connection_secrets, errors, store, taking
@@ -54,24 +53,20 @@ async def _signer(tx: Tx, key: str) -> tuple[Connection, str]:
     In a transaction of its own: a refused call is counted too, and none holds a connection while it waits for another.
     """
     assert tx.tenant is not None
-    # Limits keep real time, whatever a test's clock says.
-    now = datetime.now(UTC)
 
-    async def look(own: Tx) -> tuple[Connection, str, int] | None:
+    async def look(own: Tx) -> tuple[Connection, str, datetime | None] | None:
         found = await store.connection_with_key(own, key)
         if found is None or found.retired or found.kind != Connection.KIND_WEBHOOK:
             return None
-        minute, sender = now.replace(second=0, microsecond=0), address_hash(tx, found.id)
-        # Where the body runs again, the caller does not.
-        calls = await store.callers.count(own, found.id, sender, minute) if tx.tries == 1 else 0
-        return found, await connection_secrets.current(own, found.id), calls
+        late = await store.webhook_counts.beyond(MOST_CALLS, tx, found.id, own)
+        return found, await connection_secrets.current(own, found.id), late
 
     found = await tx.runtime.run_system(tx.tenant, Cause("link"), look)
     if found is None:
         raise errors.SignatureWrong
-    connection, secret, calls = found
-    if calls > MOST_CALLS:
-        raise errors.WebhookRateLimited(MOST_CALLS, now)
+    connection, secret, late = found
+    if late:
+        raise errors.WebhookRateLimited(MOST_CALLS, late)
     return connection, secret
 
 

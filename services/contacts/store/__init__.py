@@ -59,13 +59,13 @@ from services.contacts.store.parties import (
     refresh_company_names,
 )
 from services.contacts.store.reception import (
-    count_submission,
     holders_of_email,
     holders_of_phone,
     last_turn_for_update,
     open_counts,
     pass_turn,
     requests,
+    submissions,
 )
 from services.contacts.store.schema import custom_fields, metadata, saved_views
 from services.contacts.store.subjects import SUBJECTS
@@ -99,7 +99,6 @@ __all__ = [
     "consents_of_family",
     "consents_page",
     "contacts",
-    "count_submission",
     "custom_fields",
     "data_changes",
     "data_links",
@@ -143,6 +142,7 @@ __all__ = [
     "segments",
     "source_id_of",
     "sources",
+    "submissions",
     "values_of",
     "waiting_changes",
 ]

@@ -1,20 +1,16 @@
 """Requests: the queue's columns, and what matching, assignment and rate limits look up."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
-    DateTime,
     Index,
-    Integer,
     SmallInteger,
     Table,
     Text,
     Uuid,
     bindparam,
-    delete,
     func,
     select,
     text,
@@ -29,6 +25,7 @@ from chassis.kit.columns import choice, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.kit.tables import Moment
+from chassis.strangers import Counts
 from chassis.times import to_datetime
 from chassis.tx import Tx
 from crm.contacts.v1 import request_pb2
@@ -236,42 +233,4 @@ async def open_counts(tx: Tx, user_ids: list[str]) -> dict[str, int]:
 
 # -- how many requests an address has sent in this minute --------------------------------------------------------------------
 
-submissions = Table(
-    "form_submissions",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("form_id", Uuid, primary_key=True),
-    Column("address_hash", Text, primary_key=True),
-    Column("minute", DateTime(timezone=True), primary_key=True),
-    Column("count", Integer, nullable=False),
-)
-
-_S = submissions.c
-_FORM, _MINUTE = bindparam("form_id", type_=Uuid), bindparam("minute", type_=Moment)
-_first = upsert(submissions).values(
-    tenant_id=_TENANT,
-    form_id=_FORM,
-    address_hash=bindparam("address_hash"),
-    minute=_MINUTE,
-    count=1,
-)
-_COUNT = Statement(
-    _first.on_conflict_do_update(
-        index_elements=["tenant_id", "form_id", "address_hash", "minute"],
-        set_={"count": submissions.c.count + 1},
-    ).returning(_S["count"])
-)
-_FORGET = Statement(
-    delete(submissions).where(_S.tenant_id == _TENANT, _S.form_id == _FORM, _S.minute < _MINUTE)
-)
-
-
-async def count_submission(tx: Tx, form_id: str, address_hash: str, minute: datetime) -> int:
-    """Counts one more submission of this address in this minute; older minutes of the form are forgotten."""
-    await tx.begin()
-    count: int = await tx.fetchval(
-        _COUNT, form_id=form_id, address_hash=address_hash, minute=minute
-    )
-    if count == 1:
-        await tx.execute(_FORGET, form_id=form_id, minute=minute)
-    return count
+submissions = Counts("form_submissions", metadata, door="form_id", address="address_hash")

@@ -55,7 +55,7 @@ from services.deals.store.products import (
     tax_classes,
 )
 from services.deals.store.quotes import (
-    count_answer,
+    answer_counts,
     keep_proof,
     next_quote_count,
     open_quotes,
@@ -90,6 +90,7 @@ __all__ = [
     "add_prices",
     "add_stay",
     "all_commission_plans",
+    "answer_counts",
     "bank_statement_lines",
     "bank_statements",
     "board",
@@ -100,7 +101,6 @@ __all__ = [
     "commission_plans",
     "commissions",
     "contracts",
-    "count_answer",
     "count_lines",
     "count_open",
     "credit_notes_of",

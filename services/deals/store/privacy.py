@@ -31,7 +31,7 @@ from services.deals.store.schema import metadata
 from services.deals.store.stays import stays
 
 OF_PERSONS = {
-    *erased.TABLES, named.NAMED, named.KEYS, answer_counts.name, buyers.name, following.MOVES, following.MERGED, parties.name, proofs.name,
+    *erased.TABLES, named.NAMED, named.KEYS, answer_counts.table.name, buyers.name, following.MOVES, following.MERGED, parties.name, proofs.name,
     sales_facts.name, seeds.name, stays.name,
 }  # fmt: skip
 NOT_PERSONAL = {
@@ -199,7 +199,7 @@ _BLANK_STAYS = _sql(
 
 _OF_QUOTES = {
     table: _sql(f"DELETE FROM {table} WHERE {_MINE} AND quote_id = any(CAST(:records AS uuid[]))")
-    for table in (proofs.name, answer_counts.name)
+    for table in (proofs.name, answer_counts.table.name)
 }
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    delete,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -26,6 +25,7 @@ from chassis.kit.columns import choice, moment, reference
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.kit.tables import Moment
+from chassis.strangers import Counts
 from chassis.tx import Tx
 from crm.deals.v1 import quote_pb2
 from services.deals import errors
@@ -178,37 +178,4 @@ async def proof_of(tx: Tx, quote_id: str) -> Record | None:
 
 # -- answers counted by their sender, so that nobody floods a page -----------------------------------------------------------
 
-answer_counts = Table(
-    "quote_answer_counts",
-    metadata,
-    Column("tenant_id", Uuid, primary_key=True),
-    Column("quote_id", Uuid, primary_key=True),
-    Column("sender_hash", Text, primary_key=True),
-    Column("minute", Moment, primary_key=True),
-    Column("count", Integer, nullable=False),
-)
-
-_c = answer_counts.c
-_QUOTE, _MINUTE = bindparam("quote_id", type_=Uuid), bindparam("minute", type_=Moment)
-_COUNT = Statement(
-    insert(answer_counts)
-    .values(
-        tenant_id=_TENANT, quote_id=_QUOTE, sender_hash=bindparam("sender_hash"), minute=_MINUTE, count=1
-    )
-    .on_conflict_do_update(
-        index_elements=["tenant_id", "quote_id", "sender_hash", "minute"], set_={"count": _c["count"] + 1}
-    )
-    .returning(_c["count"])
-)  # fmt: skip
-_FORGET = Statement(
-    delete(answer_counts).where(_c.tenant_id == _TENANT, _c.quote_id == _QUOTE, _c.minute < _MINUTE)
-)
-
-
-async def count_answer(tx: Tx, quote_id: str, sender_hash: str, minute: datetime) -> int:
-    """Counts one more answer of this sender in this minute; older minutes of the quote are forgotten."""
-    await tx.begin()
-    count: int = await tx.fetchval(_COUNT, quote_id=quote_id, sender_hash=sender_hash, minute=minute)  # fmt: skip
-    if count == 1:
-        await tx.execute(_FORGET, quote_id=quote_id, minute=minute)
-    return count
+answer_counts = Counts("quote_answer_counts", metadata, door="quote_id")

@@ -1,7 +1,6 @@
 """The service's tables and statements, one module per kind of record."""
 
 from services.telephony.store import (
-    callers,
     calls,
     leases,
     matters,
@@ -31,12 +30,12 @@ from services.telephony.store.connections import (
     put_status,
     secret_of,
     status_of,
+    webhook_counts,
 )
 from services.telephony.store.schema import metadata
 from services.telephony.store.settings import settings, settings_of
 
 __all__ = [
-    "callers",
     "calls",
     "connection_with_key",
     "connections",
@@ -65,4 +64,5 @@ __all__ = [
     "statistics",
     "status_of",
     "users_with_extensions",
+    "webhook_counts",
 ]

@@ -21,12 +21,16 @@ from chassis.kit.columns import choice
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.kit.tables import Moment
+from chassis.strangers import Counts
 from chassis.tx import Tx
 from crm.telephony.v1 import connection_pb2
 from services.telephony import errors
 from services.telephony.store.schema import metadata
 
 Connection = connection_pb2.Connection
+
+webhook_counts = Counts("webhook_counts", metadata, door="connection_id")
+"""How many signed calls each address has made."""
 
 connections = Resource(
     Connection,

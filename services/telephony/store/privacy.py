@@ -20,8 +20,8 @@ from chassis.kit import following
 from chassis.kit.imports import erased
 from chassis.kit.resource import Resource
 from chassis.tx import Tx
-from services.telephony.store import callers
 from services.telephony.store.calls import call_keys, call_legs, calls
+from services.telephony.store.connections import webhook_counts
 from services.telephony.store.leases import commands, leases
 from services.telephony.store.matters import matters
 from services.telephony.store.moves import FOLLOWING
@@ -35,7 +35,7 @@ OF_PERSONS = {
 }  # fmt: skip
 NOT_PERSONAL = {
     "connection_secrets", "connection_status", "handover_moves", "handover_stages", leases.name, listenings.name, "phone_presences",
-    callers.counts.name,
+    webhook_counts.table.name,
 }  # fmt: skip
 """Plain tables without anything of a person; the address that calls is a provider's, and a hash that ends with its minute."""
 OF_NOBODY = {

@@ -18,12 +18,11 @@ _DIALLED = re.compile(r"[0-9*#]+")  # as the rule of Extension.number; profiles 
 
 async def follow(tx: Tx, user_id: str, number: str) -> None:
     """The user's extension is this one from now on; none where the text is empty or no phone could dial it."""
-    used = await store.connections_in_use(tx)
+    used = await _held(tx)
     real = [each for each in used if each.kind != Connection.KIND_SIMULATOR]
     rings_at = {each.id for each in real or used}
     wanted = number if _DIALLED.fullmatch(number) else ""
     for connection in used:
-        await tx.lock(f"extensions {connection.id}")
         await _follow_at(tx, connection.id, user_id, wanted if connection.id in rings_at else "")
 
 
@@ -34,18 +33,20 @@ async def follow_everybody(tx: Tx) -> None:
         for id, user in tx.directory.users().items()
         if user.get("state") != "deactivated"
     }
-    used = await store.connections_in_use(tx)
-    for (
-        connection
-    ) in used:  # all before the first is read: what a profile tells meanwhile is not undone
-        await tx.lock(f"extensions {connection.id}")
-    for connection in used:
+    for connection in await _held(tx):
         for each in await store.extensions_at(tx, connection.id):
             if each.from_profile and not each.retired:
                 users[each.user_id] = each.number
     for id, number in sorted(users.items()):
         if number:
             await follow(tx, id, number)
+
+
+async def _held(tx: Tx) -> list[Connection]:
+    """The exchanges that are spoken with; nobody else follows a profile there meanwhile, so what is read then is so."""
+    used = await store.connections_in_use(tx)
+    await tx.lock(*(f"extensions {connection.id}" for connection in used))
+    return used
 
 
 async def _follow_at(tx: Tx, connection_id: str, user_id: str, number: str) -> None:

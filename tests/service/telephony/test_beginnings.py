@@ -94,7 +94,10 @@ async def test_what_a_profile_tells_while_exchanges_are_gone_through_stands(worl
         await go.wait()
 
     async def waits() -> bool:
-        locks = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        locks = (
+            "SELECT 1 FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()"
+        )
         return bool(await world.running.rows("telephony", locks))
 
     event = consumers.events.ConnectionCreated(connection={"id": exchange.id})

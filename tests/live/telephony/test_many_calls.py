@@ -58,7 +58,7 @@ async def world(real: Asterisk, running: Installation) -> World:
     exchange = await made.exchange(kind=Connection.KIND_ARI, address=real.ari, username="crm")
     for number, who in enumerate(ALL):
         agent = await made.agent()
-        await made.line(name=f"{number}", number=f"+{_line(number)}", user_ids=[agent.id], connection_id=exchange.id, ring_seconds=who.ring_s)  # fmt: skip
+        await made.line(name=f"{number}", number=f"+{_line(number)}", user_ids=[agent.id], connection_id=exchange.id, queue_seconds=who.ring_s)  # fmt: skip
         await made.extension(exchange.id, number=f"20{number}", user_id=agent.id, endpoint=f"PJSIP/{who.desk}")  # fmt: skip
     await made.set_password(exchange, "secret")
     return made

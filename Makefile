@@ -43,8 +43,8 @@ lint: setup gen ## Check style, types and the house rules
 test: setup gen ## Run unit, service, contract and end-to-end tests, in parallel
 	@$(pytest) $(parallel) -o faulthandler_timeout=300 -m 'not large' tests/e2e tests/service tests/contract tests/unit $(ARGS)
 
-large: setup gen ## Run the tests that fill tables (plans), try many cases or start whole installations
-	@$(pytest) $(parallel) -m large tests/e2e tests/service tests/contract $(ARGS)
+large: setup gen ## Run the tests that take more than a second or two: journeys, full tables, many cases, whole installations
+	@$(pytest) $(parallel) -m large tests/e2e tests/service tests/contract tests/unit $(ARGS)
 
 unit: setup gen ## Run the tests of rules and calculations
 	@$(pytest) tests/unit $(ARGS)

@@ -155,7 +155,6 @@ class _Running:
         self._retry_delays_s = tuple(retry_delays_s)
         self._turns: Turns
         self._held: dict[tuple[str, int], Delivery] = {}
-        self._lag = telemetry.CONSUMER_LAG.labels(consumer.durable)
         # labels() locks and formats; a consumer has a handful of outcomes.
         self._consumed = functools.cache(
             functools.partial(telemetry.CONSUMED.labels, consumer.durable)
@@ -186,9 +185,11 @@ class _Running:
 
     async def _pull(self, publisher: str, lanes: Lanes, stop: asyncio.Event) -> None:
         subjects = self._consumer.subjects(publisher)
+        lag = telemetry.CONSUMER_LAG.labels(self._consumer.durable, publisher)
         pull: Pull
 
         async def on_message(message: Msg) -> None:
+            lag.set(_pending(message.reply))
             if (message.headers or {}).get(CAUSE_HEADER) in self._consumer.ignores:
                 await self._ignore(message)
             else:
@@ -199,7 +200,6 @@ class _Running:
 
     async def _ignore(self, message: Msg) -> None:
         """Acknowledge an event that the body leaves alone. It need not wait for its record's turn: nothing happens."""
-        self._lag.set(_pending(message.reply))
         try:
             await message.ack()
         except NatsError:
@@ -208,7 +208,6 @@ class _Running:
 
     def _on_message(self, message: Msg, pull: Pull, lanes: Lanes, stop: asyncio.Event) -> None:
         meta, headers = meta_of(message), message.headers or {}
-        self._lag.set(_pending(message.reply))
         place = (meta.stream, meta.sequence)
         if held := self._held.get(place):
             held.message = message

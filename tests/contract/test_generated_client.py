@@ -19,6 +19,8 @@ from chassis.testing.installation import Installation, installation
 from gateway.schemas import Schemas
 from tests.contract.descriptors import ROOT
 
+pytestmark = pytest.mark.large
+
 IMPORT_ALL = """
 import importlib, importlib.util, json, pathlib
 found = {}

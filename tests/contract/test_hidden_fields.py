@@ -60,6 +60,7 @@ async def answers(desk: Desk, made: pb.Contact) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.large
 async def test_hidden_field_is_in_no_answer(tenant: Tenant) -> None:
     desk = Desk(tenant, tenant.admin)
     clerk = Desk(tenant, await tenant.person(EVERYTHING, hidden=HIDDEN))
@@ -250,6 +251,7 @@ async def test_token_is_limited_to_its_methods_and_its_time(tenant: Tenant) -> N
         await old.get(made.id)
 
 
+@pytest.mark.large
 async def test_token_of_a_wrong_secret_tenant_or_shape_is_refused(
     crm: Installation, tenant: Tenant
 ) -> None:

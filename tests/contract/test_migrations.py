@@ -38,6 +38,7 @@ async def picture(database: str) -> set[tuple[str, ...]]:
     return {tuple(row) for row in rows if not any("alembic_version" in str(part) for part in row)}
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", NAMES)
 async def test_migrations_make_what_the_stores_declare(name: str) -> None:
     settings = settings_of_tests()
@@ -69,6 +70,7 @@ async def test_a_database_of_a_newer_program_is_left_alone() -> None:
         migrate.refuse_newer(service.name, ["99990101_0001"], {"20261123_0001"})
 
 
+@pytest.mark.large
 def test_a_program_without_settings_says_which_one_is_missing() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "chassis", "migrate"],

@@ -81,6 +81,7 @@ async def test_without_a_right_every_rpc_is_refused_by_the_name_of_its_right(
     assert told == {m.full_name: f"{m.permission.object}.{m.permission.action}" for m in ASKED}
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", SERVICES)
 async def test_one_right_lets_into_its_rpcs_and_all_others_together_do_not(
     tenant: Tenant, name: str

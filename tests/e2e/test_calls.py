@@ -15,6 +15,8 @@ from tests.e2e.switchboard import Switchboard, opened
 from tests.service.gateway import sse
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 RINGS = 5
 
 

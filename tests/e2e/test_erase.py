@@ -14,6 +14,8 @@ from crm.common.v1 import privacy_pb2
 from tests.e2e.company import Company, grants, ok, phone, refused
 from tests.service.gateway.conftest import Crm, running
 
+pytestmark = pytest.mark.large
+
 SURNAME = "Brzozowiczowna"
 
 

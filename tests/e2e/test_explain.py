@@ -103,6 +103,7 @@ async def explained(asker: Person, **asked: str) -> dict[str, Any]:
     return ok(await asker.http.get("/v1/explain", params=asked))
 
 
+@pytest.mark.large
 async def test_an_explanation_says_what_a_get_answers_for_every_role_and_record(firm: Firm) -> None:
     reasons = set()
     for object, ids in firm.records.items():
@@ -120,6 +121,7 @@ async def test_an_explanation_says_what_a_get_answers_for_every_role_and_record(
     }  # fmt: skip
 
 
+@pytest.mark.large
 async def test_an_explanation_of_a_verb_says_what_the_record_itself_offers(firm: Firm) -> None:
     for object, ids in firm.records.items():
         for person in firm.people.values():

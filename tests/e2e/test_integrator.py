@@ -30,6 +30,7 @@ def by_record(events: list[Event]) -> dict[str, list[int]]:
     return dict(found)
 
 
+@pytest.mark.large
 async def test_a_program_that_was_away_gets_every_event_once_in_order_per_record(
     company: Company,
 ) -> None:
@@ -57,6 +58,7 @@ async def test_a_program_that_was_away_gets_every_event_once_in_order_per_record
     assert missed[-1].body["contact"]["id"] == later[0]
 
 
+@pytest.mark.large
 async def test_a_copy_is_built_from_nothing_by_republish(company: Company) -> None:
     contacts = {(await company.contact())["id"]: 1 for _ in range(7)}
     gone = (await company.contact())["id"]
@@ -109,6 +111,7 @@ async def finished(company: Company, name: str) -> dict[str, object]:
     return last[0]
 
 
+@pytest.mark.large
 async def test_a_revoked_token_reads_nothing_more_anywhere(company: Company) -> None:
     token = await company.token(nats=True, natsStart="NATS_START_ALL")
     program = await company.open(token["secret"])

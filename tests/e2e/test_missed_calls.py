@@ -12,6 +12,8 @@ from tests.e2e.switchboard import Switchboard, opened, workday
 from tests.service.gateway import sse
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 MINUTE = timedelta(minutes=1)
 LADDER = [
     {"afterMinutes": 5, "whom": "WHOM_OWNER"},

@@ -22,6 +22,7 @@ PATIENCE = {
     "CALL=": "",
     "notices?pageSize=3": "$CALL",
     "notices?pageSize=1": "mention",
+    "fields=subject,dueTime": "Call back",
 }
 """Part of a command -> what its answer holds a moment later: a person types more slowly than events travel."""
 SETUP = r"(U|HEAD|SELLER)=|(demo|password|pick|signin)\(\)"
@@ -144,6 +145,13 @@ def test_every_command_of_the_tour_does_what_it_says(folder: Path) -> None:
     calendar = next(text for line, text in said.items() if "$U$CALENDAR" in line)
     assert calendar.startswith("BEGIN:VCALENDAR")
     assert "BEGIN:VEVENT" in calendar
+
+    popup = answer("/popup")
+    assert (popup["person"]["contactId"], popup["person"]["name"]) == (
+        found["contacts"][0]["id"],
+        "Wanda Żak",
+    )
+    assert "Call back" in [task["subject"] for task in answer("fields=subject,dueTime")["tasks"]]
 
     setup = [line for line in lines if re.match(SETUP, line)]
     watch_the_live_stream(

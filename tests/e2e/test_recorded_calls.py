@@ -12,6 +12,8 @@ from tests.e2e.market import market
 from tests.e2e.switchboard import Switchboard, opened
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 async def crm() -> AsyncIterator[Crm]:

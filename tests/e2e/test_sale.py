@@ -23,6 +23,8 @@ from tests.e2e.market import (
 )
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 BROWSER = {"accept": "text/html", "accept-language": "pl"}
 
 

@@ -26,6 +26,8 @@ from tests.e2e.outside import reading
 from tests.e2e.sales_books import Books, Period
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture(scope="module")
 async def crm() -> AsyncIterator[Crm]:

@@ -10,6 +10,8 @@ from tests.e2e.company import client, ok, refused
 from tests.e2e.market import Market, market, opened
 from tests.service.gateway.conftest import Crm
 
+pytestmark = pytest.mark.large
+
 METHODS = [
     "/crm.contacts.v1.ContactsService/CreateRequest",
     "/crm.contacts.v1.ContactsService/GetRequest",

@@ -122,6 +122,7 @@ async def test_a_remembered_caller_is_forgotten_when_his_token_expires(
             await who.authenticate(header)
 
 
+@pytest.mark.large
 async def test_the_time_does_not_tell_a_wrong_secret_from_a_token_that_does_not_exist(
     tenant: Tenant,
 ) -> None:
@@ -137,6 +138,7 @@ async def test_the_time_does_not_tell_a_wrong_secret_from_a_token_that_does_not_
     assert min(times) >= authentication._YOUNG_S * 0.9
 
 
+@pytest.mark.large
 async def test_forged_tokens_occupy_few_places_and_nobody_elses_request(tenant: Tenant) -> None:
     crm = tenant.installation
     judge: Authentication = crm.process.authentication

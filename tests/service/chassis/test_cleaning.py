@@ -10,6 +10,8 @@ import pytest
 from chassis.db import cleaning
 from chassis.testing import servers
 
+pytestmark = pytest.mark.large
+
 SECRET = "Brzeczyszczykiewicz"
 MAINTAINER = """
 CREATE ROLE tidy LOGIN;

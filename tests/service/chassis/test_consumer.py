@@ -3,10 +3,12 @@
 import asyncio
 import functools
 import time
+import uuid
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis import errors
 from chassis.events import dead_letters
@@ -14,6 +16,7 @@ from chassis.events.consumer import Consumers
 from chassis.events.nats import Nats
 from chassis.events.outbox import CAUSE_HEADER, Wake
 from chassis.events.relay import Relay
+from chassis.handlers import on
 from chassis.running import run_event
 from chassis.testing import servers
 from chassis.testing.consuming import (
@@ -25,9 +28,11 @@ from chassis.testing.consuming import (
     works,
 )
 from chassis.testing.events import (
+    event_type,
     eventually,
     leading,
     nats_connection,
+    new_service,
     runtime_of,
 )
 from chassis.tx import Tx
@@ -40,6 +45,7 @@ async def bench() -> Bench:
     return await Bench().open()
 
 
+@pytest.mark.large
 async def test_each_event_has_one_effect_and_is_acknowledged(bench: Bench) -> None:
     consumer = consumer_of(bench.event)
     async with nats_connection() as nats:
@@ -55,6 +61,26 @@ async def test_each_event_has_one_effect_and_is_acknowledged(bench: Bench) -> No
     for record in range(9):
         mine = [int(e.split(":")[1]) for e in effects if e.startswith(f"r{record}:")]
         assert mine == list(range(record, 500, 9))
+
+
+async def test_what_waits_is_told_for_each_publisher(bench: Bench) -> None:
+    publishers = [bench.service, new_service()]
+    other = event_type(publishers[1])
+    consumer = on(bench.event, other, durable=f"d{uuid.uuid4().hex[:8]}")(effect).consumer  # type: ignore[attr-defined]
+    async with nats_connection() as nats:
+        await nats.ensure_streams(publishers)
+        async with leading(bench.url, *works(nats, bench.url, bench.service, consumer)):
+            await bench.put("r", 1)
+            headers = {"ce-id": str(uuid.uuid4()), "ce-type": other.DESCRIPTOR.full_name, "ce-subject": "r"}  # fmt: skip
+            subject = f"crm.{bench.tenant}.{publishers[1]}.ThingChanged"
+            await nats.js.publish(subject, b'{"number":2}', headers=headers)
+            await eventually(lambda: bench.has(2), "both effects")
+
+    told = [
+        REGISTRY.get_sample_value("akrab_consumer_lag_events", {"consumer": consumer.durable, "publisher": publisher})
+        for publisher in publishers
+    ]  # fmt: skip
+    assert told == [0, 0]
 
 
 async def test_events_that_share_a_commit_keep_cause_and_id_of_their_own(bench: Bench) -> None:
@@ -205,6 +231,7 @@ async def test_fields_of_a_newer_publisher_are_ignored(bench: Bench) -> None:
     assert await bench.effects() == ["a:1"]
 
 
+@pytest.mark.large
 async def test_a_database_that_is_away_costs_no_tries(bench: Bench) -> None:
     tried: list[int] = []
 

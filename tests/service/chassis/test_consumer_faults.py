@@ -28,7 +28,7 @@ from chassis.testing.events import (
     put_event,
 )
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.large]
 
 ROOT = Path(__file__).parents[3]
 

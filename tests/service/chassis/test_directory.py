@@ -80,6 +80,7 @@ async def test_sessions_do_not_change_the_revision_on_which_rights_depend() -> N
         assert directory.revision(ACME) == revision
 
 
+@pytest.mark.large
 async def test_it_is_fresh_while_the_beat_comes_and_not_fresh_three_seconds_after_it_stops() -> (
     None
 ):
@@ -101,6 +102,7 @@ async def test_an_old_beat_that_lay_there_does_not_make_it_fresh() -> None:
             assert not directory.fresh
 
 
+@pytest.mark.large
 async def test_after_nats_was_down_it_catches_up_within_five_seconds_and_said_so_meanwhile() -> (
     None
 ):

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -284,6 +285,7 @@ async def assert_agreement(things: asyncpg.Connection, text: str) -> None:
     assert {row["id"] for row in STORED if holds(row)} == await selected(things, node)
 
 
+@pytest.mark.large
 @settings(max_examples=400, deadline=None)
 @given(comparisons())
 async def test_a_comparison_selects_the_same_rows(things: asyncpg.Connection, text: str) -> None:
@@ -292,6 +294,7 @@ async def test_a_comparison_selects_the_same_rows(things: asyncpg.Connection, te
     await assert_agreement(things, f"NOT ({text} AND state != LOST)")
 
 
+@pytest.mark.large
 @settings(max_examples=400, deadline=None)
 @given(FILTERS)
 async def test_a_filter_selects_the_same_rows(things: asyncpg.Connection, text: str) -> None:

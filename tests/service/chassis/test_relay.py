@@ -73,6 +73,7 @@ async def empty(connection: asyncpg.Connection) -> bool:
     return await outbox_size(connection) == 0
 
 
+@pytest.mark.large
 async def test_more_rows_than_a_batch_keep_the_order_of_each_record() -> None:
     url, service, tenant = background_database(), new_service(), str(uuid.uuid4())
     connection, event = await asyncpg.connect(url), event_type(service)
@@ -163,6 +164,7 @@ async def test_killed_between_publish_and_delete_nothing_is_lost_and_nothing_is_
     assert bodies == [f'{{"number":{n}}}' for n in range(20)]
 
 
+@pytest.mark.large
 async def test_of_two_leaders_one_is_active() -> None:
     url = background_database()
     active: list[int] = []
@@ -215,6 +217,7 @@ async def line_of(process: "subprocess.Popen[str]") -> str:
     return (await asyncio.to_thread(process.stdout.readline)).strip()
 
 
+@pytest.mark.large
 async def test_when_the_active_relay_is_killed_the_other_takes_over_within_two_seconds() -> None:
     url, service, tenant = background_database(), new_service(), str(uuid.uuid4())
     connection, event = await asyncpg.connect(url), event_type(service)
@@ -247,6 +250,7 @@ async def test_when_the_active_relay_is_killed_the_other_takes_over_within_two_s
                 process.wait()
 
 
+@pytest.mark.large
 async def test_nats_restarted_while_writing_loses_nothing() -> None:
     with servers.scratch() as directory, servers.NatsServer(directory) as server:
         url, service, tenant = background_database(), new_service(), str(uuid.uuid4())
@@ -286,6 +290,7 @@ async def test_emptied_nats_gets_its_streams_and_buckets_again() -> None:
         assert len(await stored(nats, service)) == 1
 
 
+@pytest.mark.large
 async def test_a_commit_in_another_process_reaches_the_relay_without_waiting_for_its_poll() -> None:
     url, service, tenant = background_database(), new_service(), str(uuid.uuid4())
     connection, event = await asyncpg.connect(url), event_type(service)

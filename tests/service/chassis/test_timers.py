@@ -86,6 +86,7 @@ def soon(seconds: float = 0.0) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
+@pytest.mark.large
 async def test_it_fires_when_due_and_not_before() -> None:
     bench = Bench(background_database())
     async with leading(bench.url, bench.timers.run):
@@ -96,6 +97,7 @@ async def test_it_fires_when_due_and_not_before() -> None:
     assert await bench.left() == 0
 
 
+@pytest.mark.large
 async def test_three_workers_racing_fire_each_timer_once() -> None:
     url = background_database()
     benches = [Bench(url) for _ in range(3)]

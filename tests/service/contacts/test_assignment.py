@@ -17,6 +17,7 @@ Request = request_pb2.Request
 ROUND, FEWEST = Assignment.RULE_ROUND_ROBIN, Assignment.RULE_FEWEST_OPEN
 
 
+@pytest.mark.large
 async def test_round_robin_gives_each_the_same_share_under_load_and_goes_on_where_it_was(
     world: World,
 ) -> None:

@@ -285,6 +285,7 @@ async def test_who_took_in_another_card_has_its_missed_calls_too(world: World) -
     assert (await card(world, jan.id)).open_missed_calls == 2
 
 
+@pytest.mark.large
 async def test_of_an_erased_person_no_call_is_kept_nor_noted_late(world: World) -> None:
     jan = await world.contact(**HOLDER)
     call = missed_call(contact_id=jan.id)

@@ -13,6 +13,8 @@ from services.deals.rules.pipelines import first_pipeline
 from tests.service.contacts.groups import Groups, eventually
 from tests.service.contacts.world import World
 
+pytestmark = pytest.mark.large
+
 
 @pytest_asyncio.fixture(scope="module")
 async def both() -> AsyncIterator[Installation]:

@@ -27,6 +27,7 @@ def clerk(world: World) -> Clerk:
     return Clerk(world, world.tenant.admin)
 
 
+@pytest.mark.large
 async def test_what_an_import_brought_is_looked_through_a_minute_later(
     world: World, clerk: Clerk
 ) -> None:

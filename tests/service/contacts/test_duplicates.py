@@ -111,6 +111,7 @@ async def test_companies_are_alike_without_their_legal_form(merging: Merging) ->
     assert await listed(merging, object="contact") == []
 
 
+@pytest.mark.large
 async def test_a_key_that_very_many_share_is_passed_over(merging: Merging) -> None:
     switchboard, most = JAN["phones"], 50
     for number in range(most + 1):

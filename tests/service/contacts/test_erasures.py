@@ -29,6 +29,8 @@ from services.contacts import certificates
 from services.contacts.store import privacy
 from tests.service.contacts.world import Refused, World
 
+pytestmark = pytest.mark.large
+
 Contact = contact_pb2.Contact
 Erasure = pb.Erasure
 SURNAME, PHONE, EMAIL = "Chrzaszczewska", "+48601998877", "hanna.ch@example.com"

@@ -59,6 +59,7 @@ async def certificate(world: World, id: str) -> pb.Erasure:
     return await stub.GetErasure(pb.GetErasureRequest(id=id))  # type: ignore[no-any-return]
 
 
+@pytest.mark.large
 async def test_several_processes_that_start_at_once_erase_again_once(world: World) -> None:
     person = await world.contact(given_name="Hanna", family_name="Wracajaca")
     file = await with_a_file(world, person)

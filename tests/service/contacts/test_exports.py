@@ -46,6 +46,7 @@ async def hostile(world: World, clerk: Clerk) -> str:
     return ana.id
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("form", [CSV, XLSX])
 async def test_exporting_an_import_gives_the_same_values_back(
     world: World, clerk: Clerk, form: int
@@ -110,6 +111,7 @@ def as_csv(row: dict[str, str]) -> bytes:
     return out.getvalue().encode()
 
 
+@pytest.mark.large
 async def test_companies_go_out_and_come_back(world: World, clerk: Clerk) -> None:
     await clerk.imported(
         "Nazwa,NIP,Strona www,Branża,Liczba pracowników,Telefon,Domena\nOkna,5260250274,okna.example,okna,12,221234567,okna.example\n",
@@ -220,6 +222,7 @@ async def test_wrong_columns_and_filters_are_refused_at_once(world: World, clerk
         await clerk.export(filter="nothing = 1")
 
 
+@pytest.mark.large
 async def test_more_than_one_page_goes_out(world: World, clerk: Clerk) -> None:
     await clerk.imported("Name,Phone\n" + "".join(f"P{n},{601000000 + n}\n" for n in range(450)))
 

@@ -201,6 +201,7 @@ async def test_lines_are_failed_with_everything_that_is_wrong(world: World, cler
     assert await people(world) == {}
 
 
+@pytest.mark.large
 async def test_the_error_file_has_cells_and_reasons_and_imports_as_it_is(
     world: World, clerk: Clerk
 ) -> None:

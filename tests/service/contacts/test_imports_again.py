@@ -102,6 +102,7 @@ async def test_somebody_else_deleted_the_person_between_plan_and_run(
     assert (await people(world))["Budi"].id != known.id
 
 
+@pytest.mark.large
 async def test_two_imports_of_one_file_at_once_make_each_person_once(
     world: World, clerk: Clerk
 ) -> None:
@@ -119,6 +120,7 @@ async def test_two_imports_of_one_file_at_once_make_each_person_once(
     assert await world.count("companies") == 7
 
 
+@pytest.mark.large
 async def test_cancelled_run_keeps_what_it_wrote_and_goes_on(world: World, clerk: Clerk) -> None:
     text = "Name,Phone\n" + "".join(f"P{n},{601000000 + n}\n" for n in range(3000))
     planned = await clerk.plan(await clerk.begin(text))
@@ -143,6 +145,7 @@ async def test_cancelled_run_keeps_what_it_wrote_and_goes_on(world: World, clerk
 # -- undo ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 async def test_what_was_edited_or_referred_to_since_is_left_and_listed(
     world: World, clerk: Clerk
 ) -> None:
@@ -262,6 +265,7 @@ def workbook(rows: int) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.large
 async def test_the_tours_workbook_is_planned_run_imported_again_and_undone(
     world: World, clerk: Clerk
 ) -> None:

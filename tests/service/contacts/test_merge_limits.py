@@ -52,6 +52,7 @@ async def finished(merging: Merging, operation: Any) -> Any:
     return found[0]
 
 
+@pytest.mark.large
 async def test_more_references_than_one_merge_leads_are_refused(merging: Merging) -> None:
     survivor, busy = await merging.contact(given_name="A"), await merging.contact(given_name="B")
     await referred(merging, busy.id, MOST_REFERRING + 1)
@@ -65,6 +66,7 @@ async def test_more_references_than_one_merge_leads_are_refused(merging: Merging
     await merging.merge(busy, survivor)  # as the refusal advises
 
 
+@pytest.mark.large
 async def test_of_many_merges_at_once_only_what_is_too_wide_is_left(merging: Merging) -> None:
     for number in range(3):
         for _ in range(2):

@@ -84,6 +84,7 @@ async def settled(calls: list[Any]) -> tuple[list[Any], list[Any]]:
     return [each for each in done if not isinstance(each, Exception)], refused
 
 
+@pytest.mark.large
 async def test_merges_in_opposite_directions_at_once_make_no_cycle(merging: Merging) -> None:
     for _ in range(8):
         a, b = await merging.contact(given_name="A"), await merging.contact(given_name="B")

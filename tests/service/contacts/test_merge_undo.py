@@ -90,6 +90,7 @@ async def test_a_chain_is_undone_from_its_beginning(merging: Merging) -> None:
     assert await merging.state() == before
 
 
+@pytest.mark.large
 async def test_a_link_in_the_middle_of_a_chain_takes_its_part_back_from_the_end(
     merging: Merging,
 ) -> None:
@@ -142,6 +143,7 @@ async def test_what_was_added_since_stays_and_is_listed(merging: Merging) -> Non
     assert (await world.contact(b.id)).position == "Boss"
 
 
+@pytest.mark.large
 async def test_what_was_moved_goes_back_unless_it_was_changed_since(merging: Merging) -> None:
     world = merging.world
     a, b, c = [await merging.contact(given_name=name) for name in "ABC"]

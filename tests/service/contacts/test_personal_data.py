@@ -85,6 +85,7 @@ async def opened(world: World, file_id: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(content))
 
 
+@pytest.mark.large
 async def test_the_archive_holds_what_is_kept_and_names_who_is_missing(
     world: World, person: Contact
 ) -> None:
@@ -112,6 +113,7 @@ async def test_the_archive_holds_what_is_kept_and_names_who_is_missing(
     assert (blob.owner_id, blob.type) == (world.tenant.admin.id, "application/zip")
 
 
+@pytest.mark.large
 async def test_an_archive_is_told_to_the_audit_and_goes_with_the_person(
     world: World, person: Contact
 ) -> None:
@@ -144,6 +146,7 @@ async def test_who_may_only_read_gets_no_archive(world: World, person: Contact) 
         )
 
 
+@pytest.mark.large
 async def test_nobody_else_is_in_the_archive(world: World, person: Contact) -> None:
     other = await world.contact(
         given_name="Ewa", family_name="Obca", phones=[party_pb2.Phone(number="+48601222333")]

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from chassis.db.names import database_of, roles_of
@@ -88,6 +89,7 @@ async def test_a_renamed_company_is_searched_by_its_new_name_and_no_contact_chan
     assert await world.count("contacts_history") == history
 
 
+@pytest.mark.large
 async def test_a_large_company_is_renamed_in_several_transactions(world: World) -> None:
     firm = await company(world, "Zabicki")
     await world.contact(given_name="Anna", company_id=firm.id)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
@@ -221,6 +222,7 @@ async def test_sales_of_one_person_at_once_each_know_those_before(world: Earning
     assert await world.earned(anna) == 500
 
 
+@pytest.mark.large
 async def test_a_plan_changed_backwards_only_adds_what_is_lacking(world: Earnings) -> None:
     plan, anna = await world.plan(), await world.earner()
     await world.won(anna)
@@ -238,6 +240,7 @@ async def test_a_plan_changed_backwards_only_adds_what_is_lacking(world: Earning
     assert len(await world.entries()) == 2
 
 
+@pytest.mark.large
 async def test_a_plan_of_later_changes_nothing_that_was_earned(world: Earnings) -> None:
     plan, anna = await world.plan(), await world.earner()
     await world.won(anna)
@@ -249,6 +252,7 @@ async def test_a_plan_of_later_changes_nothing_that_was_earned(world: Earnings) 
     assert [e.amount for e in await world.entries()] == ["50.00"]
 
 
+@pytest.mark.large
 async def test_a_deleted_plan_takes_back_what_it_gave(world: Earnings) -> None:
     plan, anna = await world.plan(), await world.earner()
     await world.won(anna)
@@ -260,6 +264,7 @@ async def test_a_deleted_plan_takes_back_what_it_gave(world: Earnings) -> None:
     assert replay(entries[1].steps)["amount"] == -50
 
 
+@pytest.mark.large
 async def test_a_new_target_adjusts_what_was_earned_above_it(world: Earnings) -> None:
     anna = await world.earner()
     await world.plan(tiers=[{"above_percent": "100", "percent": "2"}])

@@ -13,6 +13,8 @@ from tests.service.deals.paying import Paying, Payment
 from tests.service.deals.test_erasures import BY_ID, SURNAME, erased
 from tests.service.deals.world import World
 
+pytestmark = pytest.mark.large
+
 
 @pytest.fixture
 def paying(world: World) -> Paying:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+import pytest
 from google.protobuf.struct_pb2 import Value
 
 from chassis.keys import uuid7
@@ -91,6 +92,7 @@ async def figures(world: World) -> list[tuple[Any, ...]]:
     return sorted((tuple(row) for row in rows), key=str)
 
 
+@pytest.mark.large
 async def test_nothing_tells_of_the_person_any_more_and_the_figures_stay(world: World) -> None:
     person, other, request = uuid7(), uuid7(), uuid7()
     seller = await world.seller()
@@ -142,6 +144,7 @@ async def test_nothing_tells_of_the_person_any_more_and_the_figures_stay(world: 
     assert places["stream:DEALS"] >= 4
 
 
+@pytest.mark.large
 async def test_what_comes_late_is_not_written_down_again(world: World) -> None:
     person, request = uuid7(), uuid7()
     await world.pipeline()
@@ -159,6 +162,7 @@ async def test_what_comes_late_is_not_written_down_again(world: World) -> None:
     assert [list(row["filled"]) for row in rows] == [[]]
 
 
+@pytest.mark.large
 async def test_figures_of_the_tenants_own_fields_stay_and_texts_go(world: World) -> None:
     person = uuid7()
     for key, type in (
@@ -179,6 +183,7 @@ async def test_figures_of_the_tenants_own_fields_stay_and_texts_go(world: World)
     assert await places_of(world, SURNAME) == {}
 
 
+@pytest.mark.large
 async def test_an_erasure_of_somebody_without_deals_is_confirmed_and_may_be_repeated(
     world: World,
 ) -> None:
@@ -213,6 +218,7 @@ async def test_who_asks_gets_his_deals_with_all_versions(world: World) -> None:
     assert SURNAME in told["deals"][0]["title"]
 
 
+@pytest.mark.large
 async def test_filters_that_may_name_the_person_go_and_their_changes_stay(world: World) -> None:
     person, other = uuid7(), uuid7()
     hers = await world.make(title=f"For {SURNAME}", contact_id=person)

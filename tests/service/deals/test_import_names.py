@@ -81,6 +81,7 @@ async def test_labels_and_sources_are_said_by_name_or_key(
     assert await content_of(world) == before
 
 
+@pytest.mark.large
 async def test_what_is_exported_can_be_imported_again(world: World, clerk: Clerk) -> None:
     await world.pipeline()
     for name in ("VIP", "Loud, nice"):
@@ -100,6 +101,7 @@ async def test_what_is_exported_can_be_imported_again(world: World, clerk: Clerk
     assert await content_of(world) == before
 
 
+@pytest.mark.large
 async def test_a_known_deal_gains_labels_and_an_undo_takes_them_back(
     world: World, clerk: Clerk
 ) -> None:

@@ -140,6 +140,7 @@ async def test_the_days_of_stages_become_the_journey(world: World, clerk: Clerk)
     assert "is after its end" in why
 
 
+@pytest.mark.large
 async def test_the_same_file_twice_makes_nothing_new(world: World, clerk: Clerk) -> None:
     await told(world, ana())
     await world.pipeline()
@@ -160,6 +161,7 @@ async def test_the_same_file_twice_makes_nothing_new(world: World, clerk: Clerk)
         assert await content_of(world) == before
 
 
+@pytest.mark.large
 async def test_imported_history_is_told_as_such_and_counts_only_when_asked(
     world: World, clerk: Clerk
 ) -> None:
@@ -299,6 +301,7 @@ async def test_cards_are_refused(world: World, clerk: Clerk) -> None:
         await clerk.stub.ExportDeals(pb.ExportDealsRequest(format=imports_pb2.FILE_FORMAT_VCARD))
 
 
+@pytest.mark.large
 async def test_an_erased_person_is_in_no_import_and_no_file_finds_him(
     world: World, clerk: Clerk
 ) -> None:

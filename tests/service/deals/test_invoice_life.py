@@ -293,6 +293,7 @@ async def test_the_year_of_a_number_is_that_of_the_companys_calendar(
     assert issued.issue_date.year == year
 
 
+@pytest.mark.large
 async def test_fifty_at_once_get_fifty_numbers_without_gap_or_twin_although_connections_are_killed(
     invoicing: Invoicing,
 ) -> None:

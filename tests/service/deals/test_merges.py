@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from chassis.keys import uuid7
 from chassis.kit import following as kit
 from chassis.settling import settled
@@ -187,6 +189,7 @@ async def test_who_was_taken_out_since_does_not_come_back(world: World) -> None:
     assert await taking_part(world, deal) == []
 
 
+@pytest.mark.large
 async def test_a_large_customer_follows_in_steps(world: World, monkeypatch: Any) -> None:
     survivor, merged = uuid7(), uuid7()
     deals = [await world.make(contact_id=merged) for _ in range(5)]

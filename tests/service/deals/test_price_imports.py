@@ -122,6 +122,7 @@ async def test_the_headers_are_understood_in_four_languages(clerk: Clerks, heade
     assert said(made) == [("10.5", "3")]
 
 
+@pytest.mark.large
 async def test_the_same_file_twice_makes_nothing_new(clerk: Clerks) -> None:
     undated = re.sub(r"20\d\d-\d\d-\d\d|01.01.2031", "", TWO_LISTS).replace("PLN", "USD")
     for text, name in ((TWO_LISTS, "2031 1"), (undated.replace("2031;", "Now;"), "Now 1")):
@@ -245,6 +246,7 @@ async def test_a_published_list_takes_nothing_from_files_and_no_undo_changes_it(
     assert await clerk.world.count("prices") == 2
 
 
+@pytest.mark.large
 async def test_what_is_exported_can_be_imported_here_and_elsewhere(clerk: Clerks) -> None:
     await label(clerk.world, "VIP")
     await clerk.imported(

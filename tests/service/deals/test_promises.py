@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from google.type.date_pb2 import Date
 
 from chassis.testing.events import eventually
@@ -86,6 +87,7 @@ async def test_a_moved_promise_is_watched_anew_and_a_kept_one_no_more(world: Wor
     assert await planned(world) == {}
 
 
+@pytest.mark.large
 async def test_a_missed_promise_that_is_moved_can_be_missed_again(world: World) -> None:
     deal = await missed(world, await world.make(promise=promise(now() + SOON)))
 

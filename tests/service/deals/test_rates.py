@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.date_pb2 import Date
@@ -65,6 +66,7 @@ async def test_a_sum_says_which_rates_are_missing_and_takes_them_once_they_come(
     assert then == before
 
 
+@pytest.mark.large
 async def test_a_rate_that_comes_late_adjusts_what_was_earned_above_the_plan(world: Earnings) -> None:  # fmt: skip
     anna = await world.earner()
     await world.plan(percent="0", tiers=[{"above_percent": "100", "percent": "10"}])

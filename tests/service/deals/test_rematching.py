@@ -52,6 +52,7 @@ async def test_a_payment_before_its_invoice_is_matched_once_it_is_issued(bank: B
     assert len(await bank.world.events("PaymentReceived")) == 1
 
 
+@pytest.mark.large
 async def test_however_many_look_a_line_makes_one_payment(bank: Bank) -> None:
     draft, number = await numbered(bank)
     await bank.upload(f"2026-11-20;{number};Ana Nowak;PL27;60.00;R1")
@@ -126,6 +127,7 @@ async def test_lines_that_cannot_be_it_stay_as_they_are(bank: Bank) -> None:
     assert (await bank.get(draft)).paid_amount in ("", "0.00")
 
 
+@pytest.mark.large
 async def test_many_lines_are_looked_at_in_steps(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(rematching, "_AT_ONCE", 2)
     draft, number = await numbered(bank)

@@ -87,6 +87,7 @@ async def test_another_secret_is_seen_and_is_not_in_the_note(noted: Noted) -> No
     assert SECRET not in (noted.data / migrated.NOTE).read_text()
 
 
+@pytest.mark.large
 async def test_another_server_with_the_same_databases_is_seen(noted: Noted) -> None:
     with servers.scratch() as directory:
         other = servers.PostgresServer(directory)

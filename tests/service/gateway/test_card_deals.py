@@ -23,6 +23,7 @@ async def make(http: httpx.AsyncClient, plural: str, **fields: object) -> dict[s
     return dict(answer.json())
 
 
+@pytest.mark.large
 async def test_open_deals_with_the_names_of_their_stages(
     whole: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 from chassis import errors
 from tests.service.gateway.conftest import Crm, running
 
+pytestmark = pytest.mark.large
+
 METHOD = "/crm.tasks.v1.TasksService/GetContactTasks"
 
 

@@ -44,6 +44,7 @@ def break_down(crm: Crm, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     monkeypatch.setitem(endpoints, method, type(served)(served.method, down))
 
 
+@pytest.mark.large
 async def test_my_day_names_customers_and_agreements(
     crm: Crm, tenant: Tenant, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

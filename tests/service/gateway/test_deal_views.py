@@ -107,6 +107,7 @@ async def test_what_cannot_be_opened_is_refused_and_opens_nothing(
     assert (await http.get("/v1/deals")).json().get("deals", []) == []
 
 
+@pytest.mark.large
 async def test_who_fills_the_card_and_moves_at_once_is_never_told_that_it_is_missing(
     http: httpx.AsyncClient,
 ) -> None:
@@ -129,6 +130,7 @@ async def test_who_fills_the_card_and_moves_at_once_is_never_told_that_it_is_mis
         assert moved.headers["etag"] == f'"{moved.json()["etag"]}"'
 
 
+@pytest.mark.large
 async def test_a_client_may_say_which_version_of_the_card_it_saw(http: httpx.AsyncClient) -> None:
     stages = (await http.get("/v1/pipelines")).json()["pipelines"][0]["stages"]
     contact = await ok(http, "/v1/contacts", givenName="Ewa", phones=[{"number": "+48600123499"}])

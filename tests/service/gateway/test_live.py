@@ -147,6 +147,7 @@ async def test_resume_brings_what_was_missed_once(http: httpx.AsyncClient) -> No
         assert [await stream.subject() for _ in range(4)] == [*missed, later]
 
 
+@pytest.mark.large
 async def test_resume_over_a_restart_of_the_gateway_reads_the_streams(
     crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +179,7 @@ async def test_a_position_that_cannot_be_is_told(http: httpx.AsyncClient) -> Non
         assert await stream.subject() == id
 
 
+@pytest.mark.large
 async def test_revocation_ends_the_stream_within_five_seconds(crm: Crm, tenant: Tenant) -> None:
     person = await tenant.person([])
     async with crm.client(person.token) as client, opened(client) as stream:
@@ -247,6 +249,7 @@ async def test_polling_gives_pages_that_meet(http: httpx.AsyncClient) -> None:
     assert seen == made
 
 
+@pytest.mark.large
 async def test_heartbeat_and_disconnect(
     crm: Crm, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ async def through(browser: httpx.AsyncClient, key: str, path: str = "/deals") ->
     return await browser.get(back.headers["location"])
 
 
+@pytest.mark.large
 async def test_a_browser_signs_in_in_two_steps(open_crm: Crm, email: str) -> None:
     async with open_crm.client() as browser:
         await signed_in(browser, email)
@@ -142,6 +143,7 @@ async def test_programs_finish_by_bearer(open_crm: Crm, email: str) -> None:
         assert not program.cookies
 
 
+@pytest.mark.large
 async def test_a_browser_signs_in_through_the_provider(
     open_crm: Crm, email: str, google: Provider
 ) -> None:
@@ -158,6 +160,7 @@ async def test_a_browser_signs_in_through_the_provider(
         assert all("HttpOnly" in cookie and "SameSite=Lax" in cookie for cookie in cookies)
 
 
+@pytest.mark.large
 async def test_who_needs_a_code_gets_the_challenge_behind_the_hash(
     open_crm: Crm, email: str, google: Provider
 ) -> None:
@@ -176,6 +179,7 @@ async def test_who_needs_a_code_gets_the_challenge_behind_the_hash(
         assert "crm_access" not in browser.cookies
 
 
+@pytest.mark.large
 async def test_another_browser_cannot_finish(open_crm: Crm, email: str, google: Provider) -> None:
     key = await connected(open_crm, email, google)
     async with open_crm.client() as victim, open_crm.client() as thief:
@@ -209,6 +213,7 @@ async def test_an_unknown_key_is_not_found(open_crm: Crm) -> None:
             assert (await browser.get(f"/v1/auth/oidc/{key}")).status_code == 404
 
 
+@pytest.mark.large
 async def test_an_administrator_looks_as_somebody_else_over_http(open_crm: Crm, email: str) -> None:
     async with open_crm.client() as admin:
         await signed_in(admin, email)

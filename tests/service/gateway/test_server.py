@@ -82,6 +82,7 @@ async def ask(port: int, request: bytes = REQUEST) -> bytes:
         writer.close()
 
 
+@pytest.mark.large
 def test_no_connection_is_lost_while_one_of_two_processes_drains(run: Callable[..., None]) -> None:
     async def scenario() -> None:
         port = free_port()
@@ -139,6 +140,7 @@ def test_a_request_beyond_the_drain_is_cut_off(run: Callable[..., None]) -> None
     run(scenario())
 
 
+@pytest.mark.large
 def test_endless_heads_and_silent_connections_are_closed(run: Callable[..., None]) -> None:
     async def scenario() -> None:
         port, site = free_port(), Site(b"x")

@@ -86,6 +86,7 @@ async def test_a_token_writes_only_its_fields(company: Company) -> None:
             await program.UpdateUser(change(name="Somebody else"))
 
 
+@pytest.mark.large
 async def test_a_revoked_token_is_refused_within_five_seconds(company: Company) -> None:
     made, program = await token(company)
     await program.GetMe(session_pb2.GetMeRequest())

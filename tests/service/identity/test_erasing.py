@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import pytest
 
 from chassis import erasure
 from chassis.call import Cause
@@ -63,6 +64,7 @@ async def test_it_answers_once_and_looks_no_more(company: Company) -> None:
     assert kinds == ["erasure", "erasure-clean"]
 
 
+@pytest.mark.large
 async def test_one_rewriting_of_the_database_serves_all_who_wait_for_it(company: Company) -> None:
     runtime = company.crm.process.runtimes["identity"]
     before = await rewritten(company)
@@ -95,6 +97,7 @@ async def rewritten(company: Company) -> int:
     return int((await company.rows(sql))[0]["analyze_count"])
 
 
+@pytest.mark.large
 async def test_an_operation_that_ended_without_an_answer_is_started_again(company: Company) -> None:
     event = ContactErased(erasure_id=uuid7(), contact_id=uuid7())
 

@@ -37,6 +37,7 @@ async def firm(both: Installation) -> Firm:
     return Firm(await sign_up(both))
 
 
+@pytest.mark.large
 async def test_a_department_never_loses_its_head_silently(firm: Firm) -> None:
     ana, _ = await firm.company.joined("head")
     dewi, _ = await firm.company.joined()
@@ -82,6 +83,7 @@ async def test_a_department_never_loses_its_head_silently(firm: Firm) -> None:
     ]
 
 
+@pytest.mark.large
 async def test_tokens_are_revoked_or_taken_over(firm: Firm) -> None:
     dewi, _ = await firm.company.joined()
     for taken_over in (False, True):
@@ -115,6 +117,7 @@ async def test_tokens_are_revoked_or_taken_over(firm: Firm) -> None:
             assert found.owner_id == ana.id
 
 
+@pytest.mark.large
 async def test_who_counted_on_the_leaver_as_stand_in_gets_another(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()
@@ -142,6 +145,7 @@ async def test_who_counted_on_the_leaver_as_stand_in_gets_another(firm: Firm) ->
 # -- giving back ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 async def test_reverting_restores_everything_when_nothing_happened_between(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()
@@ -162,6 +166,7 @@ async def test_reverting_restores_everything_when_nothing_happened_between(firm:
     assert user.state == user_pb2.USER_STATE_ACTIVE
 
 
+@pytest.mark.large
 async def test_reverting_leaves_and_lists_what_changed_since(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()

@@ -40,6 +40,7 @@ async def firm(both: Installation) -> Firm:
     return Firm(await sign_up(both))
 
 
+@pytest.mark.large
 async def test_a_preview_counts_everything_and_changes_nothing(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()
@@ -64,6 +65,7 @@ async def test_a_preview_counts_everything_and_changes_nothing(firm: Firm) -> No
     assert (await firm.company.stub.GetUser(user_pb2.GetUserRequest(id=ana.id))).state == 2
 
 
+@pytest.mark.large
 async def test_everything_goes_to_one_person_and_the_leaver_is_out(firm: Firm) -> None:
     ana, as_ana = await firm.company.joined()
     dewi, _ = await firm.company.joined()
@@ -124,6 +126,7 @@ async def test_every_moved_record_has_one_event_and_one_version(firm: Firm) -> N
     assert {event["change"]["cause"]["kind"] for event in told} == {"handover"}
 
 
+@pytest.mark.large
 async def test_a_department_s_people_get_them_each_in_turn_and_what_belongs_together_stays(
     firm: Firm,
 ) -> None:

@@ -75,6 +75,7 @@ async def test_private_keys_rest_sealed(company: Company) -> None:
     assert "PUBLIC KEY" in row["public_pem"]
 
 
+@pytest.mark.large
 async def test_a_lost_directory_is_written_anew(company: Company) -> None:
     user, _ = await company.joined()
     bucket = await company.crm.process.nats.js.key_value(directory.BUCKET)
@@ -100,6 +101,7 @@ async def test_the_beat_keeps_the_directory_fresh(company: Company) -> None:
     await until(fresh, 5)
 
 
+@pytest.mark.large
 async def test_ended_sessions_stay_in_the_directory_until_their_tokens_have_ended(
     company: Company,
 ) -> None:

@@ -40,6 +40,7 @@ async def firm(both: Installation) -> Firm:
     return Firm(await sign_up(both))
 
 
+@pytest.mark.large
 async def test_what_is_not_done_is_lent_to_who_stands_in_and_returns(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()
@@ -91,6 +92,7 @@ async def test_what_is_not_done_is_lent_to_who_stands_in_and_returns(firm: Firm)
     assert reopened != before  # the answered request is closed now, and dewi's
 
 
+@pytest.mark.large
 async def test_lending_and_returning_restores_everything_when_nothing_happened(firm: Firm) -> None:
     ana, _ = await firm.company.joined()
     dewi, _ = await firm.company.joined()

@@ -133,6 +133,7 @@ async def test_nobody_deactivates_himself(company: Company) -> None:
     assert refusal.value.reason == "NOT_YOURSELF"
 
 
+@pytest.mark.large
 async def test_a_deactivated_user_is_out_within_five_seconds(company: Company) -> None:
     user, person = await company.joined("administrator")
     token = await person.stub(grpc.IdentityServiceStub).CreateApiToken(

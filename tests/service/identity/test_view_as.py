@@ -66,6 +66,7 @@ async def test_the_viewer_sees_what_the_user_sees(company: Company) -> None:
     )
 
 
+@pytest.mark.large
 async def test_nothing_is_shown_before_it_was_begun(company: Company) -> None:
     user, _ = await company.joined()
     other, _ = await company.joined()

@@ -229,6 +229,7 @@ async def test_rights_of_who_left_are_no_more(crm: Installation, tenant: Tenant)
         authentication.rights_of(tenant.id, Actor("token", "unknown", tenant.admin.id))
 
 
+@pytest.mark.large
 async def test_file_is_read_over_http_by_the_asker_alone() -> None:
     async with running(("contacts", "gateway")) as served:
         tenant = await served.installation.tenant()

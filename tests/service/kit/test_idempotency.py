@@ -176,6 +176,7 @@ async def test_replay_shows_only_what_the_caller_may_see_now(tenant: Tenant, des
     assert (replayed.display_name, replayed.salutation) == ("Ana", "")
 
 
+@pytest.mark.large
 async def test_secret_is_answered_once_and_a_replay_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,6 +10,7 @@ from crm.contacts.v1 import label_pb2, source_pb2
 from tests.service.kit.support import Desk, multiply
 
 
+@pytest.mark.large
 async def test_equal_sort_keys_are_paged_once_each_under_inserts_and_deletes(
     crm: Installation, tenant: Tenant
 ) -> None:

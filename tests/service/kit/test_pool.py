@@ -26,6 +26,7 @@ async def narrow() -> AsyncIterator[Installation]:
         yield running
 
 
+@pytest.mark.large
 async def test_eight_tenants_on_four_connections_see_only_their_own(narrow: Installation) -> None:
     tenants = [await narrow.tenant() for _ in range(8)]
     desks = [Desk(tenant, tenant.admin) for tenant in tenants]

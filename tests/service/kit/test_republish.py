@@ -156,6 +156,7 @@ async def test_reindex_mends_columns_and_json_and_touches_neither_version_nor_et
     assert [revision.version for revision in history.revisions] == [1]
 
 
+@pytest.mark.large
 async def test_reindex_mends_every_row_of_several_batches(
     crm: Installation, tenant: Tenant, desk: Desk, owner: asyncpg.Connection
 ) -> None:
@@ -174,6 +175,7 @@ async def test_reindex_mends_every_row_of_several_batches(
     assert (await desk.get(made.id)).etag == "1"
 
 
+@pytest.mark.large
 async def test_reindex_in_use_loses_no_update(desk: Desk, owner: asyncpg.Connection) -> None:
     made = [await create(desk, f"N{n}") for n in range(20)]
 

@@ -68,6 +68,7 @@ async def test_company_without_days_keeps_everything(crm: Installation) -> None:
     assert await versions(crm, "contacts", made.id) == [1, 2, 3]
 
 
+@pytest.mark.large
 async def test_more_than_a_batch_goes_and_another_company_keeps_its_own(
     crm: Installation, tenant: Tenant, desk: Desk
 ) -> None:

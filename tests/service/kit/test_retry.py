@@ -243,6 +243,7 @@ async def test_lost_answer_to_a_commit_without_a_key_is_unavailable_and_never_re
     assert (await desk.page()).next_page_token == ""  # the process goes on with another connection
 
 
+@pytest.mark.large
 async def test_lost_connection_of_a_read_is_unavailable(wired: tuple[Wire, Installation]) -> None:
     cable, crm = wired
     tenant = await crm.tenant()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 from nats.js.errors import NotFoundError
 
 from chassis.call import Cause
@@ -152,6 +153,7 @@ async def test_an_erasure_takes_all_that_was_said_about_the_person(world: World)
     assert await world.count("comments_history") == 1
 
 
+@pytest.mark.large
 async def test_when_a_person_is_erased_comments_and_their_events_go(world: World) -> None:
     ola = await world.tenant.person(seller())
     id, other = await contact(world, ola), await contact(world, ola)

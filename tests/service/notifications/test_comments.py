@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from chassis.keys import uuid7
 from chassis.times import to_timestamp
 from crm.contacts.v1 import contact_pb2
@@ -24,6 +26,7 @@ from tests.service.notifications.world import Task, World
 # -- writing and reading -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 async def test_a_comment_is_read_by_who_may_read_its_record(world: World) -> None:
     ola, jan, eva = [await world.tenant.person(seller()) for _ in range(3)]
     of_ola = await contact(world, ola, follower_ids=[eva.id])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from chassis.keys import uuid7
@@ -104,6 +105,7 @@ async def test_a_way_that_fails_is_tried_again_later(world: World, post: Post) -
     assert (receipt.state, receipt.attempts, receipt.problem) == (Receipt.STATE_SENT, 2, "")
 
 
+@pytest.mark.large
 async def test_a_way_that_never_takes_it_is_dead_and_says_so(world: World, post: Post) -> None:
     ola, jan = await world.worker(), await world.worker()
     post.answers[ola.id] = [Outcome(State.LATER, "HTTP_503") for _ in range(delivering.MOST_TRIES)]
@@ -197,6 +199,7 @@ async def test_who_leaves_is_reached_by_no_way(world: World, post: Post) -> None
     assert post.of(ola) == []
 
 
+@pytest.mark.large
 async def test_a_process_that_dies_while_it_carries_gives_it_back(world: World, post: Post) -> None:
     """Claimed and never settled: it is due again after the claim, and carried by whoever lives."""
     ola = await world.worker()
@@ -274,6 +277,7 @@ async def test_the_evening_before_a_visit_tells_when_to_leave(world: World, post
 # -- age ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 async def test_notices_go_after_ninety_days_with_their_versions(world: World, post: Post) -> None:
     ola = await world.worker()
     await world.assigned(ola)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+import pytest
 
 from chassis.keys import uuid7
 from chassis.times import to_timestamp
@@ -45,6 +46,7 @@ async def told_of(world: World, owner_id: str, contact_id: str, subject: str) ->
     return task.id
 
 
+@pytest.mark.large
 async def test_what_was_told_of_an_erased_person_goes_everywhere(world: World) -> None:
     await world.begin()
     ola, jan = await world.worker(), await world.worker()

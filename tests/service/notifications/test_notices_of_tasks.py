@@ -108,6 +108,7 @@ async def test_who_gives_himself_a_task_is_not_told_and_the_next_owner_is(firm: 
     assert len((await firm.feed(ola)).notices) == 0
 
 
+@pytest.mark.large
 async def test_who_has_a_task_is_told_when_its_former_assignee_did_it(firm: World) -> None:
     ola = await firm.tenant.person(
         [*COLLEAGUE, {"object": "task", "action": "create", "scope": "all"}]

@@ -85,6 +85,7 @@ async def places_of(world: World, *texts: str) -> dict[str, int]:
     return found
 
 
+@pytest.mark.large
 async def test_nothing_tells_of_the_person_any_more_and_the_counts_stay(
     firm: MeetingWorld,
 ) -> None:
@@ -155,6 +156,7 @@ async def _is_file(world: World, id: str) -> bool:
     return id in [blob.id async for blob in blobs.list(world.tenant.id)]
 
 
+@pytest.mark.large
 async def test_her_files_go_unless_another_task_names_them(firm: MeetingWorld) -> None:
     person = uuid7()
     hers, shared, dropped = [await file(firm, name) for name in (b"1", b"2", b"3")]
@@ -225,6 +227,7 @@ async def test_who_asks_gets_his_tasks_and_meetings_with_all_versions(firm: Meet
     assert SURNAME in told["tasks"][0]["subject"]
 
 
+@pytest.mark.large
 async def test_filters_that_may_name_the_person_go_and_their_changes_stay(
     firm: MeetingWorld,
 ) -> None:

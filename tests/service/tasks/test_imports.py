@@ -108,6 +108,7 @@ async def test_the_same_file_twice_makes_nothing_new(world: World, clerk: Clerk)
         assert await content_of(world) == before
 
 
+@pytest.mark.large
 async def test_history_of_2000_calls_fires_nothing(world: World, clerk: Clerk) -> None:
     known = ana()
     await told(world, known)
@@ -311,6 +312,7 @@ async def test_refusals_change_nothing(world: World, clerk: Clerk) -> None:
         await Clerk(world, reader).stub.PlanImport(pb.PlanImportRequest(id=begun.id))
 
 
+@pytest.mark.large
 async def test_an_erased_person_is_in_no_import_any_more(world: World, clerk: Clerk) -> None:
     known = ana()
     await told(world, known)

@@ -261,6 +261,7 @@ async def test_stored_recording_is_fetched(
 # -- everything together -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 async def test_stranger_rings_at_whom_the_line_says(world: World, exchange: FakeAri) -> None:
     opened = await exchange.open()
     made = await world.exchange(kind=Connection.KIND_ARI, address=opened.address, username="crm")

@@ -51,6 +51,7 @@ async def test_an_exchange_is_spoken_with_until_it_is_retired(world: World) -> N
     assert await world.count("exchange_leases") == 0
 
 
+@pytest.mark.large
 async def test_calls_that_the_exchange_lost_are_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +102,7 @@ class _Cut:
         raise AssertionError
 
 
+@pytest.mark.large
 async def test_a_cut_session_is_followed_by_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ class _Garbled:
         raise AssertionError
 
 
+@pytest.mark.large
 async def test_what_cannot_be_kept_ends_its_session_and_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from services.telephony.pbx import tones
 from tests.service.gateway.conftest import Crm, running
 from tests.service.telephony.world import World
 
+pytestmark = pytest.mark.large
+
 Recording = recording_pb2.Recording
 
 

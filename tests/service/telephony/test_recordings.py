@@ -31,6 +31,7 @@ from tests.service.telephony.scenes import Scene
 from tests.service.telephony.world import AGENT, World
 from tests.service.worlds import Refused
 
+pytestmark = pytest.mark.large
 Recording = recording_pb2.Recording
 NAME = "1795396118.4.wav"
 

@@ -88,6 +88,7 @@ async def test_one_who_does_not_answer_has_rejected_nothing(
     assert call.missed_reason == Call.MISSED_REASON_NO_ANSWER
 
 
+@pytest.mark.large
 async def test_a_call_rings_at_once_and_is_played_to_its_end(
     world: World, exchange: Connection, anna: Person
 ) -> None:
@@ -115,6 +116,7 @@ async def test_somebody_answers_and_hangs_up_by_hand(
         await simulator(world).ActSimulatedCall(Act(id=call.id, act=Act.ACT_ANSWER))
 
 
+@pytest.mark.large
 async def test_dialling_rings_ones_own_phone_first(
     world: World, exchange: Connection, anna: Person
 ) -> None:
@@ -127,6 +129,7 @@ async def test_dialling_rings_ones_own_phone_first(
     assert (await until(world, call.id, Call.STATE_ENDED)).outcome == Call.OUTCOME_ANSWERED
 
 
+@pytest.mark.large
 async def test_whoever_is_given_an_extension_can_dial_at_once(
     world: World, exchange: Connection, anna: Person
 ) -> None:
@@ -145,6 +148,7 @@ async def test_whoever_is_given_an_extension_can_dial_at_once(
     assert Call.State.Name(now.state) == "STATE_ACTIVE"
 
 
+@pytest.mark.large
 async def test_a_customer_who_is_busy(world: World, exchange: Connection, anna: Person) -> None:
     await world.extension(exchange.id, user_id=anna.id)
     call = await anna.stub(CallsServiceStub).DialCall(call_pb2.DialCallRequest(number="600100200"))

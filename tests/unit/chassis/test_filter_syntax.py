@@ -201,6 +201,7 @@ def parses(text: str) -> bool:
     return True
 
 
+@pytest.mark.large
 @given(NODES)
 def test_a_printed_filter_reads_back_as_the_same_tree(node: Node) -> None:
     text = to_text(node)

@@ -49,6 +49,7 @@ def test_search_key_keeps_vowel_signs_that_spell_thai_words() -> None:
     assert search_key("สมชาย ใจดี") == "สมชาย ใจดี"
 
 
+@pytest.mark.large
 def test_search_key_of_every_character_is_its_own_search_key() -> None:
     # Above plane 1 there are only ideographs, sampled, and code points nobody assigned.
     codes = [*range(0x20000), *range(0x20000, sys.maxunicode + 1, 0x101)]

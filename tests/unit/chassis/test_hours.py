@@ -77,6 +77,7 @@ HOLIDAYS = {  # of the weeks that the tests look at, by hand
 }  # fmt: skip
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(calendars(), moments, st.integers(1, 2 * 1440))
 def test_equal_to_a_look_at_every_minute(calendar: Calendar, begin: datetime, span: int) -> None:
@@ -95,6 +96,7 @@ def test_equal_to_a_look_at_every_minute(calendar: Calendar, begin: datetime, sp
             assert hours.add(begin, wanted * MINUTE) == worked[wanted - 1] + MINUTE
 
 
+@pytest.mark.large
 @settings(deadline=None)
 @given(calendars(), moments, durations)
 def test_a_deadline_is_so_much_working_time_away_and_never_in_closed_time(
@@ -110,6 +112,7 @@ def test_a_deadline_is_so_much_working_time_away_and_never_in_closed_time(
         assert hours.is_open(end - timedelta(microseconds=1))
 
 
+@pytest.mark.large
 @settings(deadline=None)
 @given(calendars(), moments, durations, durations)
 def test_deadlines_add_up_and_never_run_backwards(
@@ -124,6 +127,7 @@ def test_deadlines_add_up_and_never_run_backwards(
     assert begin <= half <= whole
 
 
+@pytest.mark.large
 @settings(deadline=None)
 @given(calendars(), moments, st.integers(0, 1440), durations)
 def test_whoever_starts_later_ends_no_earlier(

@@ -228,6 +228,7 @@ def test_our_workbooks_are_read_by_another_program_as_texts(tmp_path: Path) -> N
     read.close()
 
 
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_rows_of_a_workbook(tmp_path: Path) -> None:
     def peak(rows: int) -> int:
         path = tmp_path / f"{rows}.xlsx"

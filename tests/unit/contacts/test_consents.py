@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ def test_what_holds_does_not_depend_on_the_order_of_writing(rows: list[pb.Consen
     assert rules.effective(reversed(rows)) == rules.effective(rows)
 
 
+@pytest.mark.large
 @_busy
 @given(_rows)
 def test_without_an_act_of_the_person_nothing_holds_after_a_withdrawal(

@@ -29,6 +29,7 @@ written = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.large
 @settings(max_examples=300, deadline=None)
 @given(text=written, region=st.sampled_from(REGIONS))
 def test_plain_numbers_are_read_as_the_library_reads_them(text: str, region: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ EXAMPLES = settings(max_examples=200, deadline=None, suppress_health_check=[Heal
 PEOPLE = [contacts(id=id) for id in _IDS[:3]]
 
 
+@pytest.mark.large
 @given(*PEOPLE)
 @EXAMPLES
 def test_undoing_at_once_gives_the_survivor_back(a: Contact, b: Contact, c: Contact) -> None:
@@ -45,6 +47,7 @@ def test_undoing_at_once_gives_the_survivor_back(a: Contact, b: Contact, c: Cont
     assert (back, left) == (a, [])
 
 
+@pytest.mark.large
 @given(*PEOPLE)
 @EXAMPLES
 def test_the_union_has_every_item_once_and_no_value_is_lost(
@@ -58,6 +61,7 @@ def test_the_union_has_every_item_once_and_no_value_is_lost(
     assert one.company_id == (a.company_id or b.company_id or c.company_id)
 
 
+@pytest.mark.large
 @given(*PEOPLE)
 @EXAMPLES
 def test_a_change_since_survives_the_undo(a: Contact, b: Contact, edited: Contact) -> None:
@@ -69,6 +73,7 @@ def test_a_change_since_survives_the_undo(a: Contact, b: Contact, edited: Contac
     assert {each.field for each in left} == {"position", "salutation"}
 
 
+@pytest.mark.large
 @given(contacts(), st.dictionaries(st.sampled_from(_IDS), st.sampled_from(_IDS), max_size=4))
 @EXAMPLES
 def test_settled_references_are_found_again(contact: Contact, into: dict[str, str]) -> None:

@@ -139,6 +139,7 @@ _money = st.integers(0, 10_000_000).map(lambda cents: Decimal(cents).scaleb(-2))
 _percent = st.integers(0, 100_000).map(lambda parts: Decimal(parts).scaleb(-3))
 
 
+@pytest.mark.large
 @given(_money, st.lists(_money, max_size=6), _percent, st.sampled_from(("PLN", "JPY", "KWD")))  # fmt: skip
 def test_payments_earn_what_the_whole_earns(whole: Decimal, parts: list[Decimal], percent: Decimal, currency: str) -> None:  # fmt: skip
     """However a deal is paid, what is earned sums to its basis to the last unit once it is paid."""

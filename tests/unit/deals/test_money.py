@@ -51,6 +51,7 @@ def _sum(lines: Any, field: str) -> Decimal:
 # -- lines ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 @given(_lines, _records)
 @settings(max_examples=150, deadline=None)
 def test_lines_and_taxes_sum_to_the_totals_to_the_last_unit(
@@ -68,6 +69,7 @@ def test_lines_and_taxes_sum_to_the_totals_to_the_last_unit(
     assert all(Decimal(line.net) + Decimal(line.tax) == Decimal(line.gross) for line in lines)
 
 
+@pytest.mark.large
 @given(_lines, _records, st.randoms(use_true_random=False))
 @example(
     [Line(quantity="1", unit_price="0.05", tax_percent=tax) for tax in ("23", "8", "23")],

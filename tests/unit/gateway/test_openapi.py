@@ -13,6 +13,7 @@ def document() -> dict[str, object]:
     return orjson.loads(openapi.document(routes.build(contracts.services())))
 
 
+@pytest.mark.large
 def test_document_is_valid_openapi(document: dict[str, object]) -> None:
     validate(document)
 
@@ -42,6 +43,7 @@ def test_rules_and_comments_become_constraints(document: dict) -> None:  # type:
     assert phone["required"] == ["number"]
 
 
+@pytest.mark.large
 def test_public_operations_need_no_session_and_others_say_the_right(document: dict) -> None:  # type: ignore[type-arg]
     assert document["paths"]["/v1/auth:login"]["post"]["security"] == []
     assert "contact.update" in document["paths"]["/v1/contacts/{id}"]["patch"]["description"]

@@ -187,6 +187,7 @@ def test_what_is_stopped_keeps_what_was_told_and_tells_nothing_more() -> None:
     assert rules.fire(run, TASK, firm.view, now=MONDAY + 60 * MINUTE) is None
 
 
+@pytest.mark.large
 @settings(deadline=None)  # the machine may be busy
 @given(st.data())
 def test_every_step_is_told_once_and_in_order_whatever_happens(data: st.DataObject) -> None:

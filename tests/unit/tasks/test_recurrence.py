@@ -116,6 +116,7 @@ def rules(draw: st.DrawFn) -> str:
     return ";".join(parts)
 
 
+@pytest.mark.large
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rules(), st.dates(date(2020, 1, 1), date(2030, 12, 31)))
 def test_days_are_those_of_dateutil(rule: str, first: date) -> None:

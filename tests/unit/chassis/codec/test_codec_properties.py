@@ -126,6 +126,7 @@ def wire(message):
 NAMES = ["Scalars", "Optionals", "Lists", "Maps", "Choices", "WellKnown", "Node", "Person"]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
@@ -157,6 +158,7 @@ def test_any_json_is_decoded_or_refused_with_violations(pb, data):
         assert codec.from_json(codec.to_json(decoded), pb.Person) == decoded
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_merging_the_changed_paths_gives_the_new_message(pb, data):
@@ -180,6 +182,7 @@ PATHS = [
 ]  # fmt: skip
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_hiding_in_the_message_equals_hiding_in_its_json(pb, data):

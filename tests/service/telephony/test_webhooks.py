@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -28,7 +29,8 @@ WHERE tenant_id = $1 ON CONFLICT (tenant_id, connection_id, sender_hash, minute)
 """
 """As many calls as there may be, in this minute and the next: one may end on the way."""
 BEGAN = {
-    "id": "1", "type": "began", "call_id": "c1", "leg_id": "a", "time": "2026-11-20T12:00:00Z",
+    "id": "1", "type": "began", "call_id": "c1", "leg_id": "a",
+    "time": f"{datetime.now(UTC):%FT%TZ}",  # an older call would be over for having gone unheard of for hours
     "side": "outside", "number": "48600100200", "line": "48300000101",
 }  # fmt: skip
 

@@ -210,8 +210,9 @@ async def test_without_a_ladder_the_deadline_tells_who_has_the_task_and_his_head
     ok(await shop.http.patch(f"/v1/users/{shop.head.id}", json={"roleIds": [roles[0]["id"]]}))
     later = await task(shop, shop.ana, dueTime=told_at(due + 60 * MINUTE))
     await shop.at(due + 60 * MINUTE)
-    (notice,) = await feed(shop.head)
-    assert (notice["code"], notice["objectId"]) == ("team_deadline_missed", later["id"])
+    assert await codes(shop.head) == ["team_deadline_missed"]
+    (notice,) = await feed(shop.head, "team_deadline_missed")
+    assert notice["objectId"] == later["id"]
     assert notice["headline"] == made["subject"]
 
 

@@ -45,10 +45,11 @@ class Asterisk:
         quiet = {"stdin": asyncio.subprocess.DEVNULL, "stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}  # fmt: skip
         return await asyncio.create_subprocess_exec("chroot", str(self.root), *command, preexec_fn=die_with_parent, **quiet | pipes)  # type: ignore[arg-type]  # fmt: skip
 
-    async def living(self, what: str) -> list[str]:
-        """The ids of all channels, or bridges."""
+    async def living(self, what: str, with_name: str = "") -> list[str]:
+        """The ids of all channels, or bridges; of those with this in their name."""
         async with httpx.AsyncClient(auth=("crm", "secret")) as client:
-            return [one["id"] for one in (await client.get(f"{self.ari}/ari/{what}")).json()]
+            found = (await client.get(f"{self.ari}/ari/{what}")).json()
+        return [one["id"] for one in found if with_name in one["name"]]
 
     async def silent(self) -> None:
         """Returns once nothing is left of any call."""

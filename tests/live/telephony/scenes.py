@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from chassis.testing.events import eventually
 from chassis.waits import first_of
@@ -79,9 +79,18 @@ class Scene:
 
     @property
     def call(self) -> calls.Derived:
-        """What was told, which is of one call."""
-        (key,) = self.stage.kept.legs
-        return self.stage.kept.derived(key)
+        """What was told of the customer's call, which is one; those that are not his are `words`."""
+        (call,) = (each for each in self._calls if each.direction != Call.DIRECTION_INTERNAL)
+        return call
+
+    @property
+    def words(self) -> list[calls.Derived]:
+        """What colleagues said among themselves."""
+        return [each for each in self._calls if each.direction == Call.DIRECTION_INTERNAL]
+
+    @property
+    def _calls(self) -> list[calls.Derived]:
+        return [self.stage.kept.derived(key) for key in self.stage.kept.legs]
 
     def told(self, kind: Kind) -> list[Any]:
         return [fact for fact in self.stage.kept.facts if fact.kind is kind]
@@ -93,6 +102,27 @@ class Scene:
         await self.customer.do("dial", f"sip:48300000{number}@{self.real.sip}")
         for phone in (self.agent, self.other, self.third)[: 3 if group else 1]:
             await phone.happens("CALL_INCOMING")
+
+    async def a_word(self) -> str:
+        """The agent puts the customer on hold and speaks with the other one; its channel in that call."""
+        others = set(await self.real.living("channels"))
+        await self.agent.do("hold")
+        await self.until(Kind.HELD)
+        await self.agent.do("dial", f"sip:102@{self.real.sip}")
+        await self.other.happens("CALL_INCOMING")
+        await self.answers(self.other)
+        await self.agent.happens("CALL_ESTABLISHED", 2)
+        new = set(await self.real.living("channels", with_name="agent1")) - others
+        (channel,) = new
+        await self.lasts(1)
+        return channel
+
+    async def hands_on_after(self, word: str) -> None:
+        """The agent's phone asks the exchange to put the customer into its place in this other call."""
+        dialog = [await self.real.variable(word, f"CHANNEL(pjsip,{name})") for name in ("call-id", "local_tag", "remote_tag")]  # fmt: skip
+        replaces = quote("{};to-tag={};from-tag={}".format(*dialog), safe="")
+        await self.agent.do("line", "1")
+        await self.agent.do("transfer", f"sip:102@{self.real.sip}?Replaces={replaces}")
 
     async def answers(self, phone: Phone) -> None:
         """It is picked up."""

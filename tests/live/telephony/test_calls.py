@@ -174,6 +174,23 @@ async def test_blind_transfer(played: Scene) -> None:
     assert (call.outcome, call.spoke) == (Call.OUTCOME_TRANSFERRED, ("101", "102"))
 
 
+async def test_attended_transfer(played: Scene) -> None:
+    await played.comes_in()
+    await played.answers(played.agent)
+    await played.speak("101")
+    await played.hands_on_after(await played.a_word())
+    await played.speak("101", "102")
+    await played.other.do("hangup")
+
+    call = await played.over()
+
+    assert (call.outcome, call.spoke) == (Call.OUTCOME_TRANSFERRED, ("101", "102"))
+    assert 0 < call.hold_seconds <= call.talk_seconds
+    (word,) = played.words
+    assert (word.direction, word.outcome) == (Call.DIRECTION_INTERNAL, Call.OUTCOME_ANSWERED)
+    assert (word.caller, word.spoke) == ("101", ("101", "102"))
+
+
 async def test_recorded(played: Scene) -> None:
     await played.comes_in()
     await played.answers(played.agent)

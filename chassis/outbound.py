@@ -61,7 +61,13 @@ _NOTHING = Content()
 
 
 async def call(
-    method: str, url: str, content: Content = _NOTHING, *, private: bool, most_bytes: int = 0
+    method: str,
+    url: str,
+    content: Content = _NOTHING,
+    *,
+    private: bool,
+    most_bytes: int = 0,
+    within_s: float = TIMEOUT_S,
 ) -> Answer:
     """The answer with up to `most_bytes` of body (0: its body is not read); Unanswered for whatever prevents it.
 
@@ -69,7 +75,7 @@ async def call(
     """
     named = url.partition("?")[0][:200]
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(within_s):
             target, name, host_header = await _target(url, named, private=private)
             async with httpx.AsyncClient(verify=_tls(), trust_env=False, timeout=None) as client:
                 request = client.build_request(
@@ -88,7 +94,7 @@ async def call(
                     await answer.aclose()
                 return Answer(answer.status_code, answer.headers, body)
     except TimeoutError:
-        text = f"{named} gave no answer within {TIMEOUT_S:.0f} seconds"
+        text = f"{named} gave no answer within {within_s:.0f} seconds"
         raise Unanswered(Problem.NO_ANSWER, text) from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         text = f"{named} cannot be reached ({type(error).__name__})"
@@ -111,12 +117,12 @@ async def _target(url: str, named: str, *, private: bool) -> tuple[httpx.URL, st
 
 
 async def _body(answer: httpx.Response, most_bytes: int, named: str) -> bytes:
-    body = b""
+    body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk
         if len(body) > most_bytes:
             raise Unanswered(Problem.TOO_LONG, f"{named} answers more than {most_bytes} bytes")
-    return body
+    return bytes(body)
 
 
 @functools.cache

@@ -28,7 +28,9 @@ OUTBOX_LAG = Gauge(
 PUBLISHED = Counter("akrab_events_published_total", "Events published.", ["service"])
 CONSUMED = Counter("akrab_events_consumed_total", "Events consumed.", ["consumer", "outcome"])
 CONSUMER_LAG = Gauge(
-    "akrab_consumer_lag_events", "Events of a publisher waiting for a consumer.", ["consumer", "publisher"]
+    "akrab_consumer_lag_events",
+    "Events of a publisher waiting for a consumer.",
+    ["consumer", "publisher"],
 )
 TIMER_LATENESS = Histogram(
     "akrab_timer_lateness_seconds",

@@ -23,7 +23,7 @@ from chassis.tx import Tx
 from chassis.waits import first_of
 from crm.telephony.v1 import recording_pb2
 from services.telephony import recordings, store
-from services.telephony.pbx.adapter import Adapter, Cut, Impossible
+from services.telephony.pbx.adapter import MOST_SOUND, SOUND_S, Adapter, Cut, Impossible, TooLarge
 from services.telephony.rules import sounds
 
 if TYPE_CHECKING:
@@ -33,14 +33,10 @@ log = logging.getLogger(__name__)
 
 FETCHES = Counter("akrab_recording_fetches", "Tries to bring a recording's sound.", ["outcome"])
 
-FETCH_S = 60.0
-"""How long one try may take."""
 CLAIMED = timedelta(seconds=150)
 """Longer than a try: until then nobody else takes it."""
 RETRY_S = (2, 10, 60, 300, 1800, 6 * 3600, 24 * 3600)
 MOST_TRIES = len(RETRY_S) + 1
-MOST_BYTES = 200 << 20
-"""Three hours of plain samples of a telephone."""
 _POLL_S = 0.5  # of a table that is empty almost always: an index look-up
 _AT_ONCE = 4  # each holds one whole sound
 
@@ -114,20 +110,21 @@ async def _fetch(
     """The sound as a file, and its seconds."""
     if adapter is None:
         raise Impossible("nobody speaks with the exchange")
-    async with asyncio.timeout(FETCH_S):
-        sound = await adapter.fetch(name)
+    try:
+        async with asyncio.timeout(SOUND_S):
+            sound = await adapter.fetch(name)
+    except TooLarge:
+        raise _Unusable("TOO_LARGE") from None
     type = sounds.type_of(sound)
     if not type:
         raise _Unusable("NOT_A_SOUND")
-    if len(sound) > MOST_BYTES:
-        raise _Unusable("TOO_LARGE")
 
     async def content() -> AsyncIterator[bytes]:
         yield sound
 
     # It is nobody's file: only through the recording does anybody get at it.
     blob = await runtime.blobs.put(
-        tenant, content(), type=type, name=_file_name(id, type), owner_id="", max_bytes=MOST_BYTES
+        tenant, content(), type=type, name=_file_name(id, type), owner_id="", max_bytes=MOST_SOUND
     )
     return blob, sounds.seconds_of(sound)
 

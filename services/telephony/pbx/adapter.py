@@ -14,6 +14,11 @@ from crm.telephony.v1 import connection_pb2
 from services.telephony.pbx.facts import Command, Fact
 from services.telephony.pbx.phones import Phones
 
+MOST_SOUND = 200 << 20
+"""Bytes of a recording that is fetched: three hours of plain samples of a telephone."""
+SOUND_S = 60.0
+"""How long one try to fetch a recording may take."""
+
 Hear = Callable[[Sequence[Fact]], Awaitable[None]]
 """Takes facts; returns when they are kept."""
 
@@ -24,6 +29,10 @@ class Cut(Exception):
 
 class Impossible(Exception):
     """The exchange refused a command, or cannot do such a thing."""
+
+
+class TooLarge(Impossible):
+    """The exchange has such a recording, and nobody keeps it: it has more than MOST_SOUND bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class Adapter(Protocol):
         """Does it; Impossible if the exchange refuses. What comes of it is told by facts."""
 
     async def fetch(self, name: str) -> bytes:
-        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it.
+        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it, TooLarge too.
 
         The name is what somebody outside told: it must not lead to anything else than a recording of this exchange.
         """

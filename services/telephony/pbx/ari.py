@@ -15,7 +15,7 @@ import orjson
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
 
-from services.telephony.pbx.adapter import Cut, Impossible, Site
+from services.telephony.pbx.adapter import MOST_SOUND, Cut, Impossible, Site, TooLarge
 from services.telephony.pbx.ari_leading import Leading
 from services.telephony.pbx.ari_reading import AriReader, Event
 from services.telephony.pbx.facts import Command, Fact, Order
@@ -28,8 +28,6 @@ ANSWER_S = 10.0
 PING_S = 15.0
 """A websocket that has silently died is noticed after this and ANSWER_S."""
 APPLICATION = "akrab"
-MOST_SOUND = 100 << 20
-"""Bytes of a recording: more than ten hours of telephone sound in its usual format are not fetched."""
 _LONGEST = 1 << 20  # bytes of one event; real ones have a thousand
 _UNAUTHORIZED = 401
 
@@ -147,7 +145,7 @@ class Ari:
 
 
 async def sound(site: Site, recording: str) -> bytes:
-    """A stored recording; Impossible if there is none, or it is larger than MOST_SOUND."""
+    """A stored recording; Impossible if there is none, TooLarge above MOST_SOUND."""
     address = f"{site.connection.address.rstrip('/')}/ari/recordings/stored/{quote(recording, safe='')}/file"
     auth = (site.connection.username, site.password)
     content = bytearray()
@@ -161,7 +159,7 @@ async def sound(site: Site, recording: str) -> bytes:
             async for chunk in answer.aiter_bytes():
                 content += chunk
                 if len(content) > MOST_SOUND:
-                    raise Impossible(f"the recording has more than {MOST_SOUND} bytes")
+                    raise TooLarge(f"the recording has more than {MOST_SOUND} bytes")
     except httpx.HTTPError as error:
         raise Cut(f"the recording cannot be fetched ({type(error).__name__})") from None
     return bytes(content)

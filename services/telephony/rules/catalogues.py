@@ -1,5 +1,7 @@
 """What lines, extensions, exchanges and dispositions must be."""
 
+from urllib.parse import urlsplit
+
 from chassis import phones
 from chassis.errors import Violation
 from crm.telephony.v1 import connection_pb2, disposition_pb2, extension_pb2, line_pb2
@@ -81,12 +83,24 @@ def check_connection(connection: Connection, old: Connection | None) -> None:
         and ":" not in connection.address
     ):
         wrong.append(Violation("address", "must be host:port, e.g. 10.0.0.5:5038"))
+    if connection.recordings_address and not _gives_files(connection):
+        told = "must be an http or https address without user, query and fragment, of an exchange of KIND_AMI"
+        wrong.append(Violation("recordings_address", told))
     for field, name in (("extension_endpoint", "{extension}"), ("outside_endpoint", "{number}")):
         pattern = getattr(connection, field)
         if pattern and name not in pattern:
             wrong.append(Violation(field, f"must say where the number goes: {name}"))
     if wrong:
         raise errors.ValuesInvalid(wrong)
+
+
+def _gives_files(connection: Connection) -> bool:
+    try:
+        parts = urlsplit(connection.recordings_address)
+        plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        return connection.kind == Connection.KIND_AMI and parts.scheme in ("http", "https") and bool(parts.hostname) and plain  # fmt: skip
+    except ValueError:
+        return False
 
 
 def check_disposition(

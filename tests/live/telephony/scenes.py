@@ -1,7 +1,7 @@
 """Calls at the real exchange: the adapter that tells of them, the wire between the two, and the phones."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from services.telephony.rules import calls
 from tests.live.telephony.asterisk import Asterisk
 from tests.live.telephony.phones import CUSTOMER, Phone
 from tests.service.telephony.conformance import OURS, Stage
+from tests.service.telephony.serving import answer, serving
 
 Call, Connection = call_pb2.Call, connection_pb2.Connection
 GROUP = ["PJSIP/agent1", "PJSIP/agent2", "PJSIP/agent3"]
@@ -159,18 +160,32 @@ async def scene(real: Asterisk, phones: dict[str, Phone], *, led: bool) -> Async
     wire = Wire(port)
     server = await asyncio.start_server(wire.accept, "127.0.0.1", 0)
     here = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    connection = Connection(kind=Connection.KIND_ARI, address=f"http://{here}", username="crm")
-    if not led:
-        connection = Connection(kind=Connection.KIND_AMI, address=here, username="crm")
-    stage = Stage(Real(ari.Ari if led else ami.Ami, wire), connection)  # type: ignore[arg-type]
-    for phone in phones.values():
-        phone.told.clear()
-    await stage.begin()
-    try:
-        yield Scene(real, stage, phones, led)
-    finally:
+    async with serving(_given_out(real)) as files:
+        connection = Connection(kind=Connection.KIND_ARI, address=f"http://{here}", username="crm")
+        if not led:
+            connection = Connection(
+                kind=Connection.KIND_AMI, address=here, username="crm", recordings_address=files
+            )
+        stage = Stage(Real(ari.Ari if led else ami.Ami, wire), connection)  # type: ignore[arg-type]
         for phone in phones.values():
-            await phone.do("hangupall")
-        await stage.end()
-        server.close()
-        await real.clear()
+            phone.told.clear()
+        await stage.begin()
+        try:
+            yield Scene(real, stage, phones, led)
+        finally:
+            for phone in phones.values():
+                await phone.do("hangupall")
+            await stage.end()
+            server.close()
+            await real.clear()
+
+
+def _given_out(real: Asterisk) -> Callable[..., Awaitable[None]]:
+    """A web server that gives out the files of MixMonitor."""
+    folder = real.root / ami.MONITOR.lstrip("/")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        file = folder / scope["path"].lstrip("/")
+        await answer(send, *((200, file.read_bytes()) if file.is_file() else (404, b"")))
+
+    return app

@@ -122,7 +122,7 @@ async def test_two_imports_of_one_file_at_once_make_each_person_once(
 
 @pytest.mark.large
 async def test_cancelled_run_keeps_what_it_wrote_and_goes_on(world: World, clerk: Clerk) -> None:
-    text = "Name,Phone\n" + "".join(f"P{n},{601000000 + n}\n" for n in range(3000))
+    text = "Name,Phone\n" + "".join(f"P{n},{601000000 + n}\n" for n in range(8000))
     planned = await clerk.plan(await clerk.begin(text))
     await clerk.stub.RunImport(pb.RunImportRequest(id=planned.id))
 
@@ -136,10 +136,10 @@ async def test_cancelled_run_keeps_what_it_wrote_and_goes_on(world: World, clerk
     stopped = await clerk.get(planned.id)
     written = await world.count("contacts")
     assert stopped.state == Import.STATE_CANCELLED
-    assert 0 < written < 3000
+    assert 0 < written < 8000
     done = await clerk.run(stopped)
-    assert counts(done.outcome) == {"created": 3000}
-    assert await world.count("contacts") == 3000
+    assert counts(done.outcome) == {"created": 8000}
+    assert await world.count("contacts") == 8000
 
 
 # -- undo ----------------------------------------------------------------------------------------------

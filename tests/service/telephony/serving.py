@@ -24,6 +24,21 @@ async def serving(app: Callable[..., Any]) -> AsyncIterator[str]:
         await running
 
 
+class Files:
+    """A web server that gives out files; what it was asked for, with the headers of each request."""
+
+    def __init__(self, **given: tuple[int, bytes]) -> None:
+        self.given = given
+        """Path without its first slash -> status and content; 404 for others."""
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["raw_path"].decode().removeprefix("/")
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.asked.append((path, headers))
+        await answer(send, *self.given.get(path, (404, b"")))
+
+
 async def body(receive: Callable[[], Any]) -> bytes:
     """The whole body of a request."""
     content = b""

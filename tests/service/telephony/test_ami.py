@@ -8,10 +8,11 @@ import pytest
 from crm.telephony.v1 import call_pb2
 from services.telephony import pbx
 from services.telephony.pbx import ami
-from services.telephony.pbx.adapter import Cut, Impossible
+from services.telephony.pbx.adapter import Cut, Impossible, Site
 from services.telephony.pbx.facts import Command, Kind, Order
-from tests.service.telephony.conformance import DIAL, OURS, Stage, told, until
+from tests.service.telephony.conformance import DIAL, OURS, Kept, Stage, told, until
 from tests.service.telephony.fake_ami import FakeAmi
+from tests.service.telephony.serving import Files, serving
 from tests.service.telephony.world import Connection, World
 from tests.unit.telephony import transcripts
 
@@ -143,3 +144,41 @@ async def test_exchange_becomes_calls_and_is_asked_to_dial(world: World, exchang
 def test_every_kind_of_asterisk_has_its_adapter() -> None:
     kinds: Any = pbx.ADAPTERS
     assert kinds[Connection.KIND_AMI] is ami.Ami
+
+
+# -- sound -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        (f"{ami.MONITOR}2026/11/24/1.wav", "monitor/2026/11/24/1.wav"), ("2026/1 2.wav", "monitor/2026/1%202.wav"),
+        ("/srv/calls/1.wav", "monitor/1.wav"), ("a?b#c.wav", "monitor/a%3Fb%23c.wav"),
+    ],
+    ids=["below the usual folder", "a space", "elsewhere", "no query"],
+)  # fmt: skip
+async def test_sound_lies_where_files_are_given_out(name: str, asked: str) -> None:
+    files = Files(**{asked: (200, b"RIFFsound")})
+    async with serving(files) as address:
+        for folder in ("/monitor", "/monitor/"):
+            assert await reached(recordings_address=address + folder).fetch(name) == b"RIFFsound"
+
+    assert [path for path, _ in files.asked] == [asked] * 2
+    assert not any("authorization" in headers for _, headers in files.asked)
+
+
+async def test_sound_that_nobody_gives_out_says_why() -> None:
+    with pytest.raises(Impossible, match="no recordings_address"):
+        await reached().fetch("1.wav")
+    async with serving(Files()) as address:
+        with pytest.raises(Impossible, match="answered 404"):
+            await reached(recordings_address=address).fetch("1.wav")
+    with pytest.raises(Impossible, match="NO_ANSWER"):
+        await reached(recordings_address=address).fetch("1.wav")
+
+
+def reached(**given: Any) -> ami.Ami:
+    """An adapter of an exchange that is not spoken with."""
+    connection = Connection(kind=Connection.KIND_AMI, address="127.0.0.1:1", **given)
+    kept = Kept()
+    return ami.Ami(Site(connection, "secret", kept.hear, kept.living, kept.stands))

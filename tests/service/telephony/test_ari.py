@@ -7,7 +7,7 @@ import pytest
 
 from services.telephony import pbx
 from services.telephony.pbx import ari, ari_leading
-from services.telephony.pbx.adapter import Impossible, Route, Site
+from services.telephony.pbx.adapter import Impossible, Route, Site, TooLarge
 from services.telephony.pbx.ari_reading import AriReader
 from services.telephony.pbx.facts import Command, Kind, Order
 from tests.service.telephony.ari_calls import (
@@ -254,7 +254,7 @@ async def test_stored_recording_is_fetched(
     with pytest.raises(Impossible, match="401"):
         await ari.sound(await site(exchange, stage, "wrong"), "a/b c")
     monkeypatch.setattr(ari, "MOST_SOUND", 4)
-    with pytest.raises(Impossible, match="more than 4 bytes"):
+    with pytest.raises(TooLarge, match="more than 4 bytes"):
         await ari.sound(await site(exchange, stage), "a/b c")
 
 

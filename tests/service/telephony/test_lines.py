@@ -1,5 +1,7 @@
 """Lines, extensions, dispositions and exchanges: what they must be, and what is never shown."""
 
+from typing import Any
+
 import pytest
 
 from chassis import errors
@@ -55,6 +57,24 @@ async def test_an_exchange_says_all_that_is_wrong_with_it(world: World) -> None:
         await world.exchange(kind=Connection.KIND_UNSPECIFIED)
     async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "address"):
         await world.exchange(**{**ARI, "address": "10.0.0.5"})
+
+
+@pytest.mark.parametrize(
+    ("address", "given"),
+    [
+        ("ftp://pbx.example/monitor/", {}), ("https://", {}), ("https://crm:secret@pbx.example/", {}), ("https://pbx.example/?file=", {}),
+        ("https://pbx.example/#files", {}), ("https://[pbx/", {}), ("https://pbx.example/monitor/", ARI),
+    ],
+    ids=["ftp", "nowhere", "a secret", "a query", "a fragment", "unreadable", "no AMI"],
+)  # fmt: skip
+async def test_files_of_an_exchange_lie_at_a_plain_address(
+    world: World, address: str, given: dict[str, Any]
+) -> None:
+    ami = {"kind": Connection.KIND_AMI, "address": "10.0.0.5:5038", "username": "crm"}
+    async with Refused(world, errors.InvalidArgument, "VALUES_INVALID", "recordings_address"):
+        await world.exchange(**ami | given, recordings_address=address)
+    made = await world.exchange(**ami, recordings_address="http://10.0.0.5/monitor")
+    assert made.recordings_address == "http://10.0.0.5/monitor"
 
 
 async def test_an_exchange_never_changes_its_kind(world: World) -> None:

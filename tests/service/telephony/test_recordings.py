@@ -24,7 +24,7 @@ from crm.telephony.v1.recordings_service_pb2_grpc import RecordingsServiceStub
 from crm.telephony.v1.simulator_service_pb2_grpc import SimulatorServiceStub
 from services.telephony import fetching, recordings, store
 from services.telephony.pbx import tones
-from services.telephony.pbx.adapter import Impossible
+from services.telephony.pbx.adapter import Impossible, TooLarge
 from services.telephony.pbx.facts import Kind
 from services.telephony.pbx.simulator import Simulator
 from tests.service.telephony.scenes import Scene
@@ -174,7 +174,7 @@ async def test_a_name_that_leads_elsewhere_is_never_asked_for(scene: Scene) -> N
     ("gives", "problem", "tries"),
     [
         (b"<html>no such file</html>", "NOT_A_SOUND", 1),
-        (b"RIFF....WAVE" + b"." * 1000, "TOO_LARGE", 1),
+        (TooLarge("the recording has more than 1000 bytes"), "TOO_LARGE", 1),
         (Impossible("no such recording"), "NOT_GIVEN", 3),
     ],
     ids=["not a sound", "too large", "not given"],
@@ -194,7 +194,6 @@ async def test_what_cannot_be_kept_says_why(
         return bytes(gives)
 
     monkeypatch.setattr(Simulator, "fetch", fetch)
-    monkeypatch.setattr(fetching, "MOST_BYTES", 1000)
     monkeypatch.setattr(fetching, "RETRY_S", (0, 0))
     monkeypatch.setattr(fetching, "MOST_TRIES", 3)
     call = await recorded(scene, f"{uuid7()}.wav")

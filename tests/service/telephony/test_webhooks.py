@@ -13,9 +13,11 @@ from chassis.keys import new_key
 from crm.telephony.v1 import call_pb2, connection_pb2, exchange_pb2
 from crm.telephony.v1.exchange_events_service_pb2_grpc import ExchangeEventsServiceStub
 from services.telephony.exchange_events import MOST_CALLS
-from services.telephony.pbx import webhook
-from services.telephony.pbx.adapter import Living, Site
+from services.telephony.pbx import sounds, webhook
+from services.telephony.pbx.adapter import Impossible, Living, Site, TooLarge
 from services.telephony.pbx.facts import Fact, Kind
+from tests.service.telephony.conformance import Kept
+from tests.service.telephony.serving import Files, serving
 from tests.service.telephony.stories import STORIES, Story
 from tests.service.telephony.test_conformance_webhook import event
 from tests.service.telephony.world import Connection, World
@@ -204,6 +206,44 @@ async def test_recordings_lie_where_the_exchange_says(world: World) -> None:
     assert await provider.tell(BEGAN, told) == 1
     async with Refused(world, errors.InvalidArgument, "EVENT_INVALID", "events[0].recording"):
         await provider.tell({**told, "recording": "https://pbx.example/1.wav"})
+
+
+async def test_sound_is_asked_for_by_a_signed_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = Files(
+        **{"1.wav": (200, b"RIFFsound"), "2.wav": (302, b""), "3.wav": (200, b"too much")}
+    )
+    async with serving(files) as address:
+        monkeypatch.setattr(webhook.Webhook, "private", True)
+        session = webhook.Webhook(_site())
+        assert await session.fetch(f"{address}/1.wav") == b"RIFFsound"
+        with pytest.raises(Impossible, match="answered 302"):
+            await session.fetch(f"{address}/2.wav")
+        monkeypatch.setattr(sounds, "MOST_SOUND", 4)
+        with pytest.raises(TooLarge, match="more than 4 bytes"):
+            await session.fetch(f"{address}/3.wav")
+
+    (path, headers), *others = files.asked
+    assert (path, [other for other, _ in others]) == ("1.wav", ["2.wav", "3.wav"])
+    signature = headers[signed_calls.HEADER.lower()]
+    assert signed_calls.signed_at("secret", signature, f"{address}/1.wav".encode())
+
+
+async def test_sound_within_our_own_network_is_not_asked_for() -> None:
+    files = Files(**{"1.wav": (200, b"RIFFsound")})
+    async with serving(files) as address:
+        for wrong, why in (
+            (address, "NOT_HTTPS"),
+            (address.replace("http", "https"), "NOT_PUBLIC"),
+        ):
+            with pytest.raises(Impossible, match=why):
+                await webhook.Webhook(_site()).fetch(f"{wrong}/1.wav")
+    assert files.asked == []
+
+
+def _site() -> Site:
+    kept = Kept()
+    connection = Connection(kind=Connection.KIND_WEBHOOK, address="https://pbx.example/dial")
+    return Site(connection, "secret", kept.hear, kept.living, kept.stands)
 
 
 async def test_phone_of_which_nothing_was_told_for_long_is_over(

@@ -10,7 +10,7 @@ from chassis.kit.filter import predicate
 from chassis.tx import Tx
 from crm.deals.v1 import board_pb2 as pb
 from crm.deals.v1 import deal_pb2
-from services.deals import people, store
+from services.deals import converting, store
 from services.deals.rules import board as rules
 
 Deal = deal_pb2.Deal
@@ -22,9 +22,9 @@ _LENGTH_DELIMITED = 2  # protobuf's wire type of a part
 async def now(tx: Tx, request: pb.GetBoardRequest) -> Raw:
     """The board as it is: sums first, then the heads of the columns that hold something."""
     pipeline = await store.pipelines.get(tx, request.pipeline_id)
-    groups = await _groups(tx, request)
+    groups, base = await _groups(tx, request), await converting.base_of(tx)
     found, json = [], tx.call is not None and tx.call.wants_json
-    for column in rules.columns(pipeline, groups, shown(tx), people.currency_of(tx)):
+    for column in rules.columns(pipeline, groups, shown(tx), base):
         asked = _list_of(request, column)
         records: list[bytes] = []
         if column.count:
@@ -62,8 +62,8 @@ async def then(tx: Tx, request: pb.GetBoardRequest) -> Raw:
             place = (*as_of.keys_of(store.deals, query, values), uuid.UUID(deal.id))
             placed.setdefault(deal.stage_id, []).append((place, deal))
     groups = rules.groups_of(deal for some in placed.values() for _, deal in some)
-    found = []
-    for column in rules.columns(pipeline, groups, shown(tx), people.currency_of(tx)):
+    found, base = [], await converting.base_of(tx)
+    for column in rules.columns(pipeline, groups, shown(tx), base):
         asked = listing.checked(tx, store.deals, _list_of(request, column), tokens)
         some = sorted(placed.get(column.stage_id, ()), key=lambda pair: pair[0], reverse=asked.descending)  # fmt: skip
         page = some[: asked.size]

@@ -12,10 +12,11 @@ from chassis.times import to_datetime, to_timestamp
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2, pipeline_pb2
 from crm.deals.v1 import statistics_pb2 as pb
-from services.deals import boards, errors, people, store
+from services.deals import boards, converting, errors, people, store
 from services.deals.money import currencies
 from services.deals.rules import figures as rules
 from services.deals.rules.figures import between, dated, every, named, within
+from services.deals.rules.rates import Known
 
 Deal = deal_pb2.Deal
 Pipeline = pipeline_pb2.Pipeline
@@ -166,7 +167,8 @@ async def statistics(tx: Tx, request: pb.GetPipelineStatisticsRequest) -> pb.Pip
     arrivals = await store.statistics.arrivals(tx, more, request.id, since, until)
     endings = await store.statistics.endings(tx, filter, since, until)
     standing = await store.statistics.standing(tx, filter, tx.now)
-    made = _Stages(tx, pipeline, filter, (since, until))
+    base = await converting.base_of(tx)
+    made = _Stages(tx, pipeline, filter, (since, until), base)
     made.passed(passages, rules.forward_counts(pipeline, departures))
     made.skipped(rules.skipped_counts(pipeline, arrivals))
     made.ended(endings)
@@ -174,7 +176,7 @@ async def statistics(tx: Tx, request: pb.GetPipelineStatisticsRequest) -> pb.Pip
     lost = await store.statistics.refusals(tx, filter, since, until, _MOST_REFUSALS)
     return pb.PipelineStatistics(
         start_time=to_timestamp(since), end_time=to_timestamp(until),
-        stages=made.answer(), refusals=[_refusals(tx, filter, row, since, until) for row in lost],
+        stages=made.answer(), refusals=[_refusals(tx, filter, row, (since, until), base) for row in lost],
     )  # fmt: skip
 
 
@@ -182,10 +184,15 @@ class _Stages:
     """The figures of the stages as they come together."""
 
     def __init__(
-        self, tx: Tx, pipeline: Pipeline, filter: str, period: tuple[datetime, datetime]
+        self,
+        tx: Tx,
+        pipeline: Pipeline,
+        filter: str,
+        period: tuple[datetime, datetime],
+        base: str,
     ) -> None:
         self._tx, self._filter, self._period = tx, filter, period
-        self._currency, self._seen = people.currency_of(tx), boards.sees(tx, "base_amount")
+        self._currency, self._seen = base, boards.sees(tx, "base_amount")
         self._used: set[str] = set()
         self._living = {stage.id for stage in pipeline.stages if not stage.retired}
         self._rows = {
@@ -241,14 +248,16 @@ class _Stages:
         return [row for id, row in self._rows.items() if id in self._living or id in self._used]
 
 
-def _refusals(tx: Tx, filter: str, row: Any, since: datetime, until: datetime) -> pb.Refusals:
+def _refusals(
+    tx: Tx, filter: str, row: Any, period: tuple[datetime, datetime], currency: str
+) -> pb.Refusals:
     way = row["touch_way"]
     told = every(
         filter, "state = LOST", named("ending.stage_id", row["end_stage_id"]), named("ending.reason_id", row["reason_id"]),
-        named("ending.owner_id", row["credit_owner_id"]), between("ending.time", since, until),
+        named("ending.owner_id", row["credit_owner_id"]), between("ending.time", *period),
         f'ending.last_touch.way = "{way}"' if way else "ending.last_touch.way = null",
     )  # fmt: skip
-    seen, currency = boards.sees(tx, "base_amount"), people.currency_of(tx)
+    seen = boards.sees(tx, "base_amount")
     return pb.Refusals(
         stage_id=str(row["end_stage_id"] or ""), last_touch_way=way, reason_id=str(row["reason_id"] or ""),
         owner_id=str(row["credit_owner_id"] or ""), count=row["count"],
@@ -270,32 +279,60 @@ async def sales(tx: Tx, request: pb.GetSalesRequest) -> pb.Sales:
         told = "must name at most one of BY_DAY, BY_WEEK and BY_MONTH"
         raise errors.ValuesInvalid([Violation("by", told)])
     names = [By.Name(each).removeprefix("BY_").lower() for each in by]
-    rows = await store.statistics.sold(tx, within(request.filter), names, since, until, _MOST_ROWS + 1)  # fmt: skip
+    filter, base = within(request.filter), await converting.base_of(tx)
+    rows = await store.statistics.sold(tx, filter, names, since, until, base, _MOST_ROWS + 1)
     if len(rows) > _MOST_ROWS:
         told = f"gives more than {_MOST_ROWS} figures; ask by fewer, or for a shorter period"
         raise errors.ValuesInvalid([Violation("by", told)])
+    late = _Late(Known(base, ()), names)
+    if any(row["waiting"] for row in rows):
+        late.rates = await converting.known(tx)
+        for row in await store.statistics.sold_waiting(tx, filter, names, since, until, base):
+            late.add(row)
     answer = pb.Sales(start_time=to_timestamp(since), end_time=to_timestamp(until))
-    answer.rows.extend(_sold(tx, request.filter, row, names, (since, until)) for row in rows)
+    answer.rows.extend(_sold(tx, request.filter, row, late, (since, until)) for row in rows)
     return answer
 
 
+class _Late:
+    """Facts that were recorded without an amount in the base currency, worth what the rates of their days say today."""
+
+    def __init__(self, rates: Known, names: list[str]) -> None:
+        self.rates, self.names = rates, names
+        self.amounts: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+        self.lacking: dict[tuple[Any, ...], int] = defaultdict(int)
+
+    def key_of(self, row: Any) -> tuple[Any, ...]:
+        """Of which row of the answer it is."""
+        return row["currency"], *(row[f"by_{name}"] for name in self.names)
+
+    def add(self, row: Any) -> None:
+        """Facts of one row, day and amount."""
+        worth = self.rates.worth(row["amount"], row["currency"], row["fact_date"])
+        if worth is None:
+            self.lacking[self.key_of(row)] += row["deals"]
+        else:
+            self.amounts[self.key_of(row)] += worth * row["count"]
+
+
 def _sold(
-    tx: Tx, filter: str, row: Any, names: list[str], period: tuple[datetime, datetime]
+    tx: Tx, filter: str, row: Any, late: _Late, period: tuple[datetime, datetime]
 ) -> pb.SalesRow:
-    currency, shown = row["currency"], boards.shown(tx)
+    currency, shown, key = row["currency"], boards.shown(tx), late.key_of(row)
+    base = (row["base"] or _NOTHING) + late.amounts[key]
     pays = tx.rights.may("payment", "read")
     made = pb.SalesRow(
-        currency=currency, sold_count=row["count"], sold_amount=_amount(row["sold"], currency, seen=shown.amount),
-        sold_base_amount=_amount(row["base"], people.currency_of(tx), seen=shown.base_amount),
+        currency=currency, sold_count=row["deals"], sold_amount=_amount(row["sold"], currency, seen=shown.amount),
+        sold_base_amount=_amount(base, late.rates.base, seen=shown.base_amount),
         received_amount=_amount(row["received"], currency, seen=pays),
-        sold_unconverted_count=row["unconverted"] if shown.base_amount else 0,
+        sold_unconverted_count=late.lacking[key] if shown.base_amount else 0,
     )  # fmt: skip
     told = [within(filter), "state = WON", f'currency = "{currency}"']
     since, until = period
     fields = {
         "owner": "ending.owner_id", "department": "ending.department_id", "pipeline": "pipeline_id", "source": "source_id",
     }  # fmt: skip
-    for name in names:
+    for name in late.names:
         value = row[f"by_{name}"]
         if name in fields:
             setattr(made, f"{name}_id", str(value or ""))

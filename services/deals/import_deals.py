@@ -80,8 +80,7 @@ def begin(terms: Terms, deal: Deal, wish: Deal) -> None:
         deal.ClearField("idle_time")
     elif deal.owner_id not in terms.facts["active"]:
         raise errors.OwnerNotActive(deal.owner_id, "owner")
-    if deal.amount and deal.currency == terms.facts["base_currency"]:
-        deal.base_amount = deal.amount
+    _convert(terms, deal)
     missing = [k for k, known in terms.custom.items() if known.required and k not in deal.custom]
     if missing:
         raise LineRefused("; ".join(f"custom.{key} is required" for key in missing))
@@ -124,7 +123,16 @@ def change(terms: Terms, deal: Deal, wish: Deal) -> None:
     rules.keep_ended(deal, before, moving.state_of(before))
     rules.normalise(deal)
     rules.check(deal, before, now=terms.now, today=terms.facts["today"])
+    if deal.state == Deal.STATE_OPEN:
+        _convert(terms, deal)
     shape.check(deal, writes=True)
+
+
+def _convert(terms: Terms, deal: Deal) -> None:
+    """What it is worth in the company's currency, by the rate of today or of the day it ended."""
+    deal.base_amount = terms.facts["rates"].base_amount_of(
+        deal, today=terms.facts["today"], zone=terms.facts["zone"]
+    )
 
 
 def stays(deal: Deal) -> list[tuple[str, datetime, datetime | None]]:

@@ -68,7 +68,7 @@ class Deals:
             "zone": people.zone_of(tx),
             "today": people.today_of(tx),
             "currency": people.currency_of(tx),
-            "base_currency": await converting.base_of(tx),
+            "rates": await converting.known(tx),
             "pipelines": {search_key(said): p for p in pipelines for said in (p.name, p.key)},
             "pipeline_by_id": {p.id: p for p in pipelines},
             "pipeline": first[0].key if first else "",
@@ -130,6 +130,7 @@ class Deals:
             await keys.drop_stays(tx, gone)
         imported = await keys.imports.find(tx, tx.cause.id)
         options = imported.options if imported is not None else pb.ImportOptions()
+        await converting.fill_written(tx, [deal for deal, _ in changes])
         counts, tells_missed = options.count_sales, options.tell_missed_promises
         for deal, doc in changes:
             old = Deal.FromString(doc) if doc else None

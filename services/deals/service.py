@@ -62,6 +62,7 @@ service = Service(
         QuotesRpcs,
     ],
     consumers=[
+        consumers.convert_anew,
         consumers.seed,
         consumers_catalogues.follow,
         consumers_parties.follow,

@@ -7,7 +7,7 @@ from chassis.kit.standard import checked_mask, refuse_unwritable
 from chassis.tx import Tx
 from crm.deals.v1 import catalogue_events_pb2 as events
 from crm.deals.v1 import deal_settings_pb2 as pb
-from services.deals import errors, store
+from services.deals import converting, errors, people, store
 
 
 class Settings(Servicer):
@@ -33,6 +33,9 @@ class Settings(Servicer):
         new.CopyFrom(old)
         codec.merge(new, sent, mask)
         await _refer(tx, new, old)
+        ours = people.currency_of(tx)
+        if (new.base_currency or ours) != (old.base_currency or ours):
+            await converting.fill_anew(tx)
         store.settings.save(tx, new)
         tx.emit(events.DealSettingsUpdated(deal_settings=new))
         return new

@@ -18,7 +18,7 @@ from services.deals.store.commissions import (
     sum_commissions,
 )
 from services.deals.store.contracts import contracts
-from services.deals.store.deals import NO_ID, deals, unconverted_deals
+from services.deals.store.deals import NO_ID, all_deals, deals, unconverted_deals
 from services.deals.store.deliveries import deliveries, deliveries_of, deliveries_tracked
 from services.deals.store.following import made_for
 from services.deals.store.forecast import expected
@@ -62,7 +62,7 @@ from services.deals.store.quotes import (
     proof_of,
     quotes,
 )
-from services.deals.store.rates import currency_rates, rate_of_day, rate_on
+from services.deals.store.rates import currency_rates, known_rates, rate_of_day, rate_on
 from services.deals.store.receipts import open_deals, open_instalments, whose
 from services.deals.store.requests import deal_of_request, put_seed, seed_of
 from services.deals.store.sales_plans import own_plans_beside, plans_on, sales_plans
@@ -90,6 +90,7 @@ __all__ = [
     "add_prices",
     "add_stay",
     "all_commission_plans",
+    "all_deals",
     "answer_counts",
     "bank_statement_lines",
     "bank_statements",
@@ -125,6 +126,7 @@ __all__ = [
     "issued_of_deal",
     "keep_proof",
     "known_lines",
+    "known_rates",
     "legal_entities",
     "life",
     "living_pipelines",

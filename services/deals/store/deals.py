@@ -182,17 +182,25 @@ deals = Resource(
 
 
 _v = deals.table.c
-_UNCONVERTED_DEALS = Statement(
+_ALL_DEALS = (
     select(_v.id, _v.doc, _v.delete_time)
     .where(
-        _v.tenant_id == bindparam("tenant_id", type_=Uuid), _v.base_amount.is_(None),
-        _v.currency == bindparam("of_currency", type_=Text), _v.id > bindparam("after", type_=Uuid),
+        _v.tenant_id == bindparam("tenant_id", type_=Uuid), _v.id > bindparam("after", type_=Uuid)
     )
     .order_by(_v.id)
     .limit(bindparam("most", type_=BigInteger))
-)  # fmt: skip
+)
+_NEXT_DEALS = Statement(_ALL_DEALS)
+_UNCONVERTED_DEALS = Statement(
+    _ALL_DEALS.where(_v.base_amount.is_(None), _v.currency == bindparam("of_currency", type_=Text))
+)
 NO_ID = UUID(int=0)
 """Before the id of every record."""
+
+
+async def all_deals(tx: Tx, after: str, most: int) -> list[Record]:
+    """id, doc and delete_time of the next deals, deleted ones too."""
+    return await tx.fetch(_NEXT_DEALS, after=after, most=most)
 
 
 async def unconverted_deals(tx: Tx, currency: str, after: str, most: int) -> list[Record]:

@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Column, Date, Index, Numeric, Text, bindparam, text
+from sqlalchemy import Column, Date, Index, Numeric, Text, Uuid, bindparam, select, text
 
+from chassis.db.statement import Statement
 from chassis.kit.filter import Field
 from chassis.kit.resource import Resource
 from chassis.kit.tables import Moment
@@ -53,6 +54,15 @@ _HOLDING = currency_rates.select(
     *_pair, _known, _v.rate_date <= _on, order=_v.rate_date.desc(), limit=1
 )
 _OF_DAY = currency_rates.select(*_pair, _v.rate_date == _on)
+_t = currency_rates.table.c
+_KNOWN = Statement(
+    select(_t.currency, _t.rate_date, _t.rate)
+    .where(
+        _t.tenant_id == bindparam("tenant_id", type_=Uuid), _t.delete_time.is_(None),
+        _t.base_currency == bindparam("base", type_=Text),
+    )
+    .order_by(_t.currency, _t.rate_date)
+)  # fmt: skip
 
 
 async def rate_on(
@@ -66,6 +76,11 @@ async def rate_on(
         return found[0] if found else None
     row = await tx.fetchrow(currency_rates.of_history.at, id=found[0].id, instant=known_at)
     return CurrencyRate.FromString(row["doc"]) if row is not None else None
+
+
+async def known_rates(tx: Tx, base: str) -> list[tuple[str, date, Decimal]]:
+    """Currency, first day and rate of all rates in this base currency, by currency, the earliest first."""
+    return [tuple(row) for row in await tx.fetch(_KNOWN, base=base)]
 
 
 async def rate_of_day(tx: Tx, currency: str, base: str, on: date) -> CurrencyRate | None:

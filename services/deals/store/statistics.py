@@ -222,33 +222,56 @@ _BY_FACT = {
 }  # fmt: skip
 
 
-async def sold(
-    tx: Tx, filter: str, by: list[str], since: datetime, until: datetime, most: int
-) -> list[Record]:
-    """What was won and received by these dimensions and currency. Facts that are not to count are left out."""
-    kind = _FACTS.c.kind
-    won, received = (
-        _one_of(kind, "won", "reopened", "credited"),
-        _one_of(kind, "received", "refunded"),
-    )
+_KIND = _FACTS.c.kind
+_SOLD = _one_of(_KIND, "won", "reopened", "credited")
+_DEALS_SOLD = (
+    func.count().filter(_KIND == "won") - func.count().filter(_KIND == "reopened")
+).label("deals")
+_IS_BASE = _FACTS.c.base_currency == bindparam("the_base", type_=Text)
+_WAITING = and_(_SOLD, or_(_FACTS.c.base_amount.is_(None), ~_IS_BASE))
+"""Facts that have no amount in the base currency; they are converted when they are read, by the rates of then."""
+_OF_DEALS = _D.join(_FACTS, and_(_FACTS.c.tenant_id == _D.c.tenant_id, _FACTS.c.deal_id == _D.c.id))
+
+
+def _by(names: list[str]) -> list[Any]:
+    """The columns by which facts are told apart, the currency last."""
     keys: list[Any] = [
         (_BY_FACT[name] if name in _BY_FACT else cast(func.date_trunc(name, _FACTS.c.fact_date), Date)).label(f"by_{name}")
-        for name in by
+        for name in names
     ]  # fmt: skip
-    keys.append(_FACTS.c.currency)
+    return [*keys, _FACTS.c.currency]
+
+
+async def sold(
+    tx: Tx, filter: str, by: list[str], since: datetime, until: datetime, base: str, most: int
+) -> list[Record]:
+    """What was won and received by these dimensions and currency, and how many facts have no amount in the base currency.
+
+    Facts that are not to count are left out.
+    """
     columns = [
-        (func.count().filter(kind == "won") - func.count().filter(kind == "reopened")).label("count"),
-        func.sum(_FACTS.c.amount).filter(won).label("sold"),
-        func.sum(_FACTS.c.base_amount).filter(won).label("base"),
-        (
-            func.count().filter(kind == "won", _FACTS.c.base_amount.is_(None))
-            - func.count().filter(kind == "reopened", _FACTS.c.base_amount.is_(None))
-        ).label("unconverted"),
-        func.sum(_FACTS.c.amount).filter(received).label("received"),
-    ]  # fmt: skip
-    source = _D.join(_FACTS, and_(_FACTS.c.tenant_id == _D.c.tenant_id, _FACTS.c.deal_id == _D.c.id))  # fmt: skip
+        _DEALS_SOLD,
+        func.sum(_FACTS.c.amount).filter(_SOLD).label("sold"),
+        func.sum(_FACTS.c.base_amount).filter(_SOLD, _IS_BASE).label("base"),
+        func.count().filter(_WAITING).label("waiting"),
+        func.sum(_FACTS.c.amount).filter(_one_of(_KIND, "received", "refunded")).label("received"),
+    ]
+    keys = _by(by)
     statement, values = _select(
-        tx, filter, columns, keys, _during(_FACTS.c.fact_time), _FACTS.c.counts, source=source
+        tx, filter, columns, keys, _during(_FACTS.c.fact_time), _FACTS.c.counts, source=_OF_DEALS
     )
     statement = statement.order_by(*keys).limit(bindparam("the_most", type_=BigInteger))
-    return await tx.fetch(Statement(statement), **values, the_since=since, the_until=until, the_most=most)  # fmt: skip
+    return await tx.fetch(
+        Statement(statement), **values, the_since=since, the_until=until, the_base=base, the_most=most
+    )  # fmt: skip
+
+
+async def sold_waiting(
+    tx: Tx, filter: str, by: list[str], since: datetime, until: datetime, base: str
+) -> list[Record]:
+    """What was won and has no amount in the base currency: so many facts and deals of these dimensions, day and amount."""
+    keys = [*_by(by), _FACTS.c.fact_date, _FACTS.c.amount]
+    return await _rows(
+        tx, filter, [_COUNT, _DEALS_SOLD], keys, _during(_FACTS.c.fact_time), _FACTS.c.counts, _WAITING,
+        source=_OF_DEALS, the_since=since, the_until=until, the_base=base,
+    )  # fmt: skip

@@ -79,6 +79,17 @@ def test_an_amount_is_worth_its_rate_rounded_to_the_base() -> None:
     assert rates.converted(Decimal(1_000_000), rupiah) == Decimal("245.00")
 
 
+def test_of_known_rates_the_last_one_until_the_day_holds() -> None:
+    known = rates.Known("PLN", [
+        ("EUR", date(2026, 5, 4), Decimal("4.2531")), ("EUR", date(2026, 5, 6), Decimal(5)), ("USD", date(2026, 5, 9), Decimal(4)),
+    ])  # fmt: skip
+    days = [date(2026, 5, day) for day in (3, 4, 5, 6, 31)]
+    worths = [known.worth(Decimal("10.01"), "EUR", on) for on in days]
+    assert worths == [None, Decimal("42.57"), Decimal("42.57"), Decimal("50.05"), Decimal("50.05")]
+    assert known.worth(Decimal("1.005"), "PLN", days[0]) == Decimal("1.01")
+    assert known.worth(Decimal(1), "GBP", days[0]) is None
+
+
 @pytest.mark.parametrize(
     ("field", "given"),
     [

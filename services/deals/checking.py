@@ -1,5 +1,7 @@
 """What every creation and change of a deal passes, whoever makes it: RPC, consumer, timer or import."""
 
+from decimal import Decimal
+
 from chassis.kit.custom import role_ids
 from chassis.tx import Tx
 from crm.deals.v1 import deal_pb2, events_pb2
@@ -14,6 +16,7 @@ from services.deals import (
     references,
     store,
 )
+from services.deals.money import currencies
 from services.deals.rules import deals as rules
 from services.deals.rules import moving as moving_rules
 from services.deals.rules import pipelines as pipeline_rules
@@ -85,7 +88,7 @@ async def _change(tx: Tx, new: Deal, old: Deal) -> None:
 
 
 async def _price(tx: Tx, new: Deal, old: Deal | None) -> None:
-    """What the lines come to is what the deal is worth."""
+    """What the lines come to is what the deal is worth; without lines what somebody says, in all places of the currency."""
     if old is not None and not set(rules.changed_fields(new, old)) & _PRICED_BY:
         return
     if new.lines:
@@ -95,6 +98,8 @@ async def _price(tx: Tx, new: Deal, old: Deal | None) -> None:
         new.amount = new.totals.gross
     else:
         new.ClearField("totals")
+        if new.amount:
+            new.amount = currencies.shown(Decimal(new.amount), new.currency)
 
 
 async def opening_pipeline(tx: Tx, wanted: str) -> str:

@@ -6,9 +6,9 @@ event. Nothing is asked of the installation.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from statistics import median
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from tests.e2e.outside import Event
 
 Record = dict[str, Any]
-_DAY_S = 86_400
+DAY_S = 86_400
+_CENT = Decimal("0.01")
 _OPEN_REQUESTS = {"STATE_NEW", "STATE_ASSIGNED", "STATE_IN_WORK", "STATE_ANSWERED"}
 
 
@@ -27,8 +28,20 @@ class Period:
     start: datetime
     end: datetime
 
-    def __contains__(self, told: str) -> bool:
-        return self.start <= datetime.fromisoformat(told) < self.end
+    def __contains__(self, told: str | datetime) -> bool:
+        at = datetime.fromisoformat(told) if isinstance(told, str) else told
+        return self.start <= at < self.end
+
+
+@dataclass(frozen=True)
+class Stay:
+    """From when until when a deal was in a stage."""
+
+    deal_id: str
+    pipeline_id: str
+    stage_id: str
+    since: datetime
+    until: datetime | None = None
 
 
 @dataclass
@@ -39,12 +52,15 @@ class Books:
     versions: dict[str, int] = field(default_factory=dict)
     done: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
     """Bodies of events by their type."""
+    heard: list[tuple[str, Record]] = field(default_factory=list)
+    """Type and body of each event, in the order of its stream."""
 
     def hear(self, events: Iterable[Event]) -> None:
         for event in sorted(events, key=lambda each: each.sequence):
             if event.body["change"].get("republished"):
                 continue
             self.done[event.type].append(event.body)
+            self.heard.append((event.type, event.body))
             for kind, record in event.body.items():
                 of_it = isinstance(record, dict) and record.get("id") == event.subject
                 if of_it and event.version >= self.versions.get(event.subject, 0):
@@ -87,6 +103,32 @@ class Books:
                 at = datetime.fromisoformat(deal["ending"]["time"])
                 first[deal["contactId"]] = min(at, first.get(deal["contactId"], at))
         return {customer for customer, at in first.items() if period.start <= at < period.end}
+
+    def stays(self) -> list[Stay]:
+        """Through which stages living deals went, and are in."""
+        living = {deal["id"] for deal in self.living("deal")}
+        moves = ("DealCreated", "DealStageChanged", "DealWon", "DealLost", "DealReopened")
+        bodies = [(body, type) for type in moves for body in self.done[type]]
+        since: dict[str, Stay] = {}
+        found = []
+        for body, type in sorted(bodies, key=lambda each: int(each[0]["change"]["version"])):
+            deal, at = body["deal"], datetime.fromisoformat(body["change"]["time"])
+            if deal["id"] in since and type != "DealReopened":
+                found.append(replace(since.pop(deal["id"]), until=at))
+            if type not in ("DealWon", "DealLost"):
+                since[deal["id"]] = Stay(deal["id"], deal["pipelineId"], deal["stageId"], at)
+        return [stay for stay in (*found, *since.values()) if stay.deal_id in living]
+
+    def worth(self, amount: Decimal, currency: str, on: date) -> Decimal | None:
+        """What an amount is worth in złoty by the last rate until that day; None if there is none."""
+        if currency == "PLN":
+            return amount
+        rates = [
+            (_day(each["date"]), Decimal(each["rate"]))
+            for each in self.living("currencyRate")
+            if each["currency"] == currency and _day(each["date"]) <= on
+        ]
+        return (amount * max(rates)[1]).quantize(_CENT, ROUND_HALF_UP) if rates else None
 
     # -- the metrics -------------------------------------------------------------------------------------------------------
 
@@ -147,25 +189,18 @@ class Books:
     def s113_days_in_stages(self, period: Period) -> dict[str, list[float]]:
         """Stage -> how many days each stay took that ended in the period."""
         names = {s["id"]: s["key"] for each in self.living("pipeline") for s in each["stages"]}
-        entered: dict[str, tuple[str, datetime]] = {}
         found: defaultdict[str, list[float]] = defaultdict(list)
-        moves = ("DealCreated", "DealStageChanged", "DealWon", "DealLost", "DealReopened")
-        bodies = [(body, type) for type in moves for body in self.done[type]]
-        for body, type in sorted(bodies, key=lambda each: int(each[0]["change"]["version"])):
-            deal, at = body["deal"], datetime.fromisoformat(body["change"]["time"])
-            if deal["id"] in entered and type != "DealReopened":
-                stage, since = entered.pop(deal["id"])
-                if body["change"]["time"] in period:
-                    found[stage].append((at - since).total_seconds() / _DAY_S)
-            if type not in ("DealWon", "DealLost"):
-                entered[deal["id"]] = names[deal["stageId"]], at
+        for stay in self.stays():
+            if stay.until is not None and stay.until in period:
+                took = (stay.until - stay.since).total_seconds() / DAY_S
+                found[names[stay.stage_id]].append(took)
         return {stage: sorted(days) for stage, days in found.items()}
 
     def s114_cycle_days(self, period: Period) -> tuple[float, float]:
         """(median, nine of ten at most) from the first request until the win; of deals that stayed won."""
         won = {deal["id"] for deal in self.ended(period, "WON")}
         took = sorted(
-            int(body["cycleSeconds"]) / _DAY_S
+            int(body["cycleSeconds"]) / DAY_S
             for body in self.told("DealWon", period)
             if body["deal"]["id"] in won
         )
@@ -212,6 +247,11 @@ class Books:
 
 def _day(told: dict[str, int]) -> date:
     return date(told["year"], told["month"], told["day"])
+
+
+def day_of(told: dict[str, int] | None) -> date | None:
+    """The date, if there is one."""
+    return _day(told) if told else None
 
 
 def net(deal: Record) -> Decimal:

@@ -1,8 +1,9 @@
 """The sales metrics of section 1.11 from the event stream alone: a program that hears a small history comes to the figures that were
-worked out by hand (S104-S115, S119, S124-S126)."""
+worked out by hand (S104-S115, S119, S124-S126), and to those that the API gives."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.company import ok, phone
+from tests.e2e.company import ok
 from tests.e2e.market import (
     WARSAW,
     Market,
@@ -22,8 +23,10 @@ from tests.e2e.market import (
     now,
     opened,
 )
-from tests.e2e.outside import reading
+from tests.e2e.outside import Event, reading
 from tests.e2e.sales_books import Books, Period
+from tests.e2e.sales_figures import Figures, shown
+from tests.e2e.sales_history import History, first_month, second_month, third_month
 from tests.service.gateway.conftest import Crm
 
 pytestmark = pytest.mark.large
@@ -35,177 +38,30 @@ async def crm() -> AsyncIterator[Crm]:
         yield made
 
 
-class History:
-    """What the firm does, each for customers who are known by their names."""
+@dataclass
+class Heard:
+    """A firm, and all that its streams have told a program outside."""
 
-    def __init__(self, shop: Market) -> None:
-        self._shop, self._http = shop, shop.http
-        self.customers: dict[str, str] = {}
-        self._stages: dict[str, str] = {}
-        self._pipeline = ""
-        self._products: dict[str, str] = {}
+    shop: Market
+    firm: History
+    months: tuple[Period, Period]
+    access: dict[str, Any]
+    events: list[Event] = field(default_factory=list)
 
-    async def begin(self) -> None:
-        made = await self._shop.pipeline()
-        stages = [stage | {"mayBeSkipped": True} for stage in made["stages"]]
-        ok(await self._http.patch(f"/v1/pipelines/{made['id']}", json={"stages": stages}))
-        self._pipeline, self._stages = made["id"], {s["key"]: s["id"] for s in made["stages"]}
-        windows, doors = [await self._shop.family(name) for name in ("Windows", "Doors")]
-        for family, name, cost in (
-            (windows, "window", "60"), (windows, "wide", "90"), (doors, "door", "200"),
-        ):  # fmt: skip
-            self._products[name] = await self._shop.product(family, name, unitCost=cost)
+    async def hear(self) -> Books:
+        """Books of everything that the streams have told until now."""
+        await self.shop.settle()
+        async with AsyncExitStack() as closing:
+            for stream in ("CONTACTS", "TASKS", "DEALS"):
+                reader = await closing.enter_async_context(reading(self.access, stream))
+                self.events += await reader.rest()
+        books = Books()
+        books.hear(self.events)
+        return books
 
-    async def contact(self, name: str) -> str:
-        made = await self._shop.firm.contact(givenName=name)
-        self.customers[name] = made["id"]
-        return str(made["id"])
-
-    async def asked(self, name: str, campaign: str = "") -> str:
-        """A customer's request, perhaps by a campaign's link."""
-        body: dict[str, Any] = {"name": name, "phone": phone(), "text": "Windows, please"}
-        if campaign:
-            body["lastTouch"] = {"time": moment(now(self._shop.crm)), "utmCampaign": campaign}
-        made = ok(await self._http.post("/v1/requests", json=body))
-        self.customers[name] = made["contactId"]
-        await self._shop.settle()
-        return str(made["id"])
-
-    async def opened(self, request_id: str, *lines: tuple[str, str, str]) -> str:
-        """The deal of a request."""
-        body = {"pipelineId": self._pipeline}
-        made = ok(await self._http.post(f"/v1/requests/{request_id}:openDeal", json=body))
-        given = {"lines": self._lines(lines)}
-        ok(await self._http.patch(f"/v1/deals/{made['id']}", json=given))
-        return str(made["id"])
-
-    async def deal(self, name: str, *lines: tuple[str, str, str], amount: str = "") -> str:
-        body = {
-            "title": "Windows", "pipelineId": self._pipeline, "contactId": self.customers[name],
-            **({"lines": self._lines(lines)} if lines else {"amount": amount}),
-        }  # fmt: skip
-        return str(ok(await self._http.post("/v1/deals", json=body))["id"])
-
-    def _lines(self, lines: tuple[tuple[str, str, str], ...]) -> list[dict[str, str]]:
-        return [
-            {"productId": self._products[name], "quantity": quantity, "unitPrice": price}
-            for name, quantity, price in lines
-        ]
-
-    async def moved(self, deal_id: str, stage: str) -> None:
-        body = {"stageId": self._stages[stage]}
-        ok(await self._http.post(f"/v1/deals/{deal_id}:move", json=body))
-
-    async def quoted(self, deal_id: str) -> None:
-        body: dict[str, Any] = {"dealId": deal_id}
-        if not ok(await self._http.get(f"/v1/deals/{deal_id}")).get("lines"):
-            body["lines"] = self._lines((("window", "8", "100"),))
-        quote = ok(await self._http.post("/v1/quotes", json=body))
-        ok(await self._http.post(f"/v1/quotes/{quote['id']}:send", json={}))
-
-    async def called(self, deal_id: str) -> None:
-        types = ok(await self._http.get("/v1/taskTypes"))["taskTypes"]
-        (call,) = [each["id"] for each in types if each["key"] == "call"]
-        body = {"subject": "Call", "typeId": call, "link": {"dealId": deal_id}}
-        task = ok(await self._http.post("/v1/tasks", json=body))
-        ok(await self._http.post(f"/v1/tasks/{task['id']}:complete", json={}))
-        await self._shop.settle()
-
-    async def won(self, deal_id: str) -> None:
-        ok(await self._http.post(f"/v1/deals/{deal_id}:win", json={}))
-
-    async def lost(self, deal_id: str) -> None:
-        reasons = ok(await self._http.get("/v1/dealReasons"))["dealReasons"]
-        why = next(
-            each["id"]
-            for each in reasons
-            if each["kind"] == "KIND_LOST" and not each.get("namesCompetitor")
-        )
-        ok(await self._http.post(f"/v1/deals/{deal_id}:lose", json={"reasonId": why}))
-
-    async def reopened(self, deal_id: str) -> None:
-        ok(await self._http.post(f"/v1/deals/{deal_id}:reopen", json={}))
-
-    async def agreed(self, name: str, start: date, end: date) -> str:
-        """A contract with the customer until this day."""
-        body = {
-            "title": "Maintenance", "contactId": self.customers[name], "value": "20", "period": "PERIOD_MONTH",
-            "startDate": dated(start), "endDate": dated(end),
-        }  # fmt: skip
-        return str(ok(await self._http.post("/v1/contracts", json=body))["id"])
-
-    async def renewed(self, contract_id: str) -> None:
-        ok(await self._http.post(f"/v1/contracts/{contract_id}:renew", json={}))
-
-    async def given_up(self, contract_id: str) -> None:
-        ok(await self._http.post(f"/v1/contracts/{contract_id}:end", json={"reason": "Moved"}))
-
-    async def paid(self, deal_id: str, amount: str) -> str:
-        body = {"dealId": deal_id, "amount": amount}
-        return str(ok(await self._http.post("/v1/payments", json=body))["id"])
-
-    async def paid_back(self, payment_id: str, amount: str) -> None:
-        body = {"amount": amount, "reason": "One was scratched"}
-        ok(await self._http.post(f"/v1/payments/{payment_id}:refund", json=body))
-
-
-async def first_month(firm: History, crm: Crm, monday: date) -> list[str]:
-    """Wanda buys ten windows, whom the campaign brought; Adam does not buy. Gives their contracts: of the last nobody thinks yet."""
-    of_wanda = await firm.opened(await firm.asked("Wanda", "spring"), ("window", "10", "100"))
-    await firm.contact("Adam")
-    of_adam = await firm.deal("Adam", amount="700")
-    await at(crm, monday + timedelta(days=2), 9)
-    await firm.moved(of_wanda, "offer")
-    await firm.quoted(of_wanda)
-    await at(crm, monday + timedelta(days=4), 9)
-    await firm.won(of_wanda)
-    await firm.paid(of_wanda, "1000")
-    await firm.lost(of_adam)
-    until = monday_of_a_month(monday)
-    return [
-        await firm.agreed(name, monday, until + timedelta(days=days))
-        for name, days in (("Wanda", 11), ("Adam", 10), ("Adam", 370))
-    ]
-
-
-async def second_month(firm: History, crm: Crm, monday: date, contracts: list[str]) -> None:
-    """Wanda buys dearer windows and a door after a call; the campaign brings Celia, who is given something back; Eve does not buy; Gus
-    wants to think again; Fay has only asked, and Hal is only known."""
-    of_wanda = await firm.deal("Wanda", ("wide", "10", "150"), ("door", "1", "400"))
-    of_celia = await firm.opened(await firm.asked("Celia", "spring"), ("window", "5", "100"))
-    for name in ("Eve", "Gus", "Hal"):
-        await firm.contact(name)
-    of_eve, of_gus = await firm.deal("Eve", amount="250"), await firm.deal("Gus", amount="800")
-    await firm.asked("Fay")
-    await at(crm, monday + timedelta(days=1), 9)
-    await firm.moved(of_wanda, "offer")
-    await firm.quoted(of_wanda)
-    await firm.quoted(of_gus)
-    await at(crm, monday + timedelta(days=3), 9)
-    await firm.called(of_wanda)
-    await firm.won(of_wanda)
-    await firm.paid(of_wanda, "1900")
-    await at(crm, monday + timedelta(days=6), 9)
-    await firm.won(of_celia)
-    payment = await firm.paid(of_celia, "300")
-    await firm.lost(of_eve)
-    await firm.won(of_gus)
-    await at(crm, monday + timedelta(days=7), 9)
-    await firm.reopened(of_gus)
-    await at(crm, monday + timedelta(days=8), 9)
-    await firm.paid_back(payment, "50")
-    await firm.renewed(contracts[0])
-    await firm.given_up(contracts[1])
-
-
-async def heard(access: dict[str, Any]) -> Books:
-    """Everything that the streams tell."""
-    books = Books()
-    async with AsyncExitStack() as closing:
-        for stream in ("CONTACTS", "TASKS", "DEALS"):
-            reader = await closing.enter_async_context(reading(access, stream))
-            books.hear(await reader.rest())
-    return books
+    async def asked(self, path: str, **query: Any) -> dict[str, Any]:
+        """What the API says."""
+        return ok(await self.shop.http.get(f"/v1/{path}", params=query))
 
 
 def month_of(monday: date) -> Period:
@@ -214,7 +70,9 @@ def month_of(monday: date) -> Period:
     return Period(*(datetime.combine(day, time(), WARSAW) for day in (first, after)))
 
 
-async def test_the_metrics_of_sales_come_from_the_stream_alone(crm: Crm) -> None:
+@pytest.fixture(scope="module")
+async def told(crm: Crm) -> AsyncIterator[tuple[Heard, Books]]:
+    """After two months."""
     first = monday_of_a_month(now(crm).date())
     second = monday_of_a_month(first)
     await at(crm, first, 9)
@@ -225,13 +83,40 @@ async def test_the_metrics_of_sales_come_from_the_stream_alone(crm: Crm) -> None
         contracts = await first_month(firm, crm, first)
         await at(crm, second, 9)
         await second_month(firm, crm, second, contracts)
-        await shop.settle()
+        heard = Heard(shop, firm, (month_of(first), month_of(second)), access)
+        yield heard, await heard.hear()
 
-        books = await heard(access)
 
-    before, month = month_of(first), month_of(second)
-    ever = Period(before.start, month.end)
-    who = firm.customers
+@dataclass
+class Told:
+    """After the third month: what the API is asked, and what a program reckons by itself."""
+
+    api: Heard
+    figures: Figures
+    plan: dict[str, Any]
+    month: Period
+
+    @property
+    def of_pipeline(self) -> str:
+        return f"pipelines/{self.figures.pipeline['id']}"
+
+
+@pytest.fixture(scope="module")
+async def third(told: tuple[Heard, Books]) -> Told:
+    heard, _ = told
+    crm = heard.shop.crm
+    monday = monday_of_a_month(now(crm).date())
+    await at(crm, monday, 9)
+    plan = await third_month(heard.firm, heard.shop, monday)
+    books = await heard.hear()
+    (pipeline,) = (each for each in books.living("pipeline") if each["key"] == "windows")
+    return Told(heard, Figures(books, pipeline, now(crm)), plan, month_of(monday))
+
+
+async def test_the_metrics_of_sales_come_from_the_stream_alone(told: tuple[Heard, Books]) -> None:
+    heard, books = told
+    before, month = heard.months
+    ever, who = Period(before.start, month.end), heard.firm.customers
     # Fay waits; Adam, Eve, Gus, Fay and Hal have bought nothing.
     assert books.s104_prospects() == (1, 5)
     assert books.s105_retained(before, month) == {who["Wanda"]}
@@ -257,3 +142,76 @@ async def test_the_metrics_of_sales_come_from_the_stream_alone(crm: Crm) -> None
     }  # fmt: skip
     assert books.s125_cross_sell(ever) == Fraction(1, 2)  # Wanda has windows and a door
     assert books.s126_up_sell(month) == Fraction(1, 4)  # Wanda's wide windows
+
+
+# -- and the API says the same -----------------------------------------------------------------------------------------------
+
+
+async def test_boards_and_forecasts_say_what_the_stream_comes_to(third: Told) -> None:
+    board = await third.api.asked(f"boards/{third.figures.pipeline['id']}")
+    forecast = await third.api.asked(f"{third.of_pipeline}/forecast")
+    assert [shown(column) for column in board["columns"]] == third.figures.board()
+    assert [shown(row) for row in forecast["rows"]] == third.figures.forecast()
+
+
+async def test_statistics_and_sales_say_what_the_stream_comes_to(third: Told) -> None:
+    figures = third.figures
+    for period in (*third.api.months, third.month):
+        times = {"startTime": moment(period.start), "endTime": moment(min(period.end, figures.now))}
+        statistics = await third.api.asked(f"{third.of_pipeline}/statistics", **times)
+        assert [shown(row) for row in statistics["stages"]] == figures.stages(period)
+        assert unordered(statistics.get("refusals", [])) == unordered(figures.refusals(period))
+        for by in ("owner", "department"), ("source", "pipeline"), ("owner", "month"):
+            kinds = [f"BY_{each.upper()}" for each in by]
+            sales = await third.api.asked("sales", by=kinds, **times)
+            fields = ["period" if each == "month" else f"{each}Id" for each in by]
+            assert unordered(sales["rows"]) == unordered(figures.sales(period, *fields))
+
+
+async def test_plans_and_commissions_say_what_the_stream_comes_to(third: Told) -> None:
+    progress = await third.api.asked(f"salesPlans/{third.plan['id']}/progress")
+    progress["people"] = {each.pop("userId"): each for each in progress["people"]}
+    mine = third.figures.progress(third.plan, third.month)
+    assert {name: progress[name] for name in mine} == mine
+    assert progress.get("missingRates", []) == []
+    first, last = third.month.start.date(), third.figures.today
+    days = {
+        f"{name}.{part}": value
+        for name, day in (("fromDate", first), ("untilDate", last))
+        for part, value in dated(day).items()
+    }
+    sums = (await third.api.asked("commissions:sum", **days))["sums"]
+    told = {each["ownerId"]: (each["amount"], each["entries"]) for each in sums}
+    assert told == third.figures.commissions()
+
+
+async def test_receipts_customers_and_deals_say_what_the_stream_comes_to(third: Told) -> None:
+    figures = third.figures
+    receipts = (await third.api.asked("invoices:plannedReceipts", weeks=4))["currencies"]
+    assert receipts_of(receipts) == figures.receipts(weeks=4)
+    for name, id in third.api.firm.customers.items():
+        facts, customer = await third.api.asked(f"contacts/{id}/facts"), figures.customer(id)
+        assert {key: facts.get(key) for key in customer} == customer, name
+    deals = (await third.api.asked("deals", pageSize=200))["deals"]
+    assert {d["id"]: d["paidAmount"] for d in deals if "paidAmount" in d} == figures.paid()
+
+
+def unordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What rows say whose order says nothing."""
+    return sorted(map(shown, rows), key=lambda row: sorted(map(str, row.items())))
+
+
+def receipts_of(currencies: list[dict[str, Any]]) -> dict[str, Any]:
+    """Currency -> place -> what is expected there, without what is empty."""
+    found = {}
+    for each in currencies:
+        places = {name: each[name] for name in ("overdue", "later", "undated")}
+        for week in each["weeks"]:
+            day = week["startDate"]
+            places[date(day["year"], day["month"], day["day"]).isoformat()] = week["receipts"]
+        found[each["currency"]] = {
+            name: sums
+            for name, sums in places.items()
+            if "instalmentCount" in sums or "dealCount" in sums
+        }
+    return found

@@ -1,12 +1,12 @@
 """Deals: how one begins, what is always true of it, and what can still be corrected once it has ended. Pure."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from chassis.errors import Violation
 from crm.deals.v1 import deal_pb2
 from services.deals import errors
+from services.deals.money import limits
 from services.deals.rules import promises
 
 Deal = deal_pb2.Deal
@@ -93,7 +93,7 @@ def check(new: Deal, old: Deal | None, *, now: datetime, today: date) -> None:
     """ValuesInvalid with everything that is wrong by itself; dates are asked only where they are new."""
     before = Deal() if old is None else old
     wrong = [
-        *_check_amount(new),
+        *_check_amount(new, before),
         *_check_days(new, before, today),
         *promises.check(new, before, now),
         *(
@@ -106,10 +106,11 @@ def check(new: Deal, old: Deal | None, *, now: datetime, today: date) -> None:
         raise errors.ValuesInvalid(wrong)
 
 
-def _check_amount(deal: Deal) -> list[Violation]:
-    if deal.amount and Decimal(deal.amount) < 0:
-        return [Violation("amount", f"{deal.amount} is negative; at least 0")]
-    return []
+def _check_amount(new: Deal, old: Deal) -> list[Violation]:
+    """Of lines the amount is reckoned; what somebody estimates is money that can be paid, or sums of it would not agree."""
+    if new.lines or (new.amount, new.currency) == (old.amount, old.currency):
+        return []
+    return limits.amount("amount", new.amount, new.currency)
 
 
 def _check_days(new: Deal, old: Deal, today: date) -> list[Violation]:

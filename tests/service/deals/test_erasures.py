@@ -124,7 +124,7 @@ async def test_nothing_tells_of_the_person_any_more_and_the_figures_stay(world: 
     assert (await places_of(world, person)).keys() <= BY_ID
     assert await figures(world) == before
     bare = await world.deal(hers.id)
-    assert (bare.title, bare.contact_id, bare.amount) == (ERASED_TITLE, "", "1200")
+    assert (bare.title, bare.contact_id, bare.amount) == (ERASED_TITLE, "", "1200.00")
     assert (bare.last_touch.utm_source, bare.last_touch.referrer) == ("google", "")
     assert (bare.promise.time, bare.promise.text) == (promise.time, "")
     assert [(p.contact_id or p.user_id, p.role, p.note) for p in bare.participants] == [

@@ -48,7 +48,7 @@ async def test_a_deal_takes_over_what_the_request_says(world: World) -> None:
 
     deal = await open_deal(world, asked, amount="1200")
 
-    assert (deal.title, deal.amount) == ("Six windows for a house", "1200")
+    assert (deal.title, deal.amount) == ("Six windows for a house", "1200.00")
     assert (deal.contact_id, deal.owner_id, deal.source_id) == (person, seller.id, source)
     assert (list(deal.request_ids), deal.request_time) == ([asked.id], asked.create_time)
     assert (deal.first_touch.utm_source, deal.label_ids) == ("google", asked.label_ids)

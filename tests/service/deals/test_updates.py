@@ -102,7 +102,7 @@ async def test_a_late_update_lands_where_nobody_changed_its_fields_since(world: 
 
     landed = await verbs.change(world, deal, amount="10", etag=deal.etag)
 
-    assert (landed.title, landed.amount, landed.etag) == ("Doors", "10", "3")
+    assert (landed.title, landed.amount, landed.etag) == ("Doors", "10.00", "3")
     async with Refused(world, errors.Aborted, "FIELDS_CHANGED", "title"):
         await verbs.change(world, deal, title="Gates", etag=deal.etag)
 

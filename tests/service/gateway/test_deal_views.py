@@ -57,7 +57,7 @@ async def test_a_request_becomes_a_deal_at_once_and_keeps_its_own_life(http: htt
     deal = await ok(http, f"/v1/requests/{id}:openDeal", title="Windows", amount="1200")
     again = await ok(http, f"/v1/requests/{id}:openDeal", title="Else")
 
-    assert (deal["title"], deal["amount"], deal["contactId"]) == ("Windows", "1200", contact)
+    assert (deal["title"], deal["amount"], deal["contactId"]) == ("Windows", "1200.00", contact)
     assert again["id"] == deal["id"]
     kept = (await http.get(f"/v1/requests/{id}")).json()
     assert (kept["state"], kept["dealIds"]) == ("STATE_LINKED", [deal["id"]])

@@ -1,6 +1,7 @@
-"""Scenario 25, the integrator's half: a program that was away catches up from the stream, and can build a copy from nothing."""
+"""Programs outside: a copy is built from nothing, a revoked token reads nothing, a secret is shown once. What a program does that was away
+for days is in test_shop_orders.py (scenario 25)."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 import pytest
 from nats.errors import Error as NatsError
@@ -8,9 +9,7 @@ from nats.js.errors import Error as JetStreamError
 
 from chassis.testing.events import eventually
 from tests.e2e.company import Company, becomes, ok, refused
-from tests.e2e.outside import Event, is_let_in, reading
-
-CHANGES = 5
+from tests.e2e.outside import is_let_in, reading
 
 
 async def changed(company: Company, id: str, times: int) -> None:
@@ -20,42 +19,6 @@ async def changed(company: Company, id: str, times: int) -> None:
                 f"/v1/contacts/{id}", json={"position": f"position {number}"}
             )
         )
-
-
-def by_record(events: list[Event]) -> dict[str, list[int]]:
-    """Record -> the versions in the order in which they came."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for event in events:
-        found[event.subject].append(event.version)
-    return dict(found)
-
-
-@pytest.mark.large
-async def test_a_program_that_was_away_gets_every_event_once_in_order_per_record(
-    company: Company,
-) -> None:
-    access = (await company.token(nats=True, natsStart="NATS_START_NEW"))["nats"]
-    first = (await company.contact())["id"]
-    async with reading(access) as reader:
-        seen = await reader.until(lambda found: len(found) >= 1, "the first contact")
-
-    later = [(await company.contact())["id"] for _ in range(3)]  # while the program is off
-    for id in (first, *later):
-        await changed(company, id, CHANGES)
-    ok(await company.admin.http.delete(f"/v1/contacts/{later[0]}"))
-
-    expected = 1 + 3 + 4 * CHANGES + 1
-    async with reading(access) as reader:
-        missed = await reader.until(lambda found: len(found) >= expected - 1, "what was missed")
-        missed += await reader.rest()
-
-    assert [event.subject for event in seen] == [first]
-    versions = by_record(seen + missed)
-    assert versions.pop(later[0]) == list(range(1, CHANGES + 3))
-    assert versions == {id: list(range(1, CHANGES + 2)) for id in (first, *later[1:])}
-    assert set(Counter(event.id for event in seen + missed).values()) == {1}
-    assert [event.type for event in missed if event.subject == later[0]][-1] == "ContactDeleted"
-    assert missed[-1].body["contact"]["id"] == later[0]
 
 
 @pytest.mark.large
@@ -111,7 +74,6 @@ async def finished(company: Company, name: str) -> dict[str, object]:
     return last[0]
 
 
-@pytest.mark.large
 async def test_a_revoked_token_reads_nothing_more_anywhere(company: Company) -> None:
     token = await company.token(nats=True, natsStart="NATS_START_ALL")
     program = await company.open(token["secret"])

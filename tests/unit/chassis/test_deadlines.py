@@ -14,19 +14,19 @@ async def _for_ever() -> None:
 
 
 async def test_a_call_ends_at_its_deadline_and_others_go_on() -> None:
-    deadlines, began = Deadlines(), time.monotonic()
+    deadlines, ended = Deadlines(), list[str]()
 
-    async def call(seconds: float) -> str:
+    async def call(seconds: float) -> None:
         try:
             with deadlines.until(time.monotonic() + seconds):
-                await first_of(asyncio.Event(), timeout_s=0.3)
-                return "done"
+                await first_of(asyncio.Event(), timeout_s=1)
+                ended.append("done")
         except TimeoutError:
-            return f"late after {time.monotonic() - began < 0.1 + 3 * EVERY_S}"
+            ended.append("late")
 
-    assert list(await asyncio.gather(call(0.05), call(5), call(0.1))) == [
-        "late after True", "done", "late after True",
-    ]  # fmt: skip
+    await asyncio.gather(call(0.05), call(5), call(0.1))
+
+    assert ended == ["late", "late", "done"]
 
 
 async def test_a_deadline_that_is_over_is_refused_before_anything_runs() -> None:

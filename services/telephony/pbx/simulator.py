@@ -25,8 +25,7 @@ class Simulator:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._playing: dict[str, asyncio.Task[None]] = {}
-        self._legs: dict[str, dict[str, Fact]] = {}
-        """By call: the last fact of each of its legs."""
+        """By call: what plays it; done where it was played, until nothing of it lives."""
         self._group: asyncio.TaskGroup
 
     async def session(self) -> None:
@@ -38,15 +37,21 @@ class Simulator:
                 await asyncio.sleep(_LOOK_S)  # allow sleep: the next look
 
     async def _end_lost(self) -> None:
-        """Ends what no session plays; a call that has just begun may still be handed to this one."""
+        """Ends what no session plays, and forgets what is over; a call that has just begun may still be handed to this one."""
         now = self._site.now()
+        # Before asking who lives: what is played to its end meanwhile is looked at the next time.
+        played = {call: playing for call, playing in self._playing.items() if playing.done()}
+        living = await self._site.living()
         lost = [
             Fact(call=leg.call, leg=leg.leg, kind=Kind.ENDED, time=now)
-            for leg in await self._site.living()
-            if leg.call not in self._legs and leg.since < now - PATIENCE
+            for leg in living
+            if leg.call not in self._playing and leg.since < now - PATIENCE
         ]
         if lost:
             await self._site.hear(lost)
+        for call in played.keys() - {leg.call for leg in living}:
+            if self._playing.get(call) is played[call]:  # else it is played anew
+                del self._playing[call]
 
     async def carry_out(self, command: Command) -> None:
         """Dials, plays, or lets somebody hang up."""
@@ -69,12 +74,11 @@ class Simulator:
         return await asyncio.to_thread(tones.wav, name)
 
     def _play(self, call: str, steps: Sequence[Step]) -> None:
-        self._stop(call)
-        self._legs.setdefault(call, {})
-        self._playing[call] = self._group.create_task(self._run(call, steps))
+        if (playing := self._playing.get(call)) is not None:
+            playing.cancel()
+        self._playing[call] = self._group.create_task(self._run(steps))
 
-    async def _run(self, call: str, steps: Sequence[Step]) -> None:
-        legs = self._legs[call]
+    async def _run(self, steps: Sequence[Step]) -> None:
         at = 0
         while at < len(steps):
             seconds = steps[at][0]
@@ -84,20 +88,13 @@ class Simulator:
             while at + len(together) < len(steps) and not steps[at + len(together)][0]:
                 together.append(steps[at + len(together)][1])
             at += len(together)
-            facts = [replace(fact, time=self._site.now()) for fact in together]
-            for fact in facts:
-                if fact.leg:
-                    legs[fact.leg] = fact
-            await self._site.hear(facts)
+            await self._site.hear([replace(fact, time=self._site.now()) for fact in together])
 
     async def _hang_up(self, call: str) -> None:
-        self._stop(call)
-        now = self._site.now()
-        known = self._legs.get(call) or {
-            leg.leg: None for leg in await self._site.living() if leg.call == call
-        }
-        await self._site.hear([Fact(call=call, leg=leg, kind=Kind.ENDED, time=now, cause=16) for leg in known])  # fmt: skip
-
-    def _stop(self, call: str) -> None:
-        if (playing := self._playing.pop(call, None)) is not None:
+        if (playing := self._playing.get(call)) is not None:
             playing.cancel()
+            await asyncio.wait({playing})
+        now = self._site.now()
+        living = [leg.leg for leg in await self._site.living() if leg.call == call]
+        await self._site.hear([Fact(call=call, leg=leg, kind=Kind.ENDED, time=now, cause=16) for leg in living])  # fmt: skip
+        self._playing.pop(call, None)

@@ -23,7 +23,15 @@ from chassis.tx import Tx
 from chassis.waits import first_of
 from crm.telephony.v1 import recording_pb2
 from services.telephony import recordings, store
-from services.telephony.pbx.adapter import MOST_SOUND, SOUND_S, Adapter, Cut, Impossible, TooLarge
+from services.telephony.pbx.adapter import (
+    MOST_SOUND,
+    SOUND_S,
+    Adapter,
+    Astray,
+    Cut,
+    Impossible,
+    TooLarge,
+)
 from services.telephony.rules import sounds
 
 if TYPE_CHECKING:
@@ -115,6 +123,8 @@ async def _fetch(
             sound = await adapter.fetch(name)
     except TooLarge:
         raise _Unusable("TOO_LARGE") from None
+    except Astray as error:
+        raise _Unusable(str(error)) from None
     type = sounds.type_of(sound)
     if not type:
         raise _Unusable("NOT_A_SOUND")

@@ -35,6 +35,10 @@ class TooLarge(Impossible):
     """The exchange has such a recording, and nobody keeps it: it has more than MOST_SOUND bytes."""
 
 
+class Astray(Impossible):
+    """The recording lies where nobody goes for it, however often: at no https address, or in our own network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Living:
     """A leg that is not over as far as we know."""
@@ -98,7 +102,7 @@ class Adapter(Protocol):
         """Does it; Impossible if the exchange refuses. What comes of it is told by facts."""
 
     async def fetch(self, name: str) -> bytes:
-        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it, TooLarge too.
+        """The whole sound of the recording that facts called so; Impossible if the exchange does not give it, TooLarge and Astray too.
 
         The name is what somebody outside told: it must not lead to anything else than a recording of this exchange.
         """

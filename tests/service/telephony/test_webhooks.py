@@ -10,16 +10,17 @@ import pytest
 
 from chassis import errors, signed_calls
 from chassis.keys import new_key
-from crm.telephony.v1 import call_pb2, connection_pb2, exchange_pb2
+from crm.telephony.v1 import call_pb2, connection_pb2, exchange_pb2, recording_pb2
 from crm.telephony.v1.exchange_events_service_pb2_grpc import ExchangeEventsServiceStub
 from services.telephony.exchange_events import MOST_CALLS
 from services.telephony.pbx import sounds, webhook
-from services.telephony.pbx.adapter import Impossible, Living, Site, TooLarge
+from services.telephony.pbx.adapter import Astray, Impossible, Living, Site, TooLarge
 from services.telephony.pbx.facts import Fact, Kind
 from tests.service.telephony.conformance import Kept
 from tests.service.telephony.serving import Files, serving
 from tests.service.telephony.stories import STORIES, Story
 from tests.service.telephony.test_conformance_webhook import event
+from tests.service.telephony.test_recordings import files, once
 from tests.service.telephony.world import Connection, World
 from tests.service.worlds import Refused
 
@@ -235,9 +236,26 @@ async def test_sound_within_our_own_network_is_not_asked_for() -> None:
             (address, "NOT_HTTPS"),
             (address.replace("http", "https"), "NOT_PUBLIC"),
         ):
-            with pytest.raises(Impossible, match=why):
+            with pytest.raises(Astray, match=why):
                 await webhook.Webhook(_site()).fetch(f"{wrong}/1.wav")
     assert files.asked == []
+
+
+async def test_recording_in_our_own_network_says_why_and_nothing_is_kept(world: World) -> None:
+    provider = Provider(world)
+    await provider.open(recordings_host="127.0.0.1")
+    story = Story()
+    STORIES["answered"](story)
+    told = [event(fact) for fact in story.facts]
+    recorded = {**told[-1], "id": "r", "type": "recorded", "recording": "https://127.0.0.1/1.wav"}
+    await provider.tell(*told, recorded)
+    call = await world.ended_call()
+
+    failed = await once(world, call.id, recording_pb2.Recording.STATE_FAILED)
+
+    assert (failed.problem, failed.sound_id, failed.size) == ("ADDRESS_NOT_PUBLIC", "", 0)
+    assert await files(world) == []
+    assert await world.count("recording_fetches") == 0
 
 
 def _site() -> Site:

@@ -135,6 +135,7 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
             yield from rates.measure(installation, company, wanted, scale.rounds, scale.seconds)
         if "B6" in wanted:
             _say("cards of customers")
+            installation.until_idle()
             yield from card.measure(installation, company, scale.rounds, scale.seconds)
         if "B8" in wanted:
             _say("events on their way")
@@ -147,6 +148,7 @@ def _on_a_copy(wanted: set[str], scale: Scale, data: Path) -> Iterator[Result]:
             yield from imports.measure(installation, company, scale.import_rows)
         if "B14" in wanted:
             _say(f"days among {scale.tasks:,} tasks")
+            installation.until_idle()
             yield from days.measure(installation, company, scale.tasks, scale.day_rounds)
         if "B7" in wanted:
             _say(f"the board of {scale.deals:,} deals")

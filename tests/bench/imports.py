@@ -106,7 +106,7 @@ class _Importing:
 
     def file(self, name: str, content: bytes, rows: int) -> tuple[Step, Step, float]:
         """Plans and runs an import of these new people: (plan, run, most RSS of the application in MiB)."""
-        self._published()
+        self._installation.until_idle()
         for pid in self._installation.app_pids:
             machine.forget_peak(pid)
         imported = self._client.post("/v1/imports", {"resource": "contacts", "fileId": self._upload(name, content)})  # fmt: skip
@@ -152,15 +152,3 @@ class _Importing:
         found = until(ended, name, _LONGEST_S, every_s=0.2)
         if "error" in found:
             raise RuntimeError(f"{name}: {found['error']}")
-
-    def _published(self) -> None:
-        """Waits until the application has nothing to do: what came before is no part of the next measurement."""
-        apps = self._installation.app_pids
-
-        def idle() -> bool:
-            before = machine.cpu_s(apps)
-            end = time.monotonic() + 1.0
-            until(lambda: time.monotonic() > end, "a second", every_s=0.1)
-            return machine.cpu_s(apps) - before < 0.1
-
-        until(idle, "the application being idle", _LONGEST_S)

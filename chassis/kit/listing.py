@@ -33,6 +33,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.sql.util import ClauseAdapter
 
 from chassis import errors, fold
 from chassis.db.statement import Statement
@@ -306,7 +307,7 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
         )
     if "follower_ids" in resource.scope_columns:
         rest = not_(func.coalesce(or_(mine, queued), literal_column("false", Boolean)))
-        parts.append(select(places(followed, rest).subquery()))
+        parts.append(select(_of_followed(resource, followed, [*conditions, rest], [v.id, *named], order, limit)))  # fmt: skip
     merged = union_all(*parts).subquery() if len(parts) > 1 else parts[0].subquery()
     return _rows_at(resource, merged, what, query, limit)
 
@@ -347,6 +348,20 @@ def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
 def _head_of_first(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
     """As `_heads_of` for at most one value: of an array PostgreSQL expects ten, and would plan each list anew."""
     return select(head(key == bindparam(f"the_{name}", type_=Uuid)).subquery(f"of_{name}"))
+
+
+def _of_followed(
+    resource: "Resource[Any]", followed: Any, conditions: Sequence[Any], chosen: Sequence[Any], order: Sequence[Any], limit: Any
+) -> Any:  # fmt: skip
+    """The first places of what the caller follows; OFFSET 0 has all of it read first, by its own index.
+
+    Of a page behind very many equal values PostgreSQL expects one row, and would walk the whole order instead: 105 ms of a million.
+    """
+    tenant = resource.view.c.tenant_id == bindparam("tenant_id", type_=Uuid)
+    rows = select(resource.view).where(tenant, followed).offset(literal_column("0")).subquery("followed")  # fmt: skip
+    there = ClauseAdapter(rows).traverse
+    places = select(*map(there, chosen)).where(*map(there, conditions)).order_by(*map(there, order))
+    return places.limit(limit).subquery()
 
 
 def _scopes(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -148,6 +149,27 @@ async def test_later_page_begins_in_the_index(crowd: Crowd, order: tuple[str, st
 
     check(plan, f"ix_contacts_{order[1]}", sorts=False)
     assert re.search(r"Index Cond: .*(ROW|>|<)", plan), plan
+
+
+@pytest.mark.parametrize("scope", ["own", "team"])
+@pytest.mark.parametrize("order", ["next_contact_date desc", "facts.open_deal_value desc"])
+async def test_later_page_among_equal_values_walks_nobody_elses_order(
+    crowd: Crowd, scope: str, order: str
+) -> None:
+    """Nearly everybody has the same value; what is followed was once looked for along the order of the whole company."""
+    tx = crowd.tx("all")
+    request = pb.ListContactsRequest(order_by=order, page_size=50)
+    query = listing.checked(tx, store.contacts, request, tx.runtime.page_tokens)
+    column = store.contacts.fields[order.split()[0]].order_column
+    (row,) = await crowd.crm.rows(
+        "contacts", f"SELECT {column} AS key0, id FROM contacts WHERE tenant_id = $1 ORDER BY id OFFSET 500 LIMIT 1", UUID(crowd.tenant.id)
+    )  # fmt: skip
+    token = listing.next_token(tx.runtime.page_tokens, query, dict(row))
+
+    plan = await crowd.plan(scope, order_by=order, page_size=50, page_token=token)
+
+    assert f"ix_contacts_{column}" not in indexes(plan), plan
+    assert "ix_contacts_followers" in indexes(plan), plan
 
 
 @pytest.mark.parametrize("scope", ["own", "team", "all"])

@@ -2,12 +2,12 @@
 
 Lists read the tenant view, never the table: under a row-level policy the planner may use no index through operators that
 are not leakproof (PERFORMANCE.md section 1). A keyset token holds the last row's sort values, so page 10,000 costs as
-much as page 1. For scopes of up to 200 owners the heads of each owner's index are merged.
+much as page 1. Whose records it reads: list_scope.
 """
 
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
-    column,
-    false,
     func,
-    lateral,
     literal_column,
     not_,
     or_,
@@ -32,13 +29,13 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, array
-from sqlalchemy.sql.util import ClauseAdapter
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import errors, fold
 from chassis.db.statement import Statement
 from chassis.errors import Violation
 from chassis.kit import filter as filters
+from chassis.kit import list_scope
 from chassis.kit.filter import Compiled, Field, FilterError, Node, Order
 from chassis.kit.page_token import PageTokenError, PageTokens
 from chassis.kit.showing import checked_fields, column_shown, refuse_unreadable, shown_page
@@ -48,7 +45,6 @@ if TYPE_CHECKING:
     from chassis.kit.resource import Resource
 
 PAGE, LARGEST_PAGE = 50, 200
-_MERGED_OWNERS = 200
 _SHAPES_KEPT = 512
 # A limit is part of the statement's text: where it is a parameter, PostgreSQL expects a plan that it keeps to read a tenth
 # of all rows, so it keeps none and plans each list anew, for more than running it costs. A few sizes, so that texts are few.
@@ -204,7 +200,7 @@ def prepared(
     """The statement that finds them in the caller's scope, and its values; it may give more rows than asked for."""
     owners = tx.rights.owners(resource.object, action) if resource.scope_columns else None
     departments = tx.rights.departments(resource.object, action) if resource.scope_columns else None
-    scope = _kind_of_scope(owners, departments or (), searches=bool(query.words))
+    scope = list_scope.kind_of_scope(owners, departments or (), searches=bool(query.words))
     shape = (
         resource.name,
         resource.service,
@@ -241,17 +237,6 @@ def prepared(
         values["the_department"] = next(iter(departments or ()), None)
         values = {k: v for k, v in values.items() if k in statement.names}
     return statement, values
-
-
-def _kind_of_scope(
-    owners: Collection[str] | None, departments: Collection[str], *, searches: bool
-) -> str:
-    """How the statement reads: everything; heads of few owners, or of one; or what any of many owners has."""
-    if owners is None:
-        return "all"
-    if searches or len(owners) > _MERGED_OWNERS:
-        return "any"
-    return "merged" if len(owners) > 1 or len(departments) > 1 else "alone"
 
 
 def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Select[Any]:
@@ -291,12 +276,12 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
     owners = bindparam("owners", type_=ARRAY(Uuid))
     departments = bindparam("departments", type_=ARRAY(Uuid))
     me = bindparam("me", type_=Uuid)
-    mine, queued, followed = _scopes(resource, owners, departments, me)
+    mine, queued, followed = list_scope.scopes(resource, owners, departments, me)
     if resource.shared_column:
         return head(or_(mine, v[resource.shared_column]))
     if scope == "any":
         return head(or_(mine, queued, followed))
-    heads = _head_of_first if scope == "alone" else _heads_of
+    heads = list_scope.head_of_first if scope == "alone" else list_scope.heads_of
     parts = []
     if "owner_id" in resource.scope_columns:
         parts.append(heads(places, v.owner_id, owners, "owner"))
@@ -307,7 +292,7 @@ def _build(resource: "Resource[Any]", query: Query, what: str, scope: str) -> Se
         )
     if "follower_ids" in resource.scope_columns:
         rest = not_(func.coalesce(or_(mine, queued), literal_column("false", Boolean)))
-        parts.append(select(_of_followed(resource, followed, [*conditions, rest], [v.id, *named], order, limit)))  # fmt: skip
+        parts.append(select(list_scope.of_followed(resource, followed, [*conditions, rest], [v.id, *named], order, limit)))  # fmt: skip
     merged = union_all(*parts).subquery() if len(parts) > 1 else parts[0].subquery()
     return _rows_at(resource, merged, what, query, limit)
 
@@ -334,53 +319,6 @@ def _rows_at(
 def _limit(query: Query) -> int:
     """The page and one row more, rounded up."""
     return next(limit for limit in _LIMITS if limit > query.size)
-
-
-def _heads_of(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
-    """The first rows of each value's own index range, instead of one long scan over everybody's rows."""
-    each = (
-        func.unnest(values).table_valued(column(name, Uuid), name=f"each_{name}").render_derived()
-    )
-    rows = lateral(head(key == each.c[name]), name=f"of_{name}")
-    return select(*rows.c).select_from(each.join(rows, true()))
-
-
-def _head_of_first(head: Any, key: Any, values: Any, name: str) -> Select[Any]:
-    """As `_heads_of` for at most one value: of an array PostgreSQL expects ten, and would plan each list anew."""
-    return select(head(key == bindparam(f"the_{name}", type_=Uuid)).subquery(f"of_{name}"))
-
-
-def _of_followed(
-    resource: "Resource[Any]", followed: Any, conditions: Sequence[Any], chosen: Sequence[Any], order: Sequence[Any], limit: Any
-) -> Any:  # fmt: skip
-    """The first places of what the caller follows; OFFSET 0 has all of it read first, by its own index.
-
-    Of a page behind very many equal values PostgreSQL expects one row, and would walk the whole order instead: 105 ms of a million.
-    """
-    tenant = resource.view.c.tenant_id == bindparam("tenant_id", type_=Uuid)
-    rows = select(resource.view).where(tenant, followed).offset(literal_column("0")).subquery("followed")  # fmt: skip
-    there = ClauseAdapter(rows).traverse
-    places = select(*map(there, chosen)).where(*map(there, conditions)).order_by(*map(there, order))
-    return places.limit(limit).subquery()
-
-
-def _scopes(
-    resource: "Resource[Any]", owners: Any, departments: Any, me: Any
-) -> tuple[Any, Any, Any]:
-    v, names = resource.view.c, resource.scope_columns
-    mine = v.owner_id == owners.any_() if "owner_id" in names else false()
-    queued: Any = false()
-    if "department_id" in names:
-        queued = v.department_id == departments.any_()
-        if "owner_id" in names:
-            queued = and_(queued, v.owner_id.is_(None))
-    followed: Any = false()
-    if "follower_ids" in names:
-        some = v.follower_ids != literal_column(
-            "'{}'"
-        )  # what the partial index holds: without it the index is not used
-        followed = and_(some, v.follower_ids.contains(array([me], type_=Uuid)))
-    return mine, queued, followed
 
 
 def _searched(resource: "Resource[Any]", query: Query) -> list[Any]:

@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, Select, Uuid, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis.db.statement import Statement
+from chassis.kit import list_scope
 from chassis.kit.filter import Compiled
-from chassis.kit.list_scope import scopes
 from chassis.rights import Rights
 from chassis.tx import Tx
 
@@ -59,7 +59,7 @@ def _matching(
     owners = rights.owners(resource.object, "read") if rights and resource.scope_columns else None
     if rights is not None and owners is not None:
         owned, queued = (bindparam(name, type_=ARRAY(Uuid)) for name in ("owners", "departments"))
-        scopes = scopes(resource, owned, queued, bindparam("me", type_=Uuid))
+        scopes = list_scope.scopes(resource, owned, queued, bindparam("me", type_=Uuid))
         shared = [v[resource.shared_column]] if resource.shared_column else []
         conditions.append(or_(*scopes, *shared))
         departments = rights.departments(resource.object, "read") or ()

@@ -52,9 +52,8 @@ def scopes(
             queued = and_(queued, v.owner_id.is_(None))
     followed: Any = false()
     if "follower_ids" in names:
-        some = v.follower_ids != literal_column(
-            "'{}'"
-        )  # what the partial index holds: without it the index is not used
+        # Some: what the partial index holds. Without saying so the index is not used.
+        some = v.follower_ids != literal_column("'{}'")
         followed = and_(some, v.follower_ids.contains(array([me], type_=Uuid)))
     return mine, queued, followed
 

@@ -9,7 +9,7 @@ call, and one round trip costs a fraction of what as many statements cost.
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -46,7 +46,7 @@ class About:
     order_by: str = ""
 
     @cached_property
-    def _query(self) -> Query:
+    def query(self) -> Query:
         """For nobody's id; neither filter nor order may name what differs between tenants or moments."""
         resource = self.resource
         node = filters.parse(self.filter.format(id=_ANYBODY))
@@ -60,22 +60,24 @@ class About:
         )  # fmt: skip
 
     @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The parameters of the query in which the record's id belongs."""
+        return tuple(name for name, value in self.query.filter.params.items() if value == _ANYBODY)
+
+    @cached_property
     def _revealed(self) -> list[str]:
-        query = self._query
-        named = (*filters.fields_named(query.node), *(order.field for order in query.orders))
+        named = (*filters.fields_named(self.query.node), *(o.field for o in self.query.orders))
         return [self.resource.reveals(name) for name in named]
 
-    def of(self, tx: Tx, id: UUID) -> Query | None:
-        """The list about this record; None for a caller who may not ask for it or read a field that it names."""
+    def is_given(self, tx: Tx) -> bool:
+        """Whether the caller may ask for the list and read every field that it names."""
         if not permits.may(tx, self.rpc):
-            return None
+            return False
         try:
             showing.refuse_unreadable(tx, self.resource, self._revealed)
         except errors.PermissionDenied:
-            return None
-        compiled = self._query.filter
-        params = {name: id if v == _ANYBODY else v for name, v in compiled.params.items()}
-        return replace(self._query, filter=replace(compiled, params=params))
+            return False
+        return True
 
 
 async def first_of(tx: Tx, id: str, lists: Mapping[str, About]) -> dict[str, list[bytes]]:
@@ -84,13 +86,13 @@ async def first_of(tx: Tx, id: str, lists: Mapping[str, About]) -> dict[str, lis
     `id` is a UUID.
     """
     assert tx.call is not None
-    json, about = tx.call.wants_json, UUID(id)
-    asked = {name: query for name, each in lists.items() if (query := each.of(tx, about))}
-    rows = await _found(tx, [(lists[name].resource, query) for name, query in asked.items()], json)
+    json = tx.call.wants_json
+    given = {name: each for name, each in lists.items() if each.is_given(tx)}
+    rows = await _found(tx, list(given.values()), UUID(id), json)
     kind = "json" if json else "doc"
     shown = {
-        name: showing.shown_page(tx, lists[name].resource, rows[at][:FIRST], kind)
-        for at, name in enumerate(asked)
+        name: showing.shown_page(tx, each.resource, found[:FIRST], kind)
+        for (name, each), found in zip(given.items(), rows, strict=True)
     }
     return {name: shown.get(name, []) for name in lists}
 
@@ -102,16 +104,16 @@ async def answer(tx: Tx, message: type[Message], id: str, lists: Mapping[str, Ab
     return Raw(showing.joined(message, found, json=json), json=json)
 
 
-async def _found(tx: Tx, asked: list[tuple["Resource[Any]", Query]], json: bool) -> list[list[Any]]:
+async def _found(tx: Tx, asked: list[About], id: UUID, json: bool) -> list[list[Any]]:
     """The rows of each list, in its order."""
     found: list[list[Any]] = [[] for _ in asked]
     statements, arguments, columns = [], [], []
-    for resource, query in asked:
-        column = showing.column_shown(tx, resource, json=json)
-        statement, values = listing.prepared(tx, resource, query, column)
+    for each in asked:
+        column = showing.column_shown(tx, each.resource, json=json)
+        statement, values = listing.prepared(tx, each.resource, each.query, column)
         statements.append(statement)
-        columns.append((column, resource.scope_columns))
-        arguments += statement.arguments(values, tx.tenant)
+        columns.append((column, each.resource.scope_columns))
+        arguments += statement.arguments(values | dict.fromkeys(each.ids, id), tx.tenant)
     if not asked:
         return found
     key = tuple(statements)

@@ -79,6 +79,8 @@ def refuse_hidden(
 ) -> None:
     """FieldHidden if a path is, holds or lies in a hidden field; one that is `kept` may be held."""
     hidden = hidden_of(tx, resource)
+    if not hidden:
+        return
     named = [
         p
         for p in paths

@@ -63,13 +63,14 @@ install_tools() {
 
 make_base() {
     local tar=$cache/base-$suite.tar mirror
-    if [[ ! -s $tar ]]; then
+    if [[ ! -f $tar ]]; then
         # The mirror is the one this machine's apt uses, whichever that is.
         mirror=$(apt-get indextargets --format '$(REPO_URI)' \
             'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
         [[ -n $mirror ]] || { say "apt knows no Debian mirror; run apt-get update"; return 1; }
         say "making the base ($suite)"
-        mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates \
+        rm -rf "$tar" "$tar.new"
+        mmdebstrap --quiet --format=tar --variant=minbase --include=python3,python3-venv,ca-certificates \
             --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$tar.new" "$mirror"
         mv "$tar.new" "$tar"
     fi
